@@ -1,0 +1,1 @@
+"""Postroom: marketing automation and campaign engine with email delivery."""

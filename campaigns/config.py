@@ -1,0 +1,107 @@
+"""Settings, read once from the environment; all problems are told at once."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from campaigns.errors import BadSettings
+from campaigns.values import Problem
+
+DEFAULT_DATA = Path("var")
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this installation runs."""
+
+    data: Path  #: folder for the embedded store, the catcher's mails, reports
+    database_url: str
+    secret: bytes  #: signs tokens and sessions, keys the suppression hashes
+    public_url: str  #: base of every tracked address, without a slash at the end
+    web_port: int
+    hits_port: int  #: tracking and public pages; a process of its own
+    smtp_url: str  #: smtp://, smtp+starttls:// or smtps://, with user and password if needed
+    bounce_maildir: Path | None  #: a Maildir into which the mail server delivers returned mail
+    senders: int  #: sender processes of `postroom run`
+
+
+def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
+    """Read POSTROOM_* variables; make the data folder and its secret on first use.
+
+    Raises:
+        BadSettings: with every variable that does not hold.
+    """
+    problems: list[Problem] = []
+    data = Path(env.get("POSTROOM_DATA", str(DEFAULT_DATA))).absolute()
+    web_port = _port(env, "POSTROOM_WEB_PORT", 8025, problems)
+    hits_port = _port(env, "POSTROOM_HITS_PORT", 8026, problems)
+    public_url = env.get("POSTROOM_PUBLIC_URL", f"http://127.0.0.1:{hits_port}").rstrip("/")
+    _require_scheme("POSTROOM_PUBLIC_URL", public_url, {"http", "https"}, problems)
+    smtp_url = env.get("POSTROOM_SMTP_URL", "smtp://127.0.0.1:2525")
+    _require_scheme("POSTROOM_SMTP_URL", smtp_url, {"smtp", "smtp+starttls", "smtps"}, problems)
+    database_url = env.get("POSTROOM_DATABASE_URL", f"sqlite:///{data}/postroom.db")
+    _require_scheme(
+        "POSTROOM_DATABASE_URL", database_url, {"sqlite", "postgresql", "postgresql+psycopg"}, problems
+    )
+    senders = _number(env, "POSTROOM_SENDERS", 1, 1, 64, problems)
+    maildir = env.get("POSTROOM_BOUNCE_MAILDIR")
+    if problems:
+        raise BadSettings(problems)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Settings(
+        data=data,
+        database_url=database_url,
+        secret=_secret(env, data),
+        public_url=public_url,
+        web_port=web_port,
+        hits_port=hits_port,
+        smtp_url=smtp_url,
+        bounce_maildir=Path(maildir).absolute() if maildir else None,
+        senders=senders,
+    )
+
+
+def _port(env: Mapping[str, str], name: str, default: int, problems: list[Problem]) -> int:
+    return _number(env, name, default, 1, 65535, problems)
+
+
+def _number(
+    env: Mapping[str, str], name: str, default: int, low: int, high: int, problems: list[Problem]
+) -> int:  # noqa: PLR0913 - a bound pair and its report belong together
+    text = env.get(name, str(default))
+    if not text.isdigit() or not low <= int(text) <= high:
+        problems.append(
+            Problem(name, f"is {text!r}, not a whole number from {low} to {high}.", "Set it, or unset it.")
+        )
+        return default
+    return int(text)
+
+
+def _require_scheme(name: str, url: str, schemes: set[str], problems: list[Problem]) -> None:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in schemes and (
+            parts.scheme == "sqlite" or bool(parts.netloc) or "host=" in parts.query
+        )
+    except ValueError:
+        known = False
+    if not known:
+        wanted = ", ".join(sorted(f"{scheme}://…" for scheme in schemes))
+        problems.append(Problem(name, f"is {url!r}, not one of {wanted}.", "Correct it, or unset it."))
+
+
+def _secret(env: Mapping[str, str], data: Path) -> bytes:
+    """Take POSTROOM_SECRET, or the key file in the data folder, made on first use (mode 0600)."""
+    if given := env.get("POSTROOM_SECRET"):
+        return given.encode()
+    path = data / "secret.key"
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(SECRET_BYTES))
+    except FileExistsError:
+        pass
+    return path.read_text().strip().encode()

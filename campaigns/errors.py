@@ -1,0 +1,61 @@
+"""Every error of ours.
+
+PostroomError
+├── BadInput            what came from outside does not hold; lists all problems
+│   ├── BadSettings     environment or settings file
+│   ├── BadRule         a segment's rule
+│   ├── BadTemplate     a mail source
+│   ├── BadImport       a file that cannot be read as a whole (bad rows are listed, not raised)
+│   └── BadForm         a survey's form, or a page's form
+├── NotFound            an id or key that names nothing
+├── NotAllowed          a change that the state forbids (sending a draft, editing a running campaign)
+└── BackendError        the backend itself failed; surely nothing was handed over
+"""
+
+from collections.abc import Sequence
+
+from campaigns.values import Problem
+
+
+class PostroomError(Exception):
+    """Root of all; catch it only at a door."""
+
+
+class BadInput(PostroomError):
+    """Input that does not hold; carries every problem found, not only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class BadSettings(BadInput):
+    """Settings that do not hold."""
+
+
+class BadRule(BadInput):
+    """A rule that cannot be read."""
+
+
+class BadTemplate(BadInput):
+    """A mail source that does not compile, or would lose text."""
+
+
+class BadImport(BadInput):
+    """A file that cannot be imported as a whole."""
+
+
+class BadForm(BadInput):
+    """A form that cannot be read or accepted."""
+
+
+class NotFound(PostroomError):
+    """Nothing has this id or key."""
+
+
+class NotAllowed(PostroomError):
+    """The present state forbids this change."""
+
+
+class BackendError(PostroomError):
+    """The backend failed as a whole; the messages were surely not handed over."""

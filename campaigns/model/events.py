@@ -1,0 +1,92 @@
+"""The history: what happened, and the raw hits it was judged from."""
+
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
+
+from campaigns.model.base import Id, Json, Moment, Ref, metadata
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("contact_id", Ref, comment="null: about the customer as a whole"),
+    Column("customer_id", Ref, comment="null: not known when it happened"),
+    Column("run_id", Ref, comment="null: not about a message"),
+    Column("seq", Integer, comment="null: not about a message"),
+    Column(
+        "verdict",
+        String(8),
+        nullable=False,
+        server_default="unknown",
+        comment="projection; recomputable; writer: records/history.judge",
+    ),
+    Column(
+        "verdict_version",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="of the rules that gave the verdict; 0: none did",
+    ),
+    Column("source", String(30), nullable=False, server_default=""),
+    Column(
+        "dedupe",
+        String(120),
+        nullable=False,
+        unique=True,
+        comment="a second event of this key is the same event",
+    ),
+    Column("detail", Json, nullable=False, server_default="{}"),
+    Index("ix_events_contact_id_kind_at", "contact_id", "kind", "at"),
+    Index("ix_events_customer_id_at", "customer_id", "at"),
+    Index("ix_events_kind_at_contact_id", "kind", "at", "contact_id"),
+    Index("ix_events_run_id_kind", "run_id", "kind"),
+    comment="append-only, except for the verdict",
+)
+
+hits = Table(
+    "hits",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("kind", String(8), nullable=False, comment="open, click or view"),
+    Column("run_id", Ref, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("contact_id", Ref, nullable=False),
+    Column("link", Integer, comment="null: not a click"),
+    Column("method", String(8), nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("address", String(45), nullable=False, comment="IP address; cut by retention"),
+    Column(
+        "headers", Text, nullable=False, comment="names of the headers that browsers send, comma-separated"
+    ),
+    Column(
+        "judged", Boolean, nullable=False, server_default="0", comment="has its event; writer: records/hits"
+    ),
+    Index("ix_hits_judged", "judged", "id"),
+    Index("ix_hits_run_id_seq", "run_id", "seq"),
+    comment="raw requests; events are judged from them and can be judged again",
+)
+
+strays = Table(
+    "strays",
+    metadata,
+    Column("day", String(10), primary_key=True, comment="UTC date"),
+    Column("what", String(20), primary_key=True, comment="open, click, view, unsubscribe, survey, return"),
+    Column("count", Integer, nullable=False),
+    comment="requests with an unknown or forged token, counted",
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(20), nullable=False, comment="contacts or orders"),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("mapping", Json, nullable=False),
+    Column("counts", Json, nullable=False, server_default="{}"),
+    Column("actor", String(320), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment, comment="null: running, or stopped half-way (nothing was merged then)"),
+)

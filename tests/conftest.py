@@ -1,0 +1,63 @@
+"""What every test may ask for: a migrated store on SQLite and on PostgreSQL, and a fixed now."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from campaigns.wiring import Stores, migrate, open_stores
+from tests.postgres import create_database, drop_database, running_postgres
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with running_postgres() as url:
+        migrate(create_database(url, "pattern"))
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pattern") / "pattern.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated store of its own for each test, on each database in turn."""
+    if request.param == "sqlite":
+        path = tmp_path / "store.db"
+        shutil.copy(request.getfixturevalue("sqlite_pattern"), path)
+        yield f"sqlite:///{path}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    name = f"test_{next(_numbers)}"
+    yield create_database(server, name, template="pattern")
+    drop_database(server, name)
+
+
+@pytest.fixture
+def stores(database_url: str) -> Iterator[Stores]:
+    opened = open_stores(database_url)
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def session(stores: Stores) -> Iterator[Session]:
+    """A session in a transaction that is rolled back at the end."""
+    with stores.sessions() as opened:
+        yield opened
+        opened.rollback()
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
