@@ -1,0 +1,109 @@
+"""Addresses never to be mailed: kept by keyed hash, so that the list outlives erasure and names nobody."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.errors import NotFound
+from campaigns.model.consent import suppressions
+
+#: Why an address may be on the list.
+REASONS = ("hard bounce", "complaint", "request", "erasure", "import")
+HASH_BYTES = 16
+_PURPOSE = b"suppression"
+_ASKED_AT_ONCE = 500  # well under every driver's limit of parameters
+
+
+def address_hash(secret: bytes, address: str) -> bytes:
+    """Hash a normalised address (campaigns/imports/addresses.py) with the installation's secret."""
+    return hasher(secret)(address)
+
+
+@lru_cache(maxsize=8)
+def hasher(secret: bytes) -> Callable[[str], bytes]:
+    """Give `address_hash` for one secret, with the key's part of the work done once."""
+    key = blake2b(secret, digest_size=32, person=_PURPOSE).digest()
+    keyed = blake2b(digest_size=HASH_BYTES, key=key, person=_PURPOSE)
+
+    def hash_one(address: str) -> bytes:
+        state = keyed.copy()
+        state.update(address.encode())
+        return state.digest()
+
+    return hash_one
+
+
+def add(
+    session: Session,
+    hashed: bytes,
+    reason: str,
+    *,
+    now: datetime,
+    evidence: Mapping[str, object] | None = None,
+    actor: str = "",
+) -> bool:
+    """Put an address on the list; say whether it is new there for this reason.
+
+    The same address may be listed for several reasons; lifting ends all of them.
+    """
+    if reason not in REASONS:
+        raise ValueError(f"{reason!r} is not a reason for a suppression: {', '.join(REASONS)}")
+    listed = _in_force(suppressions.c.address_hash == hashed, suppressions.c.reason == reason)
+    if session.execute(listed).first():
+        return False
+    row = {
+        "address_hash": hashed,
+        "reason": reason,
+        "evidence": dict(evidence or {}),
+        "at": now,
+        "actor": actor,
+    }
+    session.execute(sa.insert(suppressions).values(row))
+    return True
+
+
+def lift(session: Session, hashed: bytes, *, by: str, why: str, now: datetime) -> int:
+    """End every suppression of an address, on a person's word; the rows stay as evidence.
+
+    Raises:
+        NotFound: the address is not on the list.
+    """
+    table = suppressions
+    ended = session.execute(
+        sa.update(table)
+        .where(table.c.address_hash == hashed, table.c.lifted_at.is_(None))
+        .values(lifted_at=now, lifted_by=by, lifted_reason=why)
+        .returning(table.c.id)
+    ).all()
+    if not ended:
+        raise NotFound("This address is not suppressed; there is nothing to lift.")
+    return len(ended)
+
+
+def is_suppressed(session: Session, hashed: bytes) -> bool:
+    """Say whether an address must not be mailed."""
+    return session.execute(_in_force(suppressions.c.address_hash == hashed)).first() is not None
+
+
+def hashes(session: Session, among: Iterable[bytes]) -> set[bytes]:
+    """Give those of the hashes that are suppressed."""
+    found: set[bytes] = set()
+    left = iter(among)
+    while some := list(islice(left, _ASKED_AT_ONCE)):
+        found.update(session.scalars(_in_force(suppressions.c.address_hash.in_(some))))
+    return found
+
+
+def in_force() -> sa.Select[tuple[bytes]]:
+    """Select every suppressed hash, to be met with `contacts.email_hash` in SQL."""
+    return _in_force()
+
+
+def _in_force(*conditions: sa.ColumnElement[bool]) -> sa.Select[tuple[Any]]:
+    return sa.select(suppressions.c.address_hash).where(suppressions.c.lifted_at.is_(None), *conditions)
