@@ -1,0 +1,251 @@
+"""What a template may do to a value before it is shown; every filter is bounded in time and size."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import format_currency, format_decimal, format_percent
+from jinja2 import Undefined
+from markupsafe import Markup
+
+#: No filter's result may be longer; a template cannot blow up a short value.
+LONGEST = 64 * 1024
+#: No number beyond it is formatted: writing out 1e999999999 would take for ever.
+LARGEST = 10**15
+_WIDTHS = frozenset({"short", "medium", "long", "full"})
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+Value = Any
+
+
+class Unshowable(Exception):
+    """A value that cannot stand in a mail; the text says why."""
+
+
+def is_missing(value: Value) -> bool:
+    """Tell whether a fallback should be used: nothing, the empty text, or a name that is not there."""
+    return value is None or isinstance(value, Undefined) or (isinstance(value, str) and not value.strip())
+
+
+def locale_of(language: str) -> Locale:
+    """Find the locale of a language tag; English where it is unknown."""
+    try:
+        return Locale.parse(language, sep="-" if "-" in language else "_")
+    except (ValueError, UnknownLocaleError):
+        return Locale("en")
+
+
+def _default(value: Value, fallback: Value = "") -> Value:
+    return fallback if is_missing(value) else value
+
+
+def _text(value: Value) -> str:
+    if is_missing(value):
+        raise Unshowable("is missing")
+    if not isinstance(value, (str, int, float, Decimal)):
+        raise Unshowable(f"is {kind_of(value)}, not a text")
+    return _CONTROL.sub("", str(value))
+
+
+def _bounded(text: str) -> str:
+    if len(text) > LONGEST:
+        raise Unshowable("grows too long")
+    return text
+
+
+def kind_of(value: Value) -> str:
+    """Say in a word what a value is."""
+    kinds = {list: "a list", tuple: "a list", dict: "a group of values", bool: "a yes or no", str: "a text"}
+    return kinds.get(type(value), "a date" if isinstance(value, date) else "a number")
+
+
+def number_in(value: Value) -> int | float | Decimal:
+    """Take a number, or a text that is one, of a size that can be written out."""
+    try:
+        number: Value = Decimal(value) if isinstance(value, str) else value
+        if isinstance(number, (int, float, Decimal)) and not isinstance(number, bool):
+            if -LARGEST < number < LARGEST:
+                return number
+            raise Unshowable("is too large a number")
+    except InvalidOperation:
+        raise Unshowable("is not a number") from None
+    raise Unshowable("is missing" if is_missing(value) else f"is {kind_of(value)}, not a number")
+
+
+def _capitalize(value: Value) -> str:
+    text = _text(value)
+    return text[:1].upper() + text[1:]
+
+
+def _truncate(value: Value, length: int = 80, end: str = "…") -> str:
+    text = _text(value)
+    if len(text) <= length:
+        return text
+    cut = text[: max(0, length - len(end))]
+    return (cut.rsplit(None, 1)[0] if " " in cut else cut) + end
+
+
+def _replace(value: Value, old: str, new: str) -> str:
+    text = _text(value)
+    if old and len(text) + text.count(str(old)) * len(str(new)) > LONGEST:
+        raise Unshowable("grows too long")
+    return text.replace(str(old), str(new)) if old else text
+
+
+def _join(values: Value, between: str = ", ") -> str:
+    return _bounded(str(between).join(_text(value) for value in _sequence(values)))
+
+
+def _sequence(values: Value) -> Sequence[Value]:
+    if not isinstance(values, (list, tuple)):
+        raise Unshowable("is missing" if is_missing(values) else f"is {kind_of(values)}, not a list")
+    return values
+
+
+def _length(value: Value) -> int:
+    if isinstance(value, (str, list, tuple, dict)):
+        return len(value)
+    return len(_sequence(value))
+
+
+def _end(values: Value, index: int) -> Value:
+    items = _sequence(values)
+    return items[index] if items else None
+
+
+def _round(value: Value, digits: int = 0) -> Value:
+    number = number_in(value)
+    if not isinstance(digits, int) or not 0 <= digits <= 10:
+        raise Unshowable("is rounded to a number of digits that is not 0 to 10")
+    return round(number, digits) if digits else round(number)
+
+
+def _link_part(value: Value) -> str:
+    return _bounded(quote(_text(value), safe=""))
+
+
+@lru_cache(maxsize=4096)
+def _currency(number: float | Decimal, currency: str, locale: Locale) -> str:
+    return str(format_currency(number, currency, locale=locale))
+
+
+def _moment(value: Value) -> date | datetime:
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str):
+        try:
+            return (
+                datetime.fromisoformat(value) if len(value) > len("2026-01-31") else date.fromisoformat(value)
+            )
+        except ValueError:
+            raise Unshowable("is not a date") from None
+    raise Unshowable("is missing" if is_missing(value) else f"is {kind_of(value)}, not a date")
+
+
+def _width(width: str) -> str:
+    if width not in _WIDTHS:
+        raise Unshowable(f"is asked for as {width!r}; a date is short, medium, long or full")
+    return width
+
+
+def _localised(locale: Locale) -> dict[str, Callable[..., Any]]:
+    def show_date(value: Value, width: str = "long") -> str:
+        return str(format_date(_moment(value), _width(width), locale))
+
+    def show_time(value: Value, width: str = "short") -> str:
+        moment = _moment(value)
+        if not isinstance(moment, datetime):
+            raise Unshowable("is a date without a time")
+        return str(format_time(moment, _width(width), locale=locale))
+
+    def show_both(value: Value, width: str = "medium") -> str:
+        moment = _moment(value)
+        return (
+            str(format_datetime(moment, _width(width), locale=locale))
+            if isinstance(moment, datetime)
+            else show_date(moment)
+        )
+
+    def money(value: Value, currency: Value = None) -> str:
+        number = number_in(value)
+        if is_missing(currency):
+            return str(format_decimal(number, format="#,##0.00", locale=locale))
+        return _currency(number, str(currency)[:3], locale)
+
+    def number(value: Value) -> str:
+        return str(format_decimal(number_in(value), locale=locale))
+
+    def percent(value: Value) -> str:
+        return str(format_percent(number_in(value), locale=locale))
+
+    return {
+        "date": show_date,
+        "time": show_time,
+        "datetime": show_both,
+        "money": money,
+        "number": number,
+        "percent": percent,
+    }
+
+
+def _shower(formats: Mapping[str, Callable[..., Any]]) -> Callable[[Value, str], Any]:
+    def shown(value: Value, name: str) -> Any:
+        """Let a value through to the mail, or say which name cannot be shown."""
+        kind = type(value)
+        if kind is str:
+            return value if value.isprintable() else _CONTROL.sub("", value)
+        if kind is Markup or kind is int:
+            return value
+        if is_missing(value):
+            raise Unshowable(f"{name} is missing")
+        if isinstance(value, datetime):
+            return formats["datetime"](value)
+        if isinstance(value, date):
+            return formats["date"](value)
+        if isinstance(value, (float, Decimal)):
+            return formats["number"](value)
+        raise Unshowable(f"{name} is {kind_of(value)} and cannot be shown as it is")
+
+    return shown
+
+
+def filters_for(language: str) -> dict[str, Callable[..., Any]]:
+    """Give every filter a template may use, in a language, and the one that each value passes at the end."""
+    local = _localised(locale_of(language))
+    return {
+        **local,
+        "shown": _shower(local),
+        "abs": lambda value: abs(number_in(value)),
+        "capitalize": _capitalize,
+        "default": _default,
+        "d": _default,
+        "first": lambda values: _end(values, 0),
+        "last": lambda values: _end(values, -1),
+        "float": lambda value: float(number_in(value)),
+        "int": lambda value: int(number_in(value)),
+        "join": _join,
+        "length": _length,
+        "count": _length,
+        "lower": lambda value: _text(value).lower(),
+        "upper": lambda value: _bounded(_text(value).upper()),
+        "title": lambda value: (
+            " ".join(_capitalize(word) for word in _text(value).split())
+            if not is_missing(value)
+            else _text(value)
+        ),
+        "trim": lambda value: _text(value).strip(),
+        "replace": _replace,
+        "round": _round,
+        "truncate": _truncate,
+        "urlencode": _link_part,
+    }
+
+
+#: The names a marketer may write; "shown" is ours alone.
+FILTER_NAMES = frozenset(filters_for("en")) - {"shown"}

@@ -1,0 +1,323 @@
+"""A source becomes what one recipient reads: compiled once with its Jinja hidden, then rendered for each."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any, NoReturn
+
+from jinja2 import Template, TemplateError, TemplateSyntaxError
+
+from campaigns.errors import BadTemplate
+from campaigns.templates.filters import Unshowable
+from campaigns.templates.grammar import read
+from campaigns.templates.inline import inline_css
+from campaigns.templates.markup import hidden_scripts, markup_problems, unclosed
+from campaigns.templates.mask import (
+    Masked,
+    computed_values,
+    conditional_columns,
+    lost_tokens,
+    mask,
+    position_problems,
+)
+from campaigns.templates.mjml import compile_mjml
+from campaigns.templates.plaintext import plaintext
+from campaigns.templates.sandbox import require_plain, sandbox
+from campaigns.templates.tokens import TokenKind, one_newline, syntax_problem
+from campaigns.values import BodyKind, Compiled, Content, Problem, Source
+
+#: No part of a mail may be longer, as source or rendered.
+LONGEST = 512 * 1024
+LONGEST_SUBJECT = 998
+_FIELDS = ("subject", "preheader", "body", "text")
+#: Fills the line after the preheader: the inbox would show the body's first words behind it.
+_FILL = "&#847;&zwnj;&nbsp;" * 40
+_HIDE = "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden"
+
+
+def compile_source(source: Source) -> Compiled:
+    """Compile a source, MJML and CSS done, its Jinja checked and still in it.
+
+    Raises:
+        BadTemplate: with every problem found, each with its line and what to do.
+    """
+    problems = [*_too_long(source), *_field_problems(source)]
+    if problems:
+        raise BadTemplate(problems)
+    if source.kind is BodyKind.TEXT:
+        return Compiled(_subject(source), None, one_newline(source.body), source.language)
+    html, text = _compile_body(source)
+    return Compiled(
+        _subject(source), html, one_newline(source.text) if source.text.strip() else text, source.language
+    )
+
+
+def _subject(source: Source) -> str:
+    return " ".join(one_newline(source.subject).split())
+
+
+def _too_long(source: Source) -> list[Problem]:
+    return [
+        Problem(name, f"is longer than {LONGEST // 1024} KB.", "Make it shorter; put pictures on a server.")
+        for name in _FIELDS
+        if len(getattr(source, name)) > LONGEST
+    ]
+
+
+def _field_problems(source: Source) -> list[Problem]:
+    problems = [problem for name in _FIELDS for problem in read(getattr(source, name), name).problems]
+    if source.kind is BodyKind.TEXT and source.text.strip():
+        problems.append(Problem("text", "a plain letter's text is its body.", "Leave this field empty."))
+    return problems
+
+
+def compile_file(source: str) -> str:
+    """Compile a MJML file by itself; without Jinja it is byte for byte what the reference compiler prints.
+
+    Raises:
+        BadTemplate: with every problem found.
+    """
+    if problems := read(source, "body").problems:
+        raise BadTemplate(problems)
+    masked = mask(one_newline(source))
+    if masked.tokens:
+        return _reparsed(masked.unmask(_checked(BodyKind.MJML, masked)), "body")
+    html, found = compile_mjml(source)
+    if problems := _unique([*unclosed(masked), *found]):
+        raise BadTemplate(problems)
+    return html
+
+
+def _compile_body(source: Source) -> tuple[str, str]:
+    masked = mask(one_newline(source.body))
+    if twice := _preheader_twice(source, masked):
+        raise BadTemplate(twice)
+    html = _dressed(_checked(source.kind, masked), source)
+    return _reparsed(masked.unmask(html), "body"), _reparsed(_text_part(masked, html), "body")
+
+
+def _checked(kind: BodyKind, masked: Masked) -> str:
+    """Compile a hidden source, still hidden.
+
+    Raises:
+        BadTemplate: with everything that must not be there, and everything the tools lost.
+    """
+    problems = [*position_problems(masked), *markup_problems(masked)]
+    if kind is BodyKind.MJML:
+        tool = "MJML"
+        problems += [*unclosed(masked), *conditional_columns(masked)]
+        html, found = compile_masked_mjml(masked)
+    else:
+        tool = "the CSS inliner"
+        html, found = inline_css(masked.text)
+    problems += found
+    if html:
+        problems += [*lost_tokens(masked, html, tool), *hidden_scripts(html), *_stray_braces(html)]
+    if problems:
+        raise BadTemplate(_unique(problems))
+    return html
+
+
+def compile_masked_mjml(masked: Masked) -> tuple[str, tuple[Problem, ...]]:
+    """Compile MJML whose Jinja is hidden; what the compiler says of a hidden value's look is not believed."""
+    html, found = compile_mjml(masked.text)
+    problems = []
+    for problem in found:
+        named = bool(masked.order(problem.what))
+        if named and "Unit" not in problem.what:
+            continue
+        problems.append(_in_the_authors_words(problem, masked, named=named))
+    return html, (*problems, *computed_values(masked, html))
+
+
+def _in_the_authors_words(problem: Problem, masked: Masked, *, named: bool) -> Problem:
+    where = re.sub(r"line (\d+)", lambda match: f"line {masked.line(int(match[1]))}", problem.where)
+    cure = (
+        "Write a fixed size; MJML computes with it before the recipient is known." if named else problem.cure
+    )
+    return Problem(where, masked.unmask(problem.what), cure)
+
+
+def _preheader_twice(source: Source, masked: Masked) -> list[Problem]:
+    tag = next((tag for tag in masked.page.tags if tag.name == "mj-preview" and not tag.closing), None)
+    if tag is None or not source.preheader.strip():
+        return []
+    line = masked.source.count("\n", 0, tag.start) + 1
+    return [
+        Problem(
+            f"body line {line}, mj-preview",
+            "the preheader is given twice.",
+            "Remove mj-preview, or empty the preheader.",
+        )
+    ]
+
+
+def _stray_braces(html: str) -> list[Problem]:
+    """Refuse braces that the tools themselves pushed together: Jinja would take them for its own."""
+    found = re.search(r"\{[{%#]", html)
+    if not found:
+        return []
+    near = html[max(0, found.start() - 30) : found.end() + 30].replace("\n", " ")
+    return [
+        Problem(
+            "body", f"the compiled mail has {found[0]!r} in …{near}….", "Put a space between the two signs."
+        )
+    ]
+
+
+def _unique(problems: Iterable[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))
+
+
+def _dressed(html: str, source: Source) -> str:
+    """Put in what belongs around the body: its language, a title, the hidden preheader."""
+    html = html.replace('<html lang="und"', f'<html lang="{escape(source.language)}"', 1)
+    html = (
+        html.replace("<title></title>", f"<title>{_subject(source)}</title>", 1)
+        if "<" not in source.subject
+        else html
+    )
+    preheader = " ".join(one_newline(source.preheader).split())
+    if not preheader:
+        return html
+    hidden = f'<div style="{_HIDE}">{escape_outside_jinja(preheader)}{_FILL}</div>'
+    body = re.search(r"<body\b[^>]*>", html)
+    return html[: body.end()] + hidden + html[body.end() :] if body else hidden + html
+
+
+def escape_outside_jinja(text: str) -> str:
+    """Escape a text for HTML, its Jinja left as it is."""
+    masked = mask(text)
+    return masked.unmask(escape(masked.text.replace("<!--", "").replace("-->", ""), quote=False))
+
+
+def _text_part(masked: Masked, html: str) -> str:
+    """Make the text part; blocks hidden in what is dropped stay, so that no condition comes undone."""
+
+    def blocks(dropped: str) -> str:
+        numbers = masked.order(dropped)
+        return "".join(
+            masked.word(masked.tokens[n]) for n in numbers if masked.tokens[n].kind is TokenKind.BLOCK
+        )
+
+    return masked.unmask(plaintext(html, blocks))
+
+
+def _reparsed(text: str, field: str) -> str:
+    """Make sure that the compiled text is still Jinja, with the same rules.
+
+    Raises:
+        BadTemplate: where it is not.
+    """
+    if problems := read(text, field).problems:
+        cure = "Begin and end every block in the same place: around whole sections, rows or paragraphs."
+        raise BadTemplate(
+            [Problem(field, f"does not hold once compiled: {problem.what}", cure) for problem in problems[:1]]
+        )
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A compiled source, parsed and ready; the Jinja templates are open to whoever splices them."""
+
+    compiled: Compiled
+    subject_template: Template
+    html_template: Template | None
+    text_template: Template
+
+    def render(self, names: Mapping[str, object]) -> Content:
+        """Write the mail for one recipient.
+
+        Raises:
+            BadTemplate: naming what is missing for this one, or what cannot be shown.
+        """
+        require_plain(names)
+        _require_web_addresses(names)
+        context = dict(names)
+        subject = " ".join(_rendered(self.subject_template, context, "subject").split())
+        html = _rendered(self.html_template, context, "body") if self.html_template is not None else None
+        text = _rendered(self.text_template, context, "text")
+        if len(subject) > LONGEST_SUBJECT:
+            raise BadTemplate(
+                [
+                    Problem(
+                        "subject",
+                        f"is {len(subject)} characters long.",
+                        "Show fewer or shorter values in it.",
+                    )
+                ]
+            )
+        return Content(subject, html, text)
+
+
+def prepare(compiled: Compiled) -> Prepared:
+    """Parse a compiled source for rendering.
+
+    Raises:
+        BadTemplate: if it does not parse; one that compile_source made always does.
+    """
+    return Prepared(
+        compiled,
+        _template(compiled.subject, compiled.language, "subject", html=False),
+        _template(compiled.html, compiled.language, "body", html=True) if compiled.html is not None else None,
+        _template(compiled.text, compiled.language, "text", html=False),
+    )
+
+
+def _template(text: str, language: str, field: str, *, html: bool) -> Template:
+    try:
+        return sandbox(language, html=html).from_string(text)
+    except TemplateSyntaxError as error:
+        raise BadTemplate([syntax_problem(error, field)]) from None
+    except (TemplateError, RecursionError, SyntaxError, MemoryError) as error:
+        raise BadTemplate(
+            [Problem(field, f"cannot be prepared: {error}.", "Write it more simply.")]
+        ) from None
+
+
+def _rendered(template: Template, context: dict[str, Any], field: str) -> str:
+    pieces, length = [], 0
+    try:
+        for piece in template.root_render_func(template.new_context(context)):
+            length += len(piece)
+            if length > LONGEST:
+                _fail(
+                    field,
+                    f"is longer than {LONGEST // 1024} KB for this contact.",
+                    "Show fewer entries: orders[:5].",
+                )
+            pieces.append(piece)
+    except (Unshowable, TemplateError) as error:
+        _fail(
+            field,
+            f"{error}.",
+            "Give a fallback, like {{ contact.given_name|default('friend') }}, or an {% if %}.",
+        )
+    except (TypeError, ValueError, ArithmeticError, KeyError, RecursionError) as error:
+        _fail(
+            field, f"cannot be computed for this contact: {error}.", "Ask for the value with {% if %} first."
+        )
+    return "".join(pieces)
+
+
+def _fail(field: str, what: str, cure: str) -> NoReturn:
+    raise BadTemplate([Problem(field, what, cure)])
+
+
+_WEB = re.compile(r"https?://[^\s\"'<>\\]+\Z", re.IGNORECASE)
+
+
+def _require_web_addresses(names: Mapping[str, object]) -> None:
+    """Refuse a product whose page or picture is not on the web: imports are not ours."""
+    products = names.get("products")
+    for product in products if isinstance(products, list) else ():
+        for key in ("url", "image"):
+            address = product.get(key)
+            if address and not (isinstance(address, str) and _WEB.match(address)):
+                _fail(
+                    "body",
+                    f"products[].{key} is {str(address)[:80]!r}, not a web address.",
+                    "Correct the product's address.",
+                )
