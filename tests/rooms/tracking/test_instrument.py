@@ -245,9 +245,9 @@ def test_broken_markup_is_read_in_linear_time(piece):
 
 
 def test_the_result_renders():
-    html = '<body><a {% if vip %}href="https://a.example/"{% else %}href=https://b.example{% endif %}>x</a></body>'
+    html = '<body><a {% if vip %}href="https://a.example/"{% else %}href=https://b.example {% endif %}>x</a></body>'
     template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(instrument(html).html)
     links = {"click": "https://t.example/c/T", "open": "https://t.example/o/T"}
     assert 'href="https://t.example/c/T/1">' in template.render(links=links, vip=True)
-    assert "href=https://t.example/c/T/2>" in template.render(links=links, vip=False)
+    assert "href=https://t.example/c/T/2 >" in template.render(links=links, vip=False)
     assert '<img src="https://t.example/o/T" ' in template.render(links=links, vip=False)
