@@ -1,0 +1,209 @@
+"""The SMTP backend: a few connections, kept over many batches, in the thread that calls `send`."""
+
+import asyncio
+import threading
+from collections.abc import Iterable
+
+import uvloop
+
+from campaigns.delivery.backend import Capabilities, Watch
+from campaigns.delivery.smtp.connection import Connection
+from campaigns.delivery.smtp.dialogue import Dialogue
+from campaigns.delivery.smtp.opening import open_connection
+from campaigns.delivery.smtp.target import Limits, Target, Timeouts
+from campaigns.delivery.smtp.work import Work
+from campaigns.errors import BackendError
+from campaigns.values import Outgoing
+
+SWEEP = 0.2  #: seconds between two looks at deadlines and at the watch's wish to stop
+PAUSE = 0.1  #: seconds to wait before a new connection, for each one that ended without use
+PATIENCE = 3  #: connections in a row, for each one allowed, that may end without use
+
+
+class SmtpBackend:
+    """Sends over SMTP. One thread at a time; another one that calls `send` waits."""
+
+    name = "smtp"
+    capabilities = Capabilities(smtputf8=True)
+
+    def __init__(
+        self, target: Target, limits: Limits | None = None, timeouts: Timeouts | None = None
+    ) -> None:
+        self._target = target
+        self._limits = limits or Limits()
+        self._timeouts = timeouts or Timeouts()
+        self._lock = threading.Lock()
+        self._loop = uvloop.new_event_loop()
+        self._ready: list[Connection] = []
+        self._leaving: list[Connection] = []
+        self._opening: set[asyncio.Task[None]] = set()
+        self._work = Work((), _Nobody())
+        self._wanted = 0  # connections at once; fewer after one could not be opened
+        self._useless = 0  # connections in a row that ended without an answered mail
+        self._failure: BackendError | None = None
+        self._done: asyncio.Future[None] = self._loop.create_future()
+
+    def send(self, batch: Iterable[Outgoing], watch: Watch) -> None:
+        with self._lock:
+            try:
+                self._loop.run_until_complete(self._drain(Work(batch, watch)))
+            except Exception:
+                raise
+            except BaseException:  # an interrupt: tell what is in doubt, as far as the watch still listens
+                for connection in list(self._ready):
+                    connection.abort("sending was interrupted")
+                raise
+
+    def close(self) -> None:
+        with self._lock:
+            if not self._loop.is_closed():
+                self._loop.run_until_complete(self._goodbye())
+                self._loop.close()
+
+    async def _drain(self, work: Work) -> None:
+        await self._hear_the_idle()
+        self._work, self._done = work, self._loop.create_future()
+        self._wanted, self._useless, self._failure = self._limits.connections, 0, None
+        for connection in list(self._ready):
+            self._put_to_work(connection)
+        self._look()
+        sweeper = self._loop.create_task(self._sweep())
+        try:
+            await self._done
+        finally:
+            await self._settle_down(sweeper)
+        if error := work.error or self._failure:
+            raise error
+
+    async def _hear_the_idle(self) -> None:
+        """Let what servers did since the last batch (a 421, a close) reach us before we write."""
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    async def _settle_down(self, sweeper: asyncio.Task[None]) -> None:
+        """After the last answer, or when `send` itself was interrupted."""
+        tasks = [sweeper, *self._opening]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in [one for one in self._ready if one.dialogue and one.dialogue.expects]:
+            connection.abort("sending was stopped")
+
+    # ---- what to do next
+
+    def _look(self) -> None:
+        if self._done.done():
+            return
+        if self._work.finished:
+            self._done.set_result(None)
+            return
+        if self._work.waiting:
+            for connection in list(self._ready):
+                connection.more()
+        missing = self._wanted - len(self._ready) - len(self._opening)
+        while missing > 0 and self._work.awaits(len(self._opening) + 1):
+            task = self._loop.create_task(self._open())
+            self._opening.add(task)
+            missing -= 1
+        if self._work.finished and not self._done.done():
+            self._done.set_result(None)
+
+    async def _open(self) -> None:
+        task = asyncio.current_task()
+        try:
+            await asyncio.sleep(self._useless * PAUSE)
+            connection, offer = await open_connection(self._target, self._timeouts, self._changed)
+        except BackendError as error:
+            self._opening.discard(task)
+            self._not_opened(error)
+        except BaseException:
+            self._opening.discard(task)
+            raise
+        else:
+            self._opening.discard(task)
+            self._ready.append(connection)
+            connection.mail(Dialogue(offer, self._work, self._limits.per_connection))
+        self._look()
+
+    def _not_opened(self, error: BackendError) -> None:
+        """Go on with the connections there are; without any, the backend has failed."""
+        self._wanted = len(self._ready) + len(self._opening)
+        if not self._wanted:
+            self._give_up(error)
+
+    def _put_to_work(self, connection: Connection) -> None:
+        if connection.dialogue and not connection.closed:
+            connection.dialogue.join(self._work)
+            connection.more()
+
+    def _changed(self, connection: Connection) -> None:
+        """A connection got replies, left or ended."""
+        if connection.closed or connection.dialogue is None:
+            self._part_with(connection)
+        if self._work.waiting or self._work.finished or connection.closed or connection.dialogue is None:
+            self._look()
+
+    def _part_with(self, connection: Connection) -> None:
+        if connection in self._ready:
+            self._ready.remove(connection)
+            self._judge(connection)
+        if connection.closed:
+            self._leaving = [one for one in self._leaving if one is not connection]
+        else:
+            self._leaving.append(connection)
+
+    def _judge(self, connection: Connection) -> None:
+        dialogue = connection.dialogue
+        if dialogue is None or not dialogue.useless:
+            self._useless = 0
+            return
+        self._useless += 1
+        if dialogue.failure:
+            self._give_up(BackendError(f"{self._target}: {dialogue.failure}"))
+        elif self._useless > PATIENCE * self._limits.connections:
+            what = f"{self._useless} connections in a row ended before a mail was taken"
+            self._give_up(BackendError(f"{self._target}: {what}; the last: {dialogue.over}"))
+
+    def _give_up(self, failure: BackendError) -> None:
+        self._failure = self._failure or failure
+        self._work.stop()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            now = self._loop.time()
+            for connection in [*self._ready, *self._leaving]:
+                if connection.deadline < now:
+                    connection.expire()
+            if self._work.stopping():
+                self._call_off()
+                self._look()
+
+    def _call_off(self) -> None:
+        """Do not wait for a slow server's word on messages that may not be started any more."""
+        for connection in list(self._ready):
+            if connection.dialogue and connection.dialogue.undecided:
+                connection.abort("sending was stopped")
+
+    async def _goodbye(self) -> None:
+        for connection in list(self._ready):
+            connection.leave()
+            self._part_with(connection)
+        for _ in range(100):
+            if self._leaving:
+                await asyncio.sleep(0.01)
+        for connection in list(self._leaving):
+            connection.abort("closed")
+
+
+class _Nobody:
+    """Watches while there is no batch."""
+
+    def started(self, key: object) -> None:
+        raise AssertionError(f"{key} was started without a batch")
+
+    def answered(self, key: object, outcome: object) -> None:
+        raise AssertionError(f"{key} was answered without a batch: {outcome}")
+
+    def stopping(self) -> bool:
+        return True
