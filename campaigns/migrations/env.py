@@ -1,6 +1,6 @@
 """Alembic's entry: migrates the store named by the caller (see campaigns/wiring.py)."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
@@ -14,7 +14,7 @@ def _include(obj: Any, _name: str | None, kind: str, _reflected: bool, _other: A
     return not (kind == "table" and "view" in obj.info)
 
 
-def _render(kind: str, obj: Any, autogen: AutogenContext) -> str | bool:
+def _render(kind: str, obj: Any, autogen: AutogenContext) -> str | Literal[False]:
     if kind != "type":
         return False
     if isinstance(obj, Moment):

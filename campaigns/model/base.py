@@ -31,6 +31,11 @@ def to_microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
+def from_microseconds(count: int) -> datetime:
+    """Take back what `to_microseconds` gave."""
+    return EPOCH + timedelta(microseconds=count)
+
+
 class Moment(TypeDecorator[datetime]):
     """An aware moment in UTC: timestamptz on PostgreSQL, microseconds since 1970 on SQLite.
 
@@ -58,10 +63,11 @@ class Moment(TypeDecorator[datetime]):
         if dialect.name == "postgresql":
             moment: datetime = value.astimezone(UTC)
             return moment
-        return EPOCH + timedelta(microseconds=value)
+        return from_microseconds(value)
 
 
-def _dump(value: object) -> str:
+def to_json(value: object) -> str:
+    """Write JSON as the store keeps it: compact, not escaped."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -153,12 +153,38 @@ runs = Table(
     Column(
         "mailable", Integer, nullable=False, server_default="0", comment="of them, those that no gate stopped"
     ),
+    Column("sent", Integer, nullable=False, server_default="0", comment="projection; writer: records/outbox"),
+    Column(
+        "failed", Integer, nullable=False, server_default="0", comment="projection; writer: records/outbox"
+    ),
+    Column(
+        "skipped",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="after the freeze; projection; writer: records/outbox",
+    ),
+    Column(
+        "unknown", Integer, nullable=False, server_default="0", comment="projection; writer: records/outbox"
+    ),
     Column("opened_at", Moment, nullable=False),
     Column("frozen_at", Moment, comment="null: the audience is not frozen yet"),
     Column("expires_at", Moment, nullable=False, comment="messages not sent by then are skipped"),
     Column("finished_at", Moment, comment="null: not finished"),
     Index("uq_runs_campaign_id_occurrence", "campaign_id", "occurrence", unique=True),
     Index("ix_runs_state", "state"),
+)
+
+campaign_log = Table(
+    "campaign_log",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("campaign_id", Ref, ForeignKey("campaigns.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", String(320), nullable=False, comment="a member of staff, or the worker"),
+    Column("what", Text, nullable=False),
+    Index("ix_campaign_log_campaign_id", "campaign_id"),
+    comment="append-only: who scheduled, paused, resumed, cancelled, and how runs ended",
 )
 
 run_gates = Table(

@@ -751,6 +751,21 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "campaign_log",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("actor", sa.String(length=320), nullable=False, comment="a member of staff, or the worker"),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"], ["campaigns.id"], name=op.f("fk_campaign_log_campaign_id_campaigns")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_campaign_log")),
+        comment="append-only: who scheduled, paused, resumed, cancelled, and how runs ended",
+    )
+    op.create_index("ix_campaign_log_campaign_id", "campaign_log", ["campaign_id"], unique=False)
+
+    op.create_table(
         "consents",
         sa.Column("id", Id, nullable=False),
         sa.Column("contact_id", sa.BigInteger(), nullable=False),
@@ -915,6 +930,34 @@ def upgrade() -> None:
             nullable=False,
             comment="of them, those that no gate stopped",
         ),
+        sa.Column(
+            "sent",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="projection; writer: records/outbox",
+        ),
+        sa.Column(
+            "failed",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="projection; writer: records/outbox",
+        ),
+        sa.Column(
+            "skipped",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="after the freeze; projection; writer: records/outbox",
+        ),
+        sa.Column(
+            "unknown",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="projection; writer: records/outbox",
+        ),
         sa.Column("opened_at", Moment(), nullable=False),
         sa.Column("frozen_at", Moment(), nullable=True, comment="null: the audience is not frozen yet"),
         sa.Column("expires_at", Moment(), nullable=False, comment="messages not sent by then are skipped"),
@@ -1018,6 +1061,9 @@ def downgrade() -> None:
     op.drop_index("ix_consents_contact_id", table_name="consents")
 
     op.drop_table("consents")
+    op.drop_index("ix_campaign_log_campaign_id", table_name="campaign_log")
+
+    op.drop_table("campaign_log")
     op.drop_index("ix_attribute_facts_contact_id_key_at", table_name="attribute_facts")
 
     op.drop_table("attribute_facts")

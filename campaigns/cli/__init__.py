@@ -1,0 +1,54 @@
+"""`postroom …`: the shell's door, one file a group of commands; each is imported only when it is called."""
+
+import sys
+from importlib import import_module
+from typing import ClassVar
+
+import click
+
+from campaigns.errors import PostroomError
+
+
+class Commands(click.Group):
+    """The commands, by the module and name where each lives."""
+
+    places: ClassVar[dict[str, tuple[str, str]]] = {
+        "run": ("campaigns.cli.running", "run"),
+        "worker": ("campaigns.cli.running", "worker"),
+        "sender": ("campaigns.cli.running", "sender"),
+        "hits": ("campaigns.cli.running", "hits"),
+        "web": ("campaigns.cli.running", "web"),
+        "catcher": ("campaigns.cli.running", "catcher"),
+        "migrate": ("campaigns.cli.running", "migrate_"),
+        "demo": ("campaigns.cli.demo", "demo"),
+        "import": ("campaigns.cli.importing", "import_"),
+        "count": ("campaigns.cli.segments", "count"),
+        "explain": ("campaigns.cli.segments", "explain"),
+        "compile": ("campaigns.cli.templates", "compile_"),
+        "preview": ("campaigns.cli.templates", "preview"),
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.places:
+            return None
+        module, name = self.places[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="postroom")
+def _root() -> None:
+    """Postroom: campaigns whose every number and every send can be trusted."""
+
+
+def main() -> None:
+    """Run a command; an error of ours is told in its own words, without a traceback."""
+    try:
+        _root()
+    except PostroomError as error:
+        click.echo(f"postroom: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,52 @@
+"""Who gets a campaign: freeze a run's audience, or say beforehand whom it would reach."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from campaigns.records import audience, campaigns, gates, segments
+from campaigns.records.campaigns import Campaign
+from campaigns.values import RunState
+
+
+def freeze_open_runs(session: Session, now: datetime) -> list[int]:
+    """Freeze the audience of the oldest run that is open; gives its id, or nothing.
+
+    One run a transaction: a large one does not hold up the next for longer than its own time.
+    """
+    for run in campaigns.runs_in(session, RunState.OPEN):
+        if run.segment_version_id is not None:
+            freeze(session, run.id, now)
+            return [run.id]
+    return []
+
+
+def freeze(session: Session, run_id: int, now: datetime) -> int:
+    """Turn the run's segment into messages; gives how many may be mailed. Doing it again does nothing."""
+    run = campaigns.get_run(session, run_id)
+    campaign = campaigns.get(session, run.campaign_id)
+    assert run.segment_version_id is not None
+    members = segments.members_of_version(session, run.segment_version_id, now=now)
+    return audience.freeze(
+        session,
+        run_id,
+        members,
+        gates.of_campaign(session, campaign, run.topic_id, now=now),
+        hold_out_percent=campaign.hold_out_percent,
+        salt=campaign.id,
+        per_minute=run.per_minute,
+        now=now,
+    )
+
+
+def reach(session: Session, campaign: Campaign, now: datetime) -> dict[str, int]:
+    """Count whom the campaign would mail now ("mailable") and whom each gate would stop; empty without a segment."""
+    if campaign.segment_id is None or campaign.topic_id is None:
+        return {}
+    members = segments.members_of_version(
+        session, segments.newest_version(session, campaign.segment_id), now=now
+    )
+    asked = gates.of_campaign(session, campaign, campaign.topic_id, now=now)
+    return audience.preview(
+        session, members, asked, hold_out_percent=campaign.hold_out_percent, salt=campaign.id
+    )

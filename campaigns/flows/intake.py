@@ -1,0 +1,180 @@
+"""What comes back from outside: hits are judged, unsubscribes act, returned mail is read."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.returns import Returned, ReturnKind, read_return
+from campaigns.records import campaigns, consent, history, hits, messages, responses, suppressions
+from campaigns.records.consent import Provenance
+from campaigns.records.messages import Message
+from campaigns.tracking.tokens import Keyring, Purpose, Token
+from campaigns.tracking.verdicts import RULES_VERSION, judge
+from campaigns.values import ContactId, EventKind, Fact, Hit, Judgement
+
+SETTLING = timedelta(seconds=3)  #: a scanner's burst is told by what follows, so a hit waits this long
+AT_ONCE = 2000
+KIND = {"open": EventKind.OPENED, "click": EventKind.CLICKED, "view": EventKind.VIEWED}
+
+
+def judge_hits(session: Session, now: datetime, *, settling: timedelta = SETTLING) -> int:
+    """Give each settled hit its verdict and its event; hits of one message are judged together.
+
+    An older verdict that the newer hits change is changed too. Gives how many events are new.
+    """
+    keys = hits.unjudged(session, until=now - settling, limit=AT_ONCE)
+    if not keys:
+        return 0
+    facts: list[Fact] = []
+    for key, received in hits.of_messages(session, keys).items():
+        facts += _judge_message(session, key, received)
+        hits.mark_judged(session, [hit.id for hit in received])
+    return history.record_many(session, facts, version=RULES_VERSION)
+
+
+def _judge_message(session: Session, key: tuple[int, int], received: Sequence[Hit]) -> list[Fact]:
+    message = messages.find(session, *key)
+    if message is None or message.is_test:
+        return []
+    confirmed = responses.is_posted(session, contact=message.contact, run=key[0])
+    verdicts = judge(
+        received, sent_at=message.at, link_count=campaigns.link_count(session, key[0]), confirmed=confirmed
+    )
+    for hit, judgement in zip(received, verdicts, strict=True):
+        history.rejudge(session, _dedupe(hit), judgement)
+    return [
+        _fact(hit, judgement, message.customer) for hit, judgement in zip(received, verdicts, strict=True)
+    ]
+
+
+def _dedupe(hit: Hit) -> str:
+    return f"hit:{hit.id}"
+
+
+def _fact(hit: Hit, judgement: Judgement, customer: int) -> Fact:
+    detail: dict[str, object] = {"reasons": list(judgement.reasons)}
+    if hit.link is not None:
+        detail["link"] = hit.link
+    return Fact(
+        KIND[hit.kind],
+        hit.at,
+        _dedupe(hit),
+        hit.contact,
+        customer,
+        hit.run,
+        hit.seq,
+        "web",
+        judgement.verdict,
+        detail,
+    )
+
+
+def unsubscribe(session: Session, token: Token, *, how: str, now: datetime) -> None:
+    """Withdraw the contact's consent to the topic of the message; doing it again changes nothing.
+
+    `how` is kept as proof: "one-click post", "page", "mail".
+    """
+    run = campaigns.get_run(session, token.run)
+    message = messages.find(session, token.run, token.seq)
+    proof = f"message {token.run}.{token.seq}, {how}"
+    if message is not None and message.is_test:
+        return
+    consent.withdraw(
+        session, ContactId(token.contact), run.topic_id, Provenance(now, "unsubscribe", proof), now=now
+    )
+    customer = message.customer if message else None
+    fact = Fact(
+        EventKind.UNSUBSCRIBED,
+        now,
+        f"unsubscribed:{token.run}:{token.seq}:{now:%Y%m%d%H%M}",
+        token.contact,
+        customer,
+        token.run,
+        token.seq,
+        "web",
+        detail={"how": how, "topic": run.topic_id},
+    )
+    history.record(session, fact)
+
+
+def receive_mail(session: Session, raw: bytes, keyring: Keyring, secret: bytes, *, now: datetime) -> str:
+    """Read one returned mail, complaint or unsubscribe request; gives what it was taken for, in a word.
+
+    It is believed only if its address carries our own token: anybody may write to a bounce address.
+    """
+    returned = read_return(raw)
+    found = _our_token(returned.addressed_to, keyring)
+    message = None if found is None else messages.find(session, found[1].run, found[1].seq)
+    if found is None or message is None:
+        hits.stray(session, "return", now=now)
+        return "stray"
+    if message.is_test:
+        return "test"
+    prefix, token = found
+    if prefix == "unsub":
+        unsubscribe(session, token, how="mail", now=now)
+        return "unsubscribe"
+    if returned.kind is ReturnKind.BOUNCE:
+        _bounced(session, message, returned, secret, now)
+    elif returned.kind is ReturnKind.COMPLAINT:
+        _complained(session, token, message, returned, secret, now)
+    return returned.kind.value
+
+
+def _our_token(addressed_to: Sequence[str], keyring: Keyring) -> tuple[str, Token] | None:
+    """The first address that carries a token of ours, with the word before the plus."""
+    for address in addressed_to:
+        prefix, _, text = address.partition("@")[0].partition("+")
+        token = keyring.read(Purpose.RETURN, text.lower())
+        if token is not None and prefix.lower() in ("b", "unsub"):
+            return prefix.lower(), token
+    return None
+
+
+def _bounced(session: Session, message: Message, returned: Returned, secret: bytes, now: datetime) -> None:
+    """The notice is about one message, so about its address, whatever recipients it names."""
+    failed = [one for one in returned.recipients if one.hard is not None]
+    hard = any(one.hard for one in failed)
+    detail: dict[str, object] = {
+        "hard": hard,
+        "status": next((one.status for one in failed if one.status), None),
+        "diagnostic": next((one.diagnostic for one in failed if one.diagnostic), "")[:500],
+    }
+    new = history.record(session, _about(message, EventKind.BOUNCED, "bounced", now, detail))
+    if new and hard and message.address is not None:
+        hashed = suppressions.address_hash(secret, message.address)
+        evidence = {"run": message.run, "seq": message.seq, **detail}
+        suppressions.add(session, hashed, "hard bounce", now=now, evidence=evidence, actor="returned mail")
+        history.record(
+            session, _about(message, EventKind.SUPPRESSED, "suppressed", now, {"reason": "hard bounce"})
+        )
+
+
+def _complained(
+    session: Session, token: Token, message: Message, returned: Returned, secret: bytes, now: datetime
+) -> None:
+    detail: dict[str, object] = {"feedback": returned.feedback}
+    if not history.record(session, _about(message, EventKind.COMPLAINED, "complained", now, detail)):
+        return
+    run = campaigns.get_run(session, token.run)
+    proof = f"complaint about message {token.run}.{token.seq}"
+    how = Provenance(now, "complaint", proof, actor="returned mail")
+    consent.withdraw(session, ContactId(message.contact), run.topic_id, how, now=now)
+    if message.address is not None:
+        hashed = suppressions.address_hash(secret, message.address)
+        suppressions.add(session, hashed, "complaint", now=now, evidence=detail, actor="returned mail")
+
+
+def _about(message: Message, kind: EventKind, word: str, now: datetime, detail: dict[str, object]) -> Fact:
+    return Fact(
+        kind,
+        now,
+        f"{word}:{message.run}:{message.seq}",
+        message.contact,
+        message.customer,
+        message.run,
+        message.seq,
+        "returned mail",
+        detail=detail,
+    )

@@ -1,0 +1,290 @@
+"""When campaigns run: schedule, open what is due, pause, resume, cancel, finish.
+
+What is due stands in the tables, so a missed tick, a doubled one, and two schedulers do no harm:
+whoever moves a campaign's due moment opens the run, and (campaign, occurrence) is unique besides.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from campaigns.errors import BadForm, NotAllowed
+from campaigns.records import campaigns, outbox, segments, surveys, templates
+from campaigns.records.campaigns import Campaign, Pinned, Run
+from campaigns.recurrence import next_occurrence, require_zone
+from campaigns.tracking.instrument import instrument
+from campaigns.values import CampaignState, Gate, Problem, RunState
+
+LATE = timedelta(hours=6)  #: a start missed by more waits for a person
+WORKER = "worker"
+#: What a campaign must have before it can be scheduled, in words.
+NEEDED = {
+    "topic_id": "Choose the topic: it decides whose consent counts.",
+    "segment_id": "Choose the segment: it says who is meant.",
+    "template_id": "Choose the template: it is what is said.",
+    "sender_id": "Choose the sender: it is who says it.",
+}
+
+
+def schedule(session: Session, campaign_id: int, *, actor: str, now: datetime) -> datetime:
+    """Turn a draft into a scheduled campaign; gives the moment its first run is due.
+
+    Raises:
+        BadForm: with everything that is missing or wrong.
+        NotAllowed: it is no draft.
+    """
+    campaign = campaigns.get(session, campaign_id)
+    at, name = _first_due(campaign, now)
+    campaigns.move(
+        session,
+        campaign_id,
+        CampaignState.SCHEDULED,
+        expected=[CampaignState.DRAFT],
+        actor=actor,
+        what=f"scheduled for {at:%Y-%m-%d %H:%M} UTC",
+        now=now,
+        due_at=at,
+        occurrence=name,
+    )
+    return at
+
+
+def unschedule(session: Session, campaign_id: int, *, actor: str, now: datetime) -> None:
+    """Take a scheduled campaign, whose run has not opened, back to draft."""
+    campaigns.move(
+        session,
+        campaign_id,
+        CampaignState.DRAFT,
+        expected=[CampaignState.SCHEDULED],
+        actor=actor,
+        what="taken back to draft",
+        now=now,
+        due_at=None,
+        occurrence=None,
+    )
+
+
+def _first_due(campaign: Campaign, now: datetime) -> tuple[datetime, str]:
+    problems = [
+        Problem(name.removesuffix("_id"), "is missing.", cure)
+        for name, cure in NEEDED.items()
+        if getattr(campaign, name) is None
+    ]
+    zone = require_zone(campaign.time_zone)
+    due: tuple[datetime, str] | None = None
+    if campaign.schedule == "recurring":
+        due = _next_due(campaign, now)
+        if due is None:
+            problems.append(Problem("cron", "never comes due.", "Check the fields and the end date."))
+    else:
+        at = now if campaign.schedule == "now" else campaign.starts_at
+        if at is None:
+            problems.append(Problem("starts at", "is missing.", "Say when, or send now."))
+        elif at < now - timedelta(minutes=5):
+            problems.append(
+                Problem(
+                    "starts at", f"{at:%Y-%m-%d %H:%M} UTC is past.", "Choose a later moment, or send now."
+                )
+            )
+        else:
+            due = (at, at.astimezone(zone).replace(tzinfo=None).isoformat(timespec="seconds"))
+    if problems or due is None:
+        raise BadForm(problems)
+    return due
+
+
+def _next_due(campaign: Campaign, after: datetime) -> tuple[datetime, str] | None:
+    """The next occurrence of a recurring campaign, or None when it has ended."""
+    found = next_occurrence(campaign.cron or "", campaign.time_zone, after)
+    if found is None or (campaign.ends_at is not None and found.at > campaign.ends_at):
+        return None
+    return found.at, found.name
+
+
+def open_runs(session: Session, now: datetime) -> list[int]:
+    """Open a run for each campaign that is due; gives the ids of those that this call opened.
+
+    Of several missed occurrences only the last is sent; one that is too late waits for a person.
+    """
+    opened = []
+    for campaign in campaigns.due(session, now):
+        run = _open(session, campaign, now)
+        if run is not None:
+            opened.append(run)
+    return opened
+
+
+def _open(session: Session, campaign: Campaign, now: datetime) -> int | None:
+    at, name = campaign.due_at, campaign.occurrence
+    assert at is not None
+    assert name is not None
+    following = None
+    if campaign.schedule == "recurring":
+        following = _next_due(campaign, at)
+        while following is not None and following[0] <= now:
+            at, name = following
+            following = _next_due(campaign, at)
+    if not campaigns.take_due(session, campaign, then=following):
+        return None
+    if now - at > LATE:
+        _park(session, campaign, at, now)
+        return None
+    campaigns.move(
+        session,
+        campaign.id,
+        CampaignState.RUNNING,
+        expected=[CampaignState.SCHEDULED, CampaignState.RUNNING],
+        actor=WORKER,
+        what=f"run {name} opened",
+        now=now,
+    )
+    run = campaigns.open_run(
+        session, campaign, _pin(session, campaign), occurrence=name, kind="campaign", now=now
+    )
+    number_links(session, run, campaign.template_id, tracking=campaign.tracking)
+    return run
+
+
+def _park(session: Session, campaign: Campaign, at: datetime, now: datetime) -> None:
+    """Nobody was there at the time: a late start is a person's decision, never dropped, never a surprise."""
+    if campaign.schedule == "recurring":
+        campaigns.log(
+            session,
+            campaign.id,
+            f"missed {at:%Y-%m-%d %H:%M} UTC: no worker was running; the next stands",
+            actor=WORKER,
+            now=now,
+        )
+        return
+    campaigns.move(
+        session,
+        campaign.id,
+        CampaignState.DRAFT,
+        expected=[CampaignState.SCHEDULED],
+        actor=WORKER,
+        what=f"missed {at:%Y-%m-%d %H:%M} UTC: no worker was running; schedule it anew",
+        now=now,
+    )
+
+
+def _pin(session: Session, campaign: Campaign) -> Pinned:
+    assert campaign.topic_id is not None
+    assert campaign.sender_id is not None
+    assert campaign.template_id is not None
+    assert campaign.segment_id is not None
+    return Pinned(
+        topic=campaign.topic_id,
+        sender=campaign.sender_id,
+        template_version=templates.newest_version(session, campaign.template_id),
+        segment_version=segments.newest_version(session, campaign.segment_id),
+        survey_version=None
+        if campaign.survey_id is None
+        else surveys.newest_version(session, campaign.survey_id),
+    )
+
+
+def number_links(session: Session, run: int, template_id: int | None, *, tracking: bool) -> None:
+    """Store where each numbered link of a run leads; the numbers go on from one language to the next."""
+    version = campaigns.get_run(session, run).template_version_id
+    first = 1
+    for body in templates.compiled(session, version):
+        if body.html is not None:
+            found = instrument(body.html, first=first, track=tracking)
+            campaigns.add_links(session, run, body.language, found.links)
+            first += len(found.links)
+
+
+def pause(session: Session, campaign_id: int, *, actor: str, now: datetime) -> None:
+    """Stop a campaign: senders start no further message within two seconds."""
+    campaigns.move(
+        session,
+        campaign_id,
+        CampaignState.PAUSED,
+        expected=[CampaignState.RUNNING, CampaignState.SCHEDULED],
+        actor=actor,
+        what="paused",
+        now=now,
+    )
+    campaigns.move_runs(session, campaign_id, RunState.PAUSED, expected=[RunState.RUNNING])
+
+
+def resume(session: Session, campaign_id: int, *, actor: str, now: datetime) -> None:
+    """Let a paused campaign go on where it stopped."""
+    campaign = campaigns.get(session, campaign_id)
+    going = any(run.finished_at is None for run in campaigns.runs_of(session, campaign_id))
+    if not going and campaign.due_at is None:
+        raise NotAllowed("The campaign has no run to go on with. Cancel it, or schedule a copy.")
+    campaigns.move(
+        session,
+        campaign_id,
+        CampaignState.RUNNING if going else CampaignState.SCHEDULED,
+        expected=[CampaignState.PAUSED],
+        actor=actor,
+        what="resumed",
+        now=now,
+    )
+    campaigns.move_runs(session, campaign_id, RunState.RUNNING, expected=[RunState.PAUSED])
+
+
+def cancel(session: Session, campaign_id: int, *, actor: str, now: datetime) -> None:
+    """End a campaign: what has not been sent never will be; the worker counts it as recalled."""
+    campaigns.move(
+        session,
+        campaign_id,
+        CampaignState.CANCELLED,
+        expected=[CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED],
+        actor=actor,
+        what="cancelled",
+        now=now,
+        due_at=None,
+        occurrence=None,
+    )
+    campaigns.move_runs(
+        session, campaign_id, RunState.CANCELLED, expected=[RunState.OPEN, RunState.RUNNING, RunState.PAUSED]
+    )
+
+
+def finish_runs(session: Session, now: datetime) -> list[int]:
+    """End the runs that have nothing left to send; gives their ids."""
+    ended = []
+    for run in campaigns.runs_in(session, RunState.CANCELLED, RunState.RUNNING):
+        if run.finished_at is not None:
+            continue
+        if run.state is RunState.CANCELLED:
+            outbox.recall(session, run.id, Gate.RECALLED, now=now)
+        elif now >= run.expires_at:
+            outbox.recall(session, run.id, Gate.EXPIRED, now=now)
+        if outbox.is_drained(session, run.id) and _end(session, run, now):
+            ended.append(run.id)
+    return ended
+
+
+def _end(session: Session, run: Run, now: datetime) -> bool:
+    fresh = campaigns.get_run(session, run.id)
+    to = RunState.DOUBTS if fresh.unknown else RunState.FINISHED
+    if run.state is RunState.CANCELLED:
+        to = RunState.CANCELLED
+    if not campaigns.end_run(session, run, to, now=now):
+        return False
+    if run.kind == "campaign":
+        _end_campaign(session, fresh, to, now)
+    return True
+
+
+def _end_campaign(session: Session, run: Run, to: RunState, now: datetime) -> None:
+    what = f"run {run.occurrence} {to}: {run.sent} sent, {run.failed} failed, {run.skipped} skipped, {run.unknown} in doubt"
+    campaigns.log(session, run.campaign_id, what, actor=WORKER, now=now)
+    campaign = campaigns.get(session, run.campaign_id)
+    others = any(other.finished_at is None for other in campaigns.runs_of(session, run.campaign_id))
+    if campaign.state is not CampaignState.RUNNING or others:
+        return
+    after = CampaignState(to.value) if campaign.due_at is None else CampaignState.SCHEDULED
+    campaigns.move(
+        session,
+        run.campaign_id,
+        after,
+        expected=[CampaignState.RUNNING],
+        actor=WORKER,
+        what=f"is {after}",
+        now=now,
+    )

@@ -1,0 +1,234 @@
+"""Sending: claim a chunk, render, send, settle. This flow owns its transactions: a mail cannot be rolled back.
+
+claim (committed) → load, gates asked again → render → wire → settle: states and history in one transaction
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+
+import structlog
+from sqlalchemy.orm import Session
+
+from campaigns import mailing
+from campaigns.delivery.backend import Backend
+from campaigns.delivery.retry import next_try
+from campaigns.errors import BackendError, BadInput
+from campaigns.mailing import Mailing, Signing
+from campaigns.records import (
+    campaigns,
+    gates,
+    history,
+    names,
+    outbox,
+    suppressions,
+)
+from campaigns.records.campaigns import Run
+from campaigns.records.outbox import Chunk, Fenced, Recipient
+from campaigns.values import EventKind, Fact, Gate, MessageKey, Outcome, OutcomeKind, Outgoing
+from campaigns.wiring import Stores
+
+KEPT_MAILINGS = 20
+LOOK_EVERY = 0.5  #: seconds between looks whether a person has paused or cancelled
+BACKEND_REST = timedelta(seconds=30)  #: how long a chunk waits after its backend failed
+#: Reply codes that say that the address itself is dead (RFC 3463): only these suppress it.
+DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
+KIND = {
+    OutcomeKind.SENT: EventKind.SENT,
+    OutcomeKind.FAILED: EventKind.FAILED,
+    OutcomeKind.UNKNOWN: EventKind.UNKNOWN,
+}
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Postbox:
+    """What a sender process works with."""
+
+    stores: Stores
+    backend: Backend
+    signing: Signing
+    secret: bytes  #: keys the suppression hashes
+    owner: str  #: names this sender in the chunks it holds
+    clock: Callable[[], datetime]
+    stopped: Callable[[], bool] = lambda: False  #: the process was asked to end
+    mailings: dict[int, Mailing] = field(default_factory=dict)  #: by run; what was prepared once
+
+
+@dataclass
+class Work:
+    """A claimed chunk with what is to be sent of it."""
+
+    chunk: Chunk
+    mailing: Mailing
+    is_test: bool
+    recipients: dict[int, Recipient]
+    bought: dict[int, list[dict[str, object]]]
+    skipped: dict[int, tuple[Gate, str]]
+
+
+class Tally:
+    """Keeps what the backend tells of a chunk, and tells the backend when to stop (delivery.backend.Watch)."""
+
+    def __init__(self, post: Postbox, run: int) -> None:
+        self.outcomes: dict[int, Outcome] = {}
+        self._post, self._run = post, run
+        self._looked, self._stopping = monotonic(), False
+
+    def started(self, key: MessageKey) -> None:
+        """The crash journal will write this down."""
+
+    def answered(self, key: MessageKey, outcome: Outcome) -> None:
+        self.outcomes[key.seq] = outcome
+
+    def stopping(self) -> bool:
+        if not self._stopping and monotonic() - self._looked >= LOOK_EVERY:
+            with self._post.stores.readers() as session:
+                self._stopping = self._post.stopped() or not outbox.is_running(session, self._run)
+            self._looked = monotonic()
+        return self._stopping
+
+
+def drain(post: Postbox) -> int:
+    """Send all that is due; gives how many messages were answered for.
+
+    Raises:
+        BackendError: the backend failed; what it had not taken is queued again for later.
+    """
+    answered = 0
+    while not post.stopped() and (chunk := _claim(post)) is not None:
+        answered += send_chunk(post, chunk)
+    return answered
+
+
+def _claim(post: Postbox) -> Chunk | None:
+    with post.stores.readers() as session:
+        if not outbox.has_work(session):  # the write lock is for those who need it
+            return None
+    with post.stores.sessions.begin() as session:
+        return outbox.claim(session, post.owner)
+
+
+def send_chunk(post: Postbox, chunk: Chunk) -> int:
+    """Send one claimed chunk; gives how many messages were answered for."""
+    work = _load(post, chunk)
+    tally = Tally(post, chunk.run)
+    rest: timedelta | None = None
+    try:
+        post.backend.send(_mails(post, work), tally)
+    except BackendError:
+        rest = BACKEND_REST
+        raise
+    finally:
+        # whatever went wrong: what is on the wire must be in the store
+        _settle(post, work, tally, rest)
+    return len(tally.outcomes)
+
+
+def _load(post: Postbox, chunk: Chunk) -> Work:
+    now = post.clock()
+    with post.stores.readers() as session:
+        run = campaigns.get_run(session, chunk.run)
+        campaign = campaigns.get(session, run.campaign_id)
+        common = _mailing(post, session, run, campaign.name)
+        is_test = run.kind == "test"
+        asked = None if is_test else gates.of_campaign(session, campaign, run.topic_id, now=now)
+        ready, stopped = outbox.load(session, chunk, asked)
+        skipped = {seq: (gate, "") for seq, gate in stopped.items()}
+        if now >= run.expires_at:
+            skipped |= {one.seq: (Gate.EXPIRED, "") for one in ready}
+            ready = []
+        bought = {}
+        if common.uses("order"):
+            bought = names.last_orders(session, [one.customer_id for one in ready])
+    return Work(chunk, common, is_test, {one.seq: one for one in ready}, bought, skipped)
+
+
+def _mailing(post: Postbox, session: Session, run: Run, campaign: str) -> Mailing:
+    """Prepare a run's mail once; few runs are open at a time, so few are kept."""
+    if run.id not in post.mailings:
+        if len(post.mailings) >= KEPT_MAILINGS:
+            post.mailings.pop(next(iter(post.mailings)))
+        post.mailings[run.id] = mailing.load(session, run, campaign, post.signing)
+    return post.mailings[run.id]
+
+
+def _mails(post: Postbox, work: Work) -> Iterator[Outgoing]:
+    """Render as the wire takes them; a contact for whom the template fails is skipped, and says why."""
+    for recipient in work.recipients.values():
+        try:
+            bought = work.bought.get(recipient.customer_id, [])
+            yield work.mailing.mail(recipient, bought=bought, now=post.clock())
+        except BadInput as error:
+            work.skipped[recipient.seq] = (Gate.RENDER_ERROR, str(error))
+
+
+def _settle(post: Postbox, work: Work, tally: Tally, rest: timedelta | None) -> None:
+    now = post.clock()
+    outcomes, retry_at = _give_up_or_retry(work, tally.outcomes, now)
+    if rest is not None:
+        retry_at = now + rest
+    try:
+        with post.stores.sessions.begin() as session:
+            outbox.settle(session, work.chunk, outcomes, skipped=work.skipped, retry_at=retry_at, now=now)
+            if not work.is_test:
+                history.record_many(session, _facts(work, outcomes, now))
+                for seq in _dead(outcomes):
+                    hashed = suppressions.address_hash(post.secret, work.recipients[seq].address)
+                    evidence = {"run": work.chunk.run, "seq": seq, "reply": outcomes[seq].text}
+                    suppressions.add(
+                        session, hashed, "hard bounce", now=now, evidence=evidence, actor="sender"
+                    )
+    except Fenced:
+        log.warning(
+            "chunk was taken over; its outcomes are not written", run=work.chunk.run, chunk=work.chunk.number
+        )
+
+
+def _give_up_or_retry(
+    work: Work, outcomes: dict[int, Outcome], now: datetime
+) -> tuple[dict[int, Outcome], datetime | None]:
+    """Deferred messages are due again by the schedule of retries; past its end they have failed."""
+    final, dues = {}, []
+    for seq, outcome in outcomes.items():
+        final[seq] = outcome
+        if outcome.kind is OutcomeKind.DEFERRED:
+            due = next_try(work.recipients[seq].attempts + 1, now, seed=seq)
+            if due is None:
+                text = f"given up after {work.recipients[seq].attempts + 1} tries: {outcome.text}"
+                final[seq] = Outcome(OutcomeKind.FAILED, outcome.code, outcome.enhanced, text)
+            else:
+                dues.append(due)
+    return final, min(dues, default=None)
+
+
+def _facts(work: Work, outcomes: dict[int, Outcome], now: datetime) -> Iterator[Fact]:
+    run = work.chunk.run
+    for seq, outcome in outcomes.items():
+        kind = KIND.get(outcome.kind)
+        if kind is not None:
+            one = work.recipients[seq]
+            detail: dict[str, object] = {}
+            if kind is not EventKind.SENT:
+                detail = {"code": outcome.code, "reply": outcome.text}
+            yield Fact(
+                kind,
+                now,
+                f"{kind}:{run}:{seq}",
+                one.contact_id,
+                one.customer_id,
+                run,
+                seq,
+                "sender",
+                detail=detail,
+            )
+
+
+def _dead(outcomes: dict[int, Outcome]) -> list[int]:
+    return [
+        seq
+        for seq, outcome in outcomes.items()
+        if outcome.kind is OutcomeKind.FAILED and outcome.enhanced in DEAD
+    ]

@@ -1,0 +1,163 @@
+"""The history: the only writer of events and of the activity projection.
+
+Events are appended once (their dedupe key makes a repeat harmless) and never changed, except for the
+verdict, which is a projection of raw hits and rules and can be computed again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.model.customers import activity, contacts
+from campaigns.model.dialect import insert_many, is_postgres
+from campaigns.model.events import events
+from campaigns.values import EventKind, Fact, Judgement, Verdict
+
+COLUMNS = (
+    "at", "kind", "contact_id", "customer_id", "run_id", "seq", "verdict", "verdict_version", "source", "dedupe", "detail",
+)  # fmt: skip
+#: Which column of `activity` an event moves; opens and clicks count only when a person made them.
+PROJECTED = {
+    EventKind.SENT: "last_sent_at",
+    EventKind.OPENED: "last_opened_at",
+    EventKind.CLICKED: "last_clicked_at",
+    EventKind.ANSWERED: "last_answered_at",
+    EventKind.ORDERED: "last_ordered_at",
+}
+OF_PEOPLE = {EventKind.OPENED, EventKind.CLICKED}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the history, as pages read it."""
+
+    id: int
+    at: datetime
+    kind: str
+    contact: int | None
+    customer: int | None
+    run: int | None
+    seq: int | None
+    verdict: str
+    source: str
+    detail: dict[str, object]
+
+
+def record(session: Session, fact: Fact) -> bool:
+    """Append one event; False if it is there already."""
+    return record_many(session, [fact]) == 1
+
+
+def record_many(session: Session, facts: Iterable[Fact], *, version: int = 0) -> int:
+    """Append events and move the activity projection; those already there are passed over.
+
+    `version` is that of the rules that gave the verdicts, 0 where none did. Returns how many were new.
+    """
+    kept = list(facts)
+    rows = (
+        (
+            f.at,
+            f.kind.value,
+            f.contact,
+            f.customer,
+            f.run,
+            f.seq,
+            f.verdict.value,
+            version,
+            f.source,
+            f.dedupe,
+            f.detail,
+        )
+        for f in kept
+    )
+    written = insert_many(session, events, COLUMNS, rows, conflict="ON CONFLICT (dedupe) DO NOTHING")
+    project(session, kept)
+    return written
+
+
+def project(session: Session, facts: Iterable[Fact]) -> None:
+    """Move each contact's newest moments forward; never back, so a repeat changes nothing."""
+    newest: dict[str, dict[int, datetime]] = {}
+    for fact in facts:
+        column = PROJECTED.get(fact.kind)
+        if column is None or fact.contact is None:
+            continue
+        if fact.kind in OF_PEOPLE and fact.verdict is not Verdict.HUMAN:
+            continue
+        seen = newest.setdefault(column, {})
+        if fact.contact not in seen or seen[fact.contact] < fact.at:
+            seen[fact.contact] = fact.at
+    for column, moments in newest.items():
+        _advance(session, column, moments)
+
+
+def _advance(session: Session, column: str, moments: dict[int, datetime]) -> None:
+    larger = f"greatest(activity.{column}, excluded.{column})"
+    if not is_postgres(session):
+        larger = f"max(coalesce(activity.{column}, excluded.{column}), excluded.{column})"
+    insert_many(
+        session,
+        activity,
+        ("contact_id", column),
+        sorted(moments.items()),
+        conflict=f"ON CONFLICT (contact_id) DO UPDATE SET {column} = {larger}",
+    )
+
+
+def rejudge(session: Session, dedupe: str, judgement: Judgement) -> None:
+    """Put a newer verdict on an event; what happened stays as it was."""
+    session.execute(
+        sa.update(events)
+        .where(events.c.dedupe == dedupe)
+        .values(verdict=judgement.verdict.value, verdict_version=judgement.version)
+    )
+
+
+def timeline(
+    session: Session,
+    *,
+    customer: int | None = None,
+    contact: int | None = None,
+    kinds: Sequence[str] = (),
+    before: int | None = None,
+    limit: int = 50,
+) -> list[Event]:
+    """The history of a customer (and of all contacts at it) or of one contact, newest first.
+
+    `before` is the id of the last event seen, to read on. Empty when nothing happened.
+    """
+    query = sa.select(events).order_by(events.c.at.desc(), events.c.id.desc()).limit(limit)
+    if contact is not None:
+        query = query.where(events.c.contact_id == contact)
+    if customer is not None:
+        at_customer = sa.select(contacts.c.id).where(contacts.c.customer_id == customer)
+        query = query.where(sa.or_(events.c.customer_id == customer, events.c.contact_id.in_(at_customer)))
+    if kinds:
+        query = query.where(events.c.kind.in_(kinds))
+    if before is not None:
+        last = sa.select(events.c.at, events.c.id).where(events.c.id == before).subquery()
+        query = query.where(
+            sa.or_(
+                events.c.at < sa.select(last.c.at).scalar_subquery(),
+                sa.and_(events.c.at == sa.select(last.c.at).scalar_subquery(), events.c.id < before),
+            )
+        )
+    return [_event(row) for row in session.execute(query)]
+
+
+def _event(row: sa.Row[tuple[object, ...]]) -> Event:
+    return Event(
+        row.id,
+        row.at,
+        row.kind,
+        row.contact_id,
+        row.customer_id,
+        row.run_id,
+        row.seq,
+        row.verdict,
+        row.source,
+        row.detail,
+    )

@@ -1,0 +1,88 @@
+"""Messages as the rest of the house reads them; their states are written by records/outbox alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.model.customers import contacts
+from campaigns.model.dialect import insert_many
+from campaigns.model.mail import chunks, messages, runs
+from campaigns.values import MessageState, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One row of the ledger."""
+
+    run: int
+    seq: int
+    contact: int
+    customer: int
+    address: str | None
+    state: MessageState
+    gate: str | None
+    at: datetime | None
+    reply: str | None
+    is_test: bool
+
+
+def find(session: Session, run: int, seq: int) -> Message | None:
+    """One message, or None if there is none of this name."""
+    row = session.execute(_query().where(messages.c.run_id == run, messages.c.seq == seq)).one_or_none()
+    return None if row is None else _message(row)
+
+
+def of_run(
+    session: Session, run: int, *, states: Sequence[MessageState] = (), after: int = 0, limit: int = 100
+) -> list[Message]:
+    """A run's messages by seq, those after `after`."""
+    query = (
+        _query().where(messages.c.run_id == run, messages.c.seq > after).order_by(messages.c.seq).limit(limit)
+    )
+    if states:
+        query = query.where(messages.c.state.in_([state.value for state in states]))
+    return [_message(row) for row in session.execute(query)]
+
+
+def add_test(session: Session, run: int, contact: int, address: str, *, now: datetime) -> None:
+    """Put one test message into the outbox: the contact's data, another address; no gate is asked."""
+    insert_many(
+        session,
+        messages,
+        ("run_id", "seq", "contact_id", "address", "state"),
+        [(run, 1, contact, address, MessageState.QUEUED.value)],
+    )
+    insert_many(
+        session, chunks, ("run_id", "number", "first_seq", "last_seq", "state"), [(run, 1, 1, 1, "ready")]
+    )
+    session.execute(
+        sa.update(runs)
+        .where(runs.c.id == run)
+        .values(state=RunState.RUNNING.value, frozen_at=now, audience=1, mailable=1)
+    )
+
+
+def _query() -> sa.Select[tuple[object, ...]]:
+    return (
+        sa.select(messages, contacts.c.customer_id, runs.c.kind)
+        .join(contacts, contacts.c.id == messages.c.contact_id)
+        .join(runs, runs.c.id == messages.c.run_id)
+    )
+
+
+def _message(row: sa.Row[tuple[object, ...]]) -> Message:
+    return Message(
+        run=row.run_id,
+        seq=row.seq,
+        contact=row.contact_id,
+        customer=row.customer_id,
+        address=row.address,
+        state=MessageState(row.state),
+        gate=row.gate,
+        at=row.at,
+        reply=row.reply,
+        is_test=row.kind == "test",
+    )

@@ -1,0 +1,102 @@
+"""The worker: ticks that open, freeze and finish runs, judge hits and read returned mail.
+
+APScheduler is a metronome here: it keeps no jobs of ours. What is due stands in the tables, so that a tick
+missed, doubled, or run by two workers does no harm (docs/decisions/0003).
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.orm import Session
+
+from campaigns.clock import utc_now
+from campaigns.config import Settings
+from campaigns.delivery.maildir import read_new, take
+from campaigns.flows import audience, intake, schedule
+from campaigns.records import outbox
+from campaigns.tracking.tokens import Keyring
+from campaigns.wiring import Stores
+
+log = structlog.get_logger()
+
+Tick = Callable[[], object]
+T = TypeVar("T")
+
+
+class Worker:
+    """The ticks of one process; `stop` ends them after the one that is running."""
+
+    def __init__(self, stores: Stores, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
+        self._stores, self._settings, self._clock = stores, settings, clock
+        self._keyring = Keyring(settings.secret)
+        self._scheduler = BackgroundScheduler(timezone="UTC")
+        for name, seconds, tick in self.ticks():
+            self._scheduler.add_job(
+                _guarded(name, tick), "interval", seconds=seconds, id=name, max_instances=1, coalesce=True, misfire_grace_time=None
+            )
+
+    def ticks(self) -> list[tuple[str, float, Tick]]:
+        """Every tick with its distance in seconds; each may be called at any time, any number of times."""
+        return [
+            ("runs", 0.5, self.tick_runs),
+            ("hits", 1.0, lambda: self._write(intake.judge_hits)),
+            ("leases", 15.0, self.tick_leases),
+            ("returned mail", 2.0, self.tick_returns),
+        ]
+
+    def start(self) -> None:
+        """Begin to tick, in the background."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stop, when the ticks under way are done."""
+        self._scheduler.shutdown(wait=True)
+
+    def tick_runs(self) -> None:
+        """Open what is due, freeze what is open, finish what is drained; each in a transaction of its own."""
+        opened = self._write(schedule.open_runs)
+        frozen = self._write(audience.freeze_open_runs)
+        finished = self._write(schedule.finish_runs)
+        if opened or frozen or finished:
+            log.info("runs", opened=opened, frozen=frozen, finished=finished)
+
+    def tick_leases(self) -> None:
+        """List as in doubt what a lost sender left behind."""
+        doubtful = self._write(lambda session, now: outbox.expire_leases(session, now=now))
+        if doubtful:
+            log.warning("a sender was lost; its messages are in doubt", messages=len(doubtful))
+
+    def tick_returns(self) -> None:
+        """Read what the mail server put into the bounce Maildir; each mail is stored before it is moved on."""
+        folder: Path | None = self._settings.bounce_maildir
+        if folder is None:
+            return
+        for path in read_new(folder):
+            with self._stores.sessions.begin() as session:
+                raw = path.read_bytes()
+                kind = intake.receive_mail(session, raw, self._keyring, self._settings.secret, now=self._clock())
+            take(path)
+            log.info("returned mail", kind=kind, file=path.name)
+
+    def _write(self, act: Callable[[Session, datetime], T]) -> T:
+        with self._stores.sessions.begin() as session:
+            return act(session, self._clock())
+
+
+def _guarded(name: str, tick: Tick) -> Callable[[], None]:
+    """Keep one tick's failure from the next: it is logged, and tried again."""
+    lock = threading.Lock()
+
+    def run() -> None:
+        with lock:
+            try:
+                tick()
+            except Exception:
+                log.exception("tick failed", tick=name)
+
+    return run
