@@ -1,0 +1,195 @@
+"""People of ours who log in: the only reader and writer of `staff`, and of password hashes."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.orm import Session
+
+from campaigns.errors import BadForm, NotAllowed, NotFound
+from campaigns.model.dialect import lock_table
+from campaigns.model.staff import staff
+from campaigns.values import Problem
+
+#: argon2id as OWASP's password storage sheet has it for 19 MiB: about 30 ms a try.
+HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+PASSWORD_LENGTH = range(12, 201)
+EMAIL_LENGTH = 320
+NAME_LENGTH = 200
+
+
+class Desk(StrEnum):
+    """Whose pages a person of ours sees."""
+
+    MARKETING = "marketing"  #: campaigns, segments, content, reports
+    SALES = "sales"  #: customers, tasks
+    SERVICE = "service"  #: look-up, cases
+    ADMIN = "admin"  #: settings and staff; sees every desk
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """A person of ours, without the password."""
+
+    id: int
+    email: str
+    name: str
+    desks: frozenset[Desk]
+    locale: str | None
+    active: bool
+
+    def sits_at(self, desk: Desk) -> bool:
+        """Tell whether this person may use a desk; an administrator may use all."""
+        return desk in self.desks or Desk.ADMIN in self.desks
+
+
+@dataclass(frozen=True, slots=True)
+class NewStaff:
+    """A person to be let in, as typed."""
+
+    email: str
+    name: str
+    password: str
+    desks: frozenset[Desk]
+    locale: str | None = None
+
+
+def any_exist(session: Session) -> bool:
+    """Tell whether anybody can log in yet, or ever could."""
+    return session.execute(sa.select(staff.c.id).limit(1)).first() is not None
+
+
+def add(session: Session, new: NewStaff, now: datetime) -> Staff:
+    """Let a person in.
+
+    Raises:
+        BadForm: with everything that does not hold.
+        NotAllowed: the address is taken.
+    """
+    check(new)
+    email = normal_email(new.email)
+    if session.execute(sa.select(staff.c.id).where(staff.c.email == email)).first():
+        raise NotAllowed(f"{email} is taken; each person needs an address of their own.")
+    name = new.name.strip()
+    values = {
+        "email": email,
+        "name": name,
+        "password_hash": HASHER.hash(new.password),
+        "roles": sorted(new.desks),
+        "locale": new.locale,
+        "active": True,
+        "created_at": now,
+    }
+    number = session.execute(sa.insert(staff).values(values).returning(staff.c.id)).scalar_one()
+    return Staff(number, email, name, new.desks, new.locale, active=True)
+
+
+def add_first(session: Session, new: NewStaff, now: datetime) -> Staff:
+    """Let the administrator in, once: of any number who try at the same time, one succeeds.
+
+    Raises:
+        BadForm: with everything that does not hold.
+        NotAllowed: there is somebody already.
+    """
+    lock_table(session, staff)
+    if any_exist(session):
+        raise NotAllowed("There is an administrator already. Log in, or ask them to let you in.")
+    return add(session, new, now)
+
+
+def by_id(session: Session, number: int) -> Staff | None:
+    """Find a person who may log in now."""
+    found = session.execute(sa.select(staff).where(staff.c.id == number, staff.c.active)).first()
+    return None if found is None else _person(found)
+
+
+def listing(session: Session) -> list[Staff]:
+    """Everybody, by name; also those who may no longer log in."""
+    return [_person(row) for row in session.execute(sa.select(staff).order_by(staff.c.name, staff.c.id))]
+
+
+def credentials(session: Session, email: str) -> tuple[Staff, str] | None:
+    """Find a person who may log in now by address, with the password's hash."""
+    query = sa.select(staff).where(staff.c.email == normal_email(email), staff.c.active)
+    found = session.execute(query).first()
+    return None if found is None else (_person(found), found.password_hash)
+
+
+def seal(session: Session, number: int) -> str | None:
+    """Give the mark of a person's present password; None for one who may not log in.
+
+    A login remembers it and so ends when the password changes.
+    """
+    query = sa.select(staff.c.password_hash).where(staff.c.id == number, staff.c.active)
+    found = session.execute(query).scalar_one_or_none()
+    return None if found is None else seal_of(found)
+
+
+def set_locale(session: Session, number: int, locale: str | None) -> None:
+    """Remember which language a person reads.
+
+    Raises:
+        NotFound: no such person.
+    """
+    if not session.execute(sa.update(staff).where(staff.c.id == number).values(locale=locale)).rowcount:  # type: ignore[attr-defined]
+        raise NotFound(f"Nobody has the number {number}.")
+
+
+def seal_of(password_hash: str) -> str:
+    """Give the mark of a password's hash: enough to see a change, of no use to a thief."""
+    return hashlib.sha256(password_hash.encode()).hexdigest()[:16]
+
+
+def matches(password_hash: str | None, password: str) -> bool:
+    """Tell whether a password is right; takes as long where there is nobody to compare with."""
+    try:
+        HASHER.verify(password_hash or _nobody(), password[: PASSWORD_LENGTH.stop])
+    except (VerificationError, InvalidHashError):
+        return False
+    return password_hash is not None
+
+
+def check(new: NewStaff) -> None:
+    """Look through what was typed.
+
+    Raises:
+        BadForm: with everything that does not hold.
+    """
+    problems = []
+    local, at, domain = new.email.strip().rpartition("@")
+    if not (at and local and domain) or len(new.email) > EMAIL_LENGTH or not _plain(new.email.strip()):
+        problems.append(Problem("email", "is not a mail address.", "Write it like name@company.example."))
+    if not new.name.strip() or len(new.name) > NAME_LENGTH:
+        problems.append(Problem("name", "is empty or too long.", f"Use 1 to {NAME_LENGTH} characters."))
+    if len(new.password) not in PASSWORD_LENGTH:
+        least = PASSWORD_LENGTH.start
+        problems.append(
+            Problem("password", f"is not {least} to 200 characters long.", "A few words in a row do well.")
+        )
+    if problems:
+        raise BadForm(problems)
+
+
+def normal_email(email: str) -> str:
+    """Give the form under which an address is stored and looked up."""
+    return email.strip().lower()
+
+
+def _plain(text: str) -> bool:
+    return text.isprintable() and " " not in text
+
+
+@cache
+def _nobody() -> str:
+    return HASHER.hash("nobody has this password")
+
+
+def _person(row: sa.Row[tuple[object, ...]]) -> Staff:
+    known = {str(desk) for desk in Desk}
+    desks = frozenset(Desk(role) for role in row.roles if role in known)
+    return Staff(row.id, row.email, row.name, desks, row.locale, row.active)

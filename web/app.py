@@ -1,0 +1,68 @@
+"""The web app for people of ours: `create_app` puts the shell and every desk's pages together."""
+
+import hmac
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+from flask import Blueprint, Flask, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from campaigns.config import Settings
+from campaigns.values import CampaignState, MessageState, RunState
+from campaigns.wiring import Stores
+from web import assets, auth, faults, guard, language, nav
+
+#: The desks' pages, "module:blueprint", one line each.
+BLUEPRINTS: tuple[str, ...] = ()
+MOST_BYTES = 32 * 1024 * 1024  #: of one request
+
+shell = Blueprint("shell", __name__)
+
+
+def create_app(stores: Stores, settings: Settings) -> Flask:
+    """Make the app for the desks.
+
+    `stores` is what the pages read and write; `settings` gives the secret that signs sessions.
+    """
+    app = Flask(__name__)
+    app.extensions["stores"] = stores
+    app.extensions["settings"] = settings
+    dress(app, settings)
+    auth.install(app)
+    app.register_blueprint(shell)
+    app.context_processor(_navigation)
+    for place in BLUEPRINTS:
+        module, _, name = place.partition(":")
+        app.register_blueprint(getattr(import_module(module), name))
+    return app
+
+
+def dress(app: Flask, settings: Settings) -> None:
+    """Give any of our apps what all share: secret, headers, languages, static files, error pages."""
+    app.config.update(
+        SECRET_KEY=hmac.digest(settings.secret, b"web session", "sha256"),
+        MAX_CONTENT_LENGTH=MOST_BYTES,
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(hours=1),
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(CampaignState=CampaignState, RunState=RunState, MessageState=MessageState)
+    guard.install(app)
+    language.install(app)
+    assets.install(app)
+    faults.install(app)
+
+
+@shell.get("/")
+def home() -> ResponseReturnValue:
+    """Send to the first page of the person's desks, or say that there is none yet."""
+    person = auth.current()
+    endpoint = nav.first_page(person) if person else None
+    if endpoint:
+        return redirect(url_for(endpoint))
+    return render_template("home.html")
+
+
+def _navigation() -> dict[str, Any]:
+    return {"desks": nav.desks_of(auth.current()), "here": request.full_path.rstrip("?")}

@@ -1,0 +1,95 @@
+"""The desks and their pages; a page shows as soon as its blueprint is registered."""
+
+from dataclasses import dataclass
+
+from flask import current_app, request
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
+from campaigns.records.staff import Desk, Staff
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the navigation."""
+
+    label: LazyString
+    endpoint: str  #: "campaigns.index"; the blueprint's name marks its pages as current
+    icon: str
+
+    @property
+    def current(self) -> bool:
+        """Tell whether the page shown is one of this entry's."""
+        blueprint = self.endpoint.partition(".")[0]
+        return request.blueprint == blueprint or (request.blueprint or "").startswith(blueprint + ".")
+
+
+@dataclass(frozen=True, slots=True)
+class DeskPages:
+    """The pages of a desk."""
+
+    desk: Desk
+    label: LazyString
+    entries: tuple[Entry, ...]
+
+
+DESKS = (
+    DeskPages(
+        Desk.MARKETING,
+        _("Marketing"),
+        (
+            Entry(_("Home"), "home.index", "home"),
+            Entry(_("Campaigns"), "campaigns.index", "send"),
+            Entry(_("Journeys"), "journeys.index", "route"),
+            Entry(_("Segments"), "segments.index", "filter"),
+            Entry(_("Content"), "templates.index", "template"),
+            Entry(_("Surveys"), "surveys.index", "forms"),
+            Entry(_("Reports"), "reports.index", "chart-bar"),
+            Entry(_("Caught mails"), "catcher.index", "mailbox"),
+        ),
+    ),
+    DeskPages(
+        Desk.SALES,
+        _("Sales"),
+        (
+            Entry(_("Customers"), "customers.index", "users"),
+            Entry(_("Responses"), "responses.index", "messages"),
+            Entry(_("Tasks"), "tasks.index", "list-check"),
+        ),
+    ),
+    DeskPages(
+        Desk.SERVICE,
+        _("Service"),
+        (
+            Entry(_("Look-up"), "lookup.index", "search"),
+            Entry(_("Cases"), "cases.index", "lifebuoy"),
+        ),
+    ),
+    DeskPages(
+        Desk.ADMIN,
+        _("Settings"),
+        (
+            Entry(_("Settings"), "settings.index", "settings"),
+            Entry(_("Staff"), "staff.index", "users-group"),
+            Entry(_("Imports"), "imports.index", "file-import"),
+        ),
+    ),
+)
+
+
+def desks_of(person: Staff | None) -> list[DeskPages]:
+    """Give what a person sees: their desks, with the pages that exist."""
+    if person is None:
+        return []
+    known = current_app.view_functions
+    shown = [
+        DeskPages(pages.desk, pages.label, tuple(e for e in pages.entries if e.endpoint in known))
+        for pages in DESKS
+        if person.sits_at(pages.desk)
+    ]
+    return [pages for pages in shown if pages.entries]
+
+
+def first_page(person: Staff) -> str | None:
+    """Give the endpoint that a person starts at; None if they see none yet."""
+    return next((entry.endpoint for pages in desks_of(person) for entry in pages.entries), None)
