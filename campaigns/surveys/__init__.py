@@ -1,0 +1,1 @@
+"""Surveys: the form, what was answered on it, and what the answers score. Pure."""
