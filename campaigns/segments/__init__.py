@@ -1,0 +1,1 @@
+"""Segments: the rule language, its sentence in English, and its way into SQL."""

@@ -1,0 +1,166 @@
+"""Questions about a field: the expression of its value, and what an operator asks of it."""
+
+import operator
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
+
+from campaigns.model.base import Moment
+from campaigns.model.customers import activity, contacts, customers
+from campaigns.model.staff import staff
+from campaigns.segments.compile.dialect import Expression, Speech, fold, surely
+from campaigns.segments.compile.frame import Compiled, Frame, Ids, Row
+from campaigns.segments.compile.intervals import anniversaries, interval_of, within
+from campaigns.segments.fields import Field, FieldType, Spelling
+from campaigns.segments.rules import COMPLEMENTS, Condition, Operator, Span, Value
+
+TABLES = {"contact": contacts, "customer": customers, "activity": activity}
+
+
+def field_condition(condition: Condition, frame: Frame) -> Compiled:
+    """Compile one field condition."""
+    positive = COMPLEMENTS.get(condition.operator, condition.operator)
+    where = asked(condition.field, positive, condition.value, frame)
+    negative = positive is not condition.operator
+    match condition.field.entity:
+        case "activity":
+            # a set, not an outer join: read in one go, and missing rows need no care
+            ids = select(activity.c.contact_id).where(where)
+            if frame.only is not None:
+                ids = ids.where(activity.c.contact_id == frame.only)
+            return Ids(contacts.c.id, ids, outside=negative)
+        case entity:
+            return Row(surely(where) if negative else where, customer=entity == "customer")
+
+
+def value_of(field: Field, speech: Speech) -> Expression:
+    """Give the expression of a field's stored value; of an attribute, typed (lists: the whole JSON)."""
+    table = TABLES[field.entity]
+    if field.attribute is not None:
+        if field.type is FieldType.LIST:
+            return table.c.attributes[field.attribute]
+        return speech.attribute(table.c.attributes, field.attribute, field.type)
+    if field.name in _DERIVED:
+        return _DERIVED[field.name](speech)
+    return table.c[field.name.partition(".")[2]]
+
+
+def _domain(speech: Speech) -> Expression:
+    place = speech.position(contacts.c.email, "@")
+    return case((place > 0, func.substr(contacts.c.email, place + 1)))
+
+
+def _language(speech: Speech) -> Expression:
+    place = speech.position(contacts.c.locale, "-")
+    return case((place > 0, func.substr(contacts.c.locale, 1, place - 1)), else_=contacts.c.locale)
+
+
+def _owner(_speech: Speech) -> Expression:
+    owner = select(staff.c.email).where(staff.c.id == customers.c.owner_id)
+    return owner.correlate(customers).scalar_subquery()
+
+
+_DERIVED: Mapping[str, Callable[[Speech], Expression]] = {
+    "contact.domain": _domain,
+    "contact.language": _language,
+    "customer.owner": _owner,
+}
+
+
+def asked(field: Field, asking: Operator, value: Value, frame: Frame) -> ColumnElement[bool]:
+    """Ask a field by a positive operator; the answer is NULL or false where the value is missing."""
+    match field.type:
+        case FieldType.LIST:
+            return _list(field, asking, value, frame.speech)
+        case FieldType.TEXT:
+            return _text(field, asking, value, frame.speech)
+        case FieldType.DATE | FieldType.MOMENT:
+            return _time(field, asking, value, frame)
+        case FieldType.NUMBER:
+            return number_asked(value_of(field, frame.speech), asking, value, frame.speech.number)
+        case FieldType.BOOLEAN:
+            stored = value_of(field, frame.speech)
+            return stored.is_not(None) if asking is Operator.SET else stored == value
+
+
+def _list(field: Field, asking: Operator, value: Value, speech: Speech) -> ColumnElement[bool]:
+    column, key = TABLES[field.entity].c.attributes, field.attribute or ""
+    if not isinstance(value, tuple):
+        return speech.list_filled(column, key)
+    texts = [fold(str(item)) for item in value]
+    if asking is Operator.ALL_OF:
+        return and_(*(speech.list_meets(column, key, [text]) for text in texts))
+    return speech.list_meets(column, key, texts)
+
+
+def _text(field: Field, asking: Operator, value: Value, speech: Speech) -> ColumnElement[bool]:
+    stored = value_of(field, speech)
+    if asking is Operator.SET:
+        return and_(stored.is_not(None), stored != "")
+    if field.spelling is Spelling.UPPER and asking in (Operator.EQUAL, Operator.IN):
+        return stored.in_(value) if isinstance(value, tuple) else stored == value
+    return text_asked(speech.fold(stored), asking, value, speech)
+
+
+def text_asked(folded: Expression, asking: Operator, value: Value, speech: Speech) -> ColumnElement[bool]:
+    """Ask a folded text."""
+    if isinstance(value, tuple):
+        return folded.in_([fold(str(item)) for item in value])
+    text = fold(str(value))
+    match asking:
+        case Operator.CONTAINS:
+            return speech.position(folded, text) > 0
+        case Operator.STARTS:
+            return func.substr(folded, 1, len(text)) == text
+        case Operator.ENDS:
+            length = func.length(folded)
+            return and_(length >= len(text), func.substr(folded, length - len(text) + 1) == text)
+        case _:
+            return folded == text
+
+
+_COMPARED: Mapping[Operator, Callable[[Any, Any], ColumnElement[bool]]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.LESS: operator.lt,
+    Operator.AT_MOST: operator.le,
+    Operator.MORE: operator.gt,
+    Operator.AT_LEAST: operator.ge,
+}
+
+
+def number_asked(
+    stored: Expression, asking: Operator, value: Any, bind: Callable[[float], Any]
+) -> ColumnElement[bool]:
+    """Ask a number."""
+    match asking:
+        case Operator.SET:
+            return stored.is_not(None)
+        case Operator.IN:
+            return stored.in_([bind(item) for item in value])
+        case Operator.BETWEEN:
+            return and_(stored >= bind(value.low), stored <= bind(value.high))
+        case _:
+            return _COMPARED[asking](stored, bind(value))
+
+
+def _time(field: Field, asking: Operator, value: Value, frame: Frame) -> ColumnElement[bool]:
+    stored = value_of(field, frame.speech)
+    if asking is Operator.SET:
+        return stored.is_not(None)
+    if asking is Operator.ANNIVERSARY and isinstance(value, Span):
+        in_json = field.attribute is not None
+        day = func.substr(stored, 6, 5) if in_json else frame.speech.day_of_year(stored, field.type)
+        return day.in_(anniversaries(value, frame.now))
+    interval = interval_of(asking, value, frame.now, days=field.type is FieldType.DATE)
+    return within(stored, interval, _written if field.attribute is not None else _typed(field))
+
+
+def _written(end: date) -> str:
+    """Write a day or a moment as it stands in JSON, for comparison as text; moments to the second."""
+    return f"{end:%Y-%m-%dT%H:%M:%S}" if isinstance(end, datetime) else end.isoformat()
+
+
+def _typed(field: Field) -> Callable[[date], Any]:
+    return (lambda end: literal(end, Moment())) if field.type is FieldType.MOMENT else (lambda end: end)

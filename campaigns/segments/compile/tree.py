@@ -1,0 +1,144 @@
+"""Groups and negation over compiled leaves."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    and_,
+    false,
+    or_,
+    select,
+    true,
+    union_all,
+)
+
+from campaigns.model.customers import contacts, customers, roles
+from campaigns.segments.compile.dialect import Speech, fold, surely
+from campaigns.segments.compile.frame import Compiled, Frame, Ids, Row
+from campaigns.segments.compile.history import answered, bought, consent_is, did
+from campaigns.segments.compile.rows import field_condition
+from campaigns.segments.rules import (
+    AllOf,
+    Answered,
+    AnyOf,
+    Bought,
+    Condition,
+    ConsentIs,
+    Did,
+    HasRole,
+    InSegment,
+    Not,
+    Rule,
+)
+
+
+def conditions(rule: Rule, frame: Frame) -> tuple[FromClause, list[ColumnElement[bool]]]:
+    """Give what a Select over contacts reads from, and its conditions."""
+    parts = rule.rules if isinstance(rule, AllOf) else (rule,)
+    return _read([compiled(part, frame) for part in parts], frame.speech)
+
+
+def _read(parts: Sequence[Compiled], speech: Speech) -> tuple[FromClause, list[ColumnElement[bool]]]:
+    source: FromClause = contacts
+    if any(isinstance(part, Row) and part.customer for part in parts):
+        source = contacts.join(customers, customers.c.id == contacts.c.customer_id)
+    return source, [part.where if isinstance(part, Row) else _among(part, speech) for part in parts]
+
+
+def _among(part: Ids, speech: Speech) -> ColumnElement[bool]:
+    return speech.outside(part.key, part.ids) if part.outside else part.key.in_(part.ids)
+
+
+def compiled(rule: Rule, frame: Frame) -> Compiled:
+    """Compile one node and all below it."""
+    match rule:
+        case AllOf(rules):
+            return _meet([compiled(part, frame) for part in rules], frame.speech)
+        case AnyOf(rules):
+            return _join([compiled(part, frame) for part in rules], frame.speech)
+        case Not(inner):
+            return _negated(compiled(inner, frame))
+        case _:
+            return _leaf(rule, frame)
+
+
+def _leaf(rule: Rule, frame: Frame) -> Compiled:  # noqa: PLR0911 - one branch a kind of leaf
+    match rule:
+        case Condition():
+            return field_condition(rule, frame)
+        case Did():
+            return did(rule, frame)
+        case Bought():
+            return bought(rule, frame)
+        case Answered():
+            return answered(rule, frame)
+        case ConsentIs():
+            return consent_is(rule, frame)
+        case HasRole():
+            return _has_role(rule, frame)
+        case InSegment(key):
+            raise LookupError(f"segment {key!r} was not expanded")
+        case _:
+            return Row(true())
+
+
+def _negated(part: Compiled) -> Compiled:
+    if isinstance(part, Row):
+        return replace(part, where=surely(part.where))
+    return replace(part, outside=not part.outside)
+
+
+def _meet(parts: Sequence[Compiled], speech: Speech) -> Compiled:
+    """Intersect: conditions on one Select; only where all are complements, the complement of a union."""
+    rows = [part for part in parts if isinstance(part, Row)]
+    sets = [part for part in parts if isinstance(part, Ids)]
+    if len(parts) == 1:
+        return parts[0]
+    if not sets:
+        return Row(and_(*(row.where for row in rows)), customer=any(row.customer for row in rows))
+    if not rows and all(part.outside for part in sets):
+        return Ids(contacts.c.id, union_all(*(_contact_ids(part) for part in sets)), outside=True)
+    source, where = _read(parts, speech)
+    return Ids(contacts.c.id, select(contacts.c.id).select_from(source).where(*where))
+
+
+def _join(parts: Sequence[Compiled], speech: Speech) -> Compiled:
+    """Unite: a union of sets; where one of them is a complement, the complement of an intersection."""
+    rows = [part for part in parts if isinstance(part, Row)]
+    sets = [part for part in parts if isinstance(part, Ids)]
+    if len(parts) == 1:
+        return parts[0]
+    row = Row(or_(false(), *(part.where for part in rows)), customer=any(part.customer for part in rows))
+    if not sets:
+        return row
+    if any(part.outside for part in sets):
+        return _negated(_meet([_negated(part) for part in ([row] if rows else []) + sets], speech))
+    selects = [_contact_ids(part) for part in sets]
+    if rows:
+        source, where = _read([row], speech)
+        selects.append(select(contacts.c.id).select_from(source).where(*where))
+    return Ids(contacts.c.id, union_all(*selects) if len(selects) > 1 else selects[0])
+
+
+def _contact_ids(part: Ids) -> Select[Any] | CompoundSelect[Any]:
+    """Give the set as ids of contacts, whatever its key."""
+    if part.key is contacts.c.id:
+        return part.ids
+    return select(contacts.c.id).where(part.key.in_(part.ids))
+
+
+def _has_role(rule: HasRole, frame: Frame) -> Ids:
+    """Find who has a role; what is asked of the customer is asked of the role's customer."""
+    ids = select(roles.c.contact_id).where(frame.speech.fold(roles.c.role) == fold(rule.role))
+    if frame.only is not None:
+        ids = ids.where(roles.c.contact_id == frame.only)
+    if rule.at is not None:
+        part = compiled(rule.at, frame)
+        assert isinstance(part, Row), "inside of a role there are only customer fields"
+        ids = ids.join(customers, customers.c.id == roles.c.customer_id).where(part.where)
+    return Ids(contacts.c.id, ids)
