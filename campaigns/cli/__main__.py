@@ -1,0 +1,5 @@
+"""`python -m campaigns.cli` is `postroom`."""
+
+from campaigns.cli import main
+
+main()

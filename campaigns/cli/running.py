@@ -1,0 +1,180 @@
+"""Commands that run: the whole installation, or one of its processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from socket import gethostname
+from types import FrameType
+from typing import Any
+from uuid import uuid4
+
+import click
+import structlog
+
+from campaigns.clock import utc_now
+from campaigns.config import Settings, from_environment
+from campaigns.errors import BackendError
+from campaigns.wiring import Stores, migrate, open_stores
+
+log = structlog.get_logger()
+IDLE = 0.2  #: seconds a sender waits when nothing is due
+BACKEND_REST = 5.0  #: seconds a sender waits when its backend has failed
+RESTART_REST = 2.0  #: seconds before a child that ended is started again
+CATCHER_PORT = 2525
+
+
+class Stopping:
+    """Becomes true when the process is asked to end (SIGTERM or SIGINT)."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._ask)
+        signal.signal(signal.SIGINT, self._ask)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not beyond being asked to end."""
+        until = time.monotonic() + seconds
+        while not self.asked and time.monotonic() < until:
+            time.sleep(min(0.1, max(0.0, until - time.monotonic())))
+
+
+def _open() -> tuple[Settings, Stores]:
+    settings = from_environment()
+    return settings, open_stores(settings.database_url)
+
+
+@click.command("migrate")
+def migrate_() -> None:
+    """Bring the store's tables up to date."""
+    migrate(from_environment().database_url)
+
+
+@click.command()
+def run() -> None:
+    """Run everything on this machine: pages, tracking, worker and senders, until Ctrl-C."""
+    settings = from_environment()
+    migrate(settings.database_url)
+    click.echo(f"Pages: http://127.0.0.1:{settings.web_port}/   (the first visit makes the administrator)")
+    click.echo(f"Tracking, surveys and preferences: {settings.public_url}")
+    supervise(processes(settings), Stopping())
+
+
+def processes(settings: Settings) -> list[list[str]]:
+    """The commands of an installation; the local catcher only where no mail server is named."""
+    own = [["web"], ["hits"], ["worker"], *[["sender"]] * settings.senders]
+    if "POSTROOM_SMTP_URL" not in os.environ:
+        click.echo("No POSTROOM_SMTP_URL: mails go to the local catcher, nobody receives them. See Caught mails.")
+        own.insert(0, ["catcher"])
+    return own
+
+
+def supervise(commands: Sequence[Sequence[str]], stopping: Callable[[], bool]) -> None:
+    """Start each command, start again what ends, and end all when asked."""
+    children = [(command, start(command)) for command in commands]
+    try:
+        while not stopping():
+            time.sleep(0.2)
+            for at, (command, child) in enumerate(children):
+                if child.poll() is not None:
+                    log.error("a process ended; starting it again", command=command[0], code=child.returncode)
+                    time.sleep(RESTART_REST)
+                    children[at] = (command, start(command))
+    finally:
+        end([child for _, child in children])
+
+
+def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start one of our commands as a process of its own."""
+    return subprocess.Popen([sys.executable, "-m", "campaigns.cli", *command], start_new_session=True)
+
+
+def end(children: Sequence[subprocess.Popen[Any]], within: float = 20.0) -> None:
+    """Ask processes to end, and end those that do not within the time."""
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    until = time.monotonic() + within
+    for child in children:
+        try:
+            child.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+
+@click.command()
+def worker() -> None:
+    """Tick: open and finish runs, judge hits, read returned mail."""
+    from campaigns.worker import Worker
+
+    settings, stores = _open()
+    stopping = Stopping()
+    ticking = Worker(stores, settings)
+    ticking.start()
+    while not stopping():
+        stopping.wait(1.0)
+    ticking.stop()
+
+
+@click.command()
+def sender() -> None:
+    """Send what is due, until asked to end; start as many as the machine has cores to spare."""
+    from campaigns.delivery.backend import open_backend
+    from campaigns.flows.sending import Postbox, drain
+    from campaigns.mailing import Signing
+    from campaigns.tracking.tokens import Keyring
+
+    settings, stores = _open()
+    stopping = Stopping()
+    backend = open_backend(settings.smtp_url)
+    post = Postbox(
+        stores=stores,
+        backend=backend,
+        signing=Signing(Keyring(settings.secret), settings.public_url),
+        secret=settings.secret,
+        owner=f"{gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
+        clock=utc_now,
+        stopped=stopping,
+    )
+    while not stopping():
+        try:
+            drain(post)
+            stopping.wait(IDLE)
+        except BackendError as error:
+            log.warning("the backend failed", backend=backend.name, error=str(error))
+            stopping.wait(BACKEND_REST)
+    backend.close()
+
+
+@click.command()
+def hits() -> None:
+    """Serve tracked addresses and the customers' pages."""
+    from web.hits import serve
+
+    settings, stores = _open()
+    serve(stores, settings)
+
+
+@click.command()
+def web() -> None:
+    """Serve the desks' pages."""
+    from web.serve import serve
+
+    serve(from_environment())
+
+
+@click.command()
+@click.option("--port", default=CATCHER_PORT, show_default=True, help="Port on the loopback address.")
+def catcher(port: int) -> None:
+    """Catch all mail on this machine instead of sending it."""
+    from campaigns.delivery.catcher import main
+
+    main(from_environment().data / "caught", "127.0.0.1", port)

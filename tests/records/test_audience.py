@@ -1,0 +1,190 @@
+"""The freeze: who becomes a message, who is stopped and by which gate."""
+
+from collections import Counter
+from datetime import timedelta
+
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from campaigns.model.customers import contacts
+from campaigns.model.mail import chunks, messages, run_gates
+from campaigns.model.service import cases
+from campaigns.records import audience, campaigns, consent, gates, suppressions
+from campaigns.records.consent import Provenance
+from campaigns.values import ContactId, EventKind, Fact, TopicClass
+from tests.factories import NOW, SECRET, a_campaign, a_contact, a_customer, a_run, a_topic
+
+EVERYBODY = sa.select(contacts.c.id)
+
+
+def frozen(session, run, *, cap=None, hold_out=0, per_minute=None):
+    campaign = campaigns.get(session, campaigns.get_run(session, run).campaign_id)
+    asked = gates.of_campaign(session, campaign, campaign.topic_id, now=NOW)
+    return audience.freeze(
+        session, run, EVERYBODY, asked, hold_out_percent=hold_out, salt=campaign.id, per_minute=per_minute, now=NOW
+    )
+
+
+def gate_of(session, run):
+    rows = session.execute(sa.select(messages.c.contact_id, messages.c.gate).where(messages.c.run_id == run))
+    return dict(rows.all())
+
+
+def test_each_gate_stops_whom_it_should_and_is_counted(session):
+    topic = a_topic(session)
+    fine = a_contact(session, topic=topic)
+    silent = a_contact(session)
+    gone = a_contact(session, topic=topic)
+    consent.withdraw(session, ContactId(gone), topic, Provenance(NOW + timedelta(seconds=1), "unsubscribe"), now=NOW)
+    dead = a_contact(session, email="dead@example.com", topic=topic)
+    suppressions.add(session, suppressions.address_hash(SECRET, "dead@example.com"), "hard bounce", now=NOW)
+    unreachable = a_contact(session, email=None, topic=topic)
+    angry_customer = a_customer(session)
+    angry = a_contact(session, topic=topic, customer_id=angry_customer)
+    session.execute(sa.insert(cases).values(customer_id=angry_customer, kind="complaint", subject="late", opened_at=NOW))
+    held = a_contact(session, topic=topic, customer_id=a_customer(session, hold_until=NOW + timedelta(days=1)))
+    no_longer_held = a_contact(session, topic=topic, customer_id=a_customer(session, hold_until=NOW - timedelta(days=1)))
+    twin = a_contact(session, email="twin@example.com", topic=topic)
+    second_twin = a_contact(session, email="twin@example.com", topic=topic)
+    erased = a_contact(session, email=None, topic=topic, erased_at=NOW)
+
+    run = a_run(session, a_campaign(session, topic=topic))
+    assert frozen(session, run) == 3
+    assert gate_of(session, run) == {
+        fine: None,
+        silent: "no consent",
+        gone: "no consent",
+        dead: "suppressed",
+        unreachable: "no address",
+        angry: "complaint open",
+        held: "held by rep",
+        no_longer_held: None,
+        twin: None,
+        second_twin: "duplicate address",
+        erased: "erased",
+    }
+    counted = dict(session.execute(sa.select(run_gates.c.gate, run_gates.c.count)).all())
+    assert counted == Counter(gate for gate in gate_of(session, run).values() if gate)
+    kept = campaigns.get_run(session, run)
+    assert (kept.audience, kept.mailable) == (11, 3)
+
+
+def test_a_twin_takes_the_place_of_one_that_another_gate_stops(session):
+    topic = a_topic(session)
+    silent = a_contact(session, email="same@example.com")
+    speaking = a_contact(session, email="same@example.com", topic=topic)
+    run = a_run(session, a_campaign(session, topic=topic))
+    frozen(session, run)
+    assert gate_of(session, run) == {silent: "no consent", speaking: None}
+
+
+def test_service_mail_needs_no_yes_but_respects_a_no_and_ignores_complaints(session):
+    topic = a_topic(session, TopicClass.SERVICE)
+    customer = a_customer(session)
+    silent = a_contact(session, customer_id=customer)
+    session.execute(sa.insert(cases).values(customer_id=customer, kind="complaint", subject="late", opened_at=NOW))
+    gone = a_contact(session)
+    consent.withdraw(session, ContactId(gone), topic, Provenance(NOW, "preferences"), now=NOW)
+    run = a_run(session, a_campaign(session, topic=topic))
+    frozen(session, run)
+    assert gate_of(session, run) == {silent: None, gone: "no consent"}
+
+
+def test_a_contact_that_had_its_share_of_marketing_is_capped(session):
+    from campaigns.records import history
+
+    topic = a_topic(session)
+    full, fresh = a_contact(session, topic=topic), a_contact(session, topic=topic)
+    campaign = a_campaign(session, topic=topic, cap_count=2, cap_days=7)
+    earlier = a_run(session, campaign, occurrence="earlier")
+    for number, days in enumerate((1, 2, 30)):
+        history.record(session, Fact(EventKind.SENT, NOW - timedelta(days=days), f"s{number}", contact=full, run=earlier, seq=number))
+        if number:
+            history.record(session, Fact(EventKind.SENT, NOW - timedelta(days=days), f"f{number}", contact=fresh, run=earlier, seq=9 + number))
+    run = a_run(session, campaign)
+    frozen(session, run)
+    assert gate_of(session, run) == {full: "frequency cap", fresh: None}
+
+
+def test_a_second_freeze_of_the_same_run_changes_nothing(session):
+    topic = a_topic(session)
+    a_contact(session, topic=topic)
+    run = a_run(session, a_campaign(session, topic=topic))
+    assert frozen(session, run) == 1
+    a_contact(session, topic=topic)
+    assert frozen(session, run) == 0
+    assert session.scalar(sa.select(sa.func.count()).select_from(messages)) == 1
+
+
+def test_the_mailable_are_numbered_without_gaps_and_cut_into_chunks(session):
+    topic = a_topic(session)
+    for number in range(7):
+        a_contact(session, topic=topic if number % 2 else None)
+    run = a_run(session, a_campaign(session, topic=topic))
+    assert frozen(session, run, per_minute=12) == 3
+    rows = session.execute(sa.select(messages.c.seq, messages.c.state).order_by(messages.c.seq)).all()
+    assert [tuple(row) for row in rows] == [(n, "queued") for n in (1, 2, 3)] + [(n, "skipped") for n in (4, 5, 6, 7)]
+    cut = session.execute(sa.select(chunks.c.first_seq, chunks.c.last_seq, chunks.c.not_before).order_by(chunks.c.number)).all()
+    assert [tuple(row) for row in cut] == [(1, 2, NOW), (3, 3, NOW + timedelta(seconds=10))]
+
+
+def test_the_hold_out_is_near_its_share_and_the_same_for_preview_and_freeze(session):
+    topic = a_topic(session)
+    for _ in range(400):
+        a_contact(session, topic=topic)
+    campaign = a_campaign(session, topic=topic)
+    asked = gates.of_campaign(session, campaigns.get(session, campaign), topic, now=NOW)
+    before = audience.preview(session, EVERYBODY, asked, hold_out_percent=20, salt=campaign)
+    run = a_run(session, campaign)
+    assert frozen(session, run, hold_out=20) == before["mailable"]
+    assert before == {"mailable": 400 - before["hold-out"], "hold-out": before["hold-out"]}
+    assert 40 <= before["hold-out"] <= 125
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([None, "a@x.example", "b@x.example", "c@x.example"]),
+            st.lists(st.tuples(st.sampled_from(["granted", "withdrawn", "pending"]), st.integers(0, 3)), max_size=3),
+            st.booleans(),
+        ),
+        max_size=8,
+    )
+)
+def test_the_freeze_agrees_with_the_rules_said_in_python(session, people):
+    """Random people: address, words on the topic at moments in any order, complaint or not."""
+    with session.begin_nested() as inside:
+        topic = a_topic(session)
+        expected, taken = {}, set()
+        others = sa.select(contacts.c.id).where(contacts.c.id > (session.scalar(sa.select(sa.func.max(contacts.c.id))) or 0))
+        for email, words, complains in people:
+            customer = a_customer(session)
+            contact = a_contact(session, email=email, customer_id=customer)
+            newest = (-1, -1, None)
+            for place, (state, hours) in enumerate(words):
+                at = NOW - timedelta(hours=hours)
+                said = consent.ConsentState(state)
+                grew = consent.append(session, ContactId(contact), topic, said, Provenance(at, "form"), now=NOW)
+                if grew:
+                    newest = max(newest, (-hours + 10, place, state), key=lambda word: word[:2])
+            if complains:
+                session.execute(sa.insert(cases).values(customer_id=customer, kind="complaint", subject="", opened_at=NOW))
+            if email is None:
+                expected[contact] = "no address"
+            elif newest[2] != "granted":
+                expected[contact] = "no consent"
+            elif complains:
+                expected[contact] = "complaint open"
+            elif email in taken:
+                expected[contact] = "duplicate address"
+            else:
+                taken.add(email)
+                expected[contact] = None
+        campaign = a_campaign(session, topic=topic)
+        run = a_run(session, campaign)
+        asked = gates.of_campaign(session, campaigns.get(session, campaign), topic, now=NOW)
+        audience.freeze(session, run, others, asked, hold_out_percent=0, salt=1, per_minute=None, now=NOW)
+        assert gate_of(session, run) == expected
+        inside.rollback()

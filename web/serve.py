@@ -1,0 +1,32 @@
+"""Serve the desks' pages: granian in front, one worker process, a pool of threads."""
+
+from flask import Flask
+
+from campaigns.config import Settings, from_environment
+from campaigns.wiring import open_stores
+from web.app import create_app
+
+THREADS = 8  #: pages wait for the store more than they compute
+
+
+def desk_app() -> Flask:
+    """Make the desks' app from the environment; granian calls this in its worker process."""
+    settings = from_environment()
+    return create_app(open_stores(settings.database_url), settings)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until the process is asked to end."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    Granian(
+        "web.serve:desk_app",
+        address="127.0.0.1",
+        port=settings.web_port,
+        interface=Interfaces.WSGI,
+        blocking_threads=THREADS,
+        factory=True,
+        websockets=False,
+        log_access=False,
+    ).serve()
