@@ -37,7 +37,13 @@ class Worker:
         self._scheduler = BackgroundScheduler(timezone="UTC")
         for name, seconds, tick in self.ticks():
             self._scheduler.add_job(
-                _guarded(name, tick), "interval", seconds=seconds, id=name, max_instances=1, coalesce=True, misfire_grace_time=None
+                _guarded(name, tick),
+                "interval",
+                seconds=seconds,
+                id=name,
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
             )
 
     def ticks(self) -> list[tuple[str, float, Tick]]:
@@ -79,7 +85,9 @@ class Worker:
         for path in read_new(folder):
             with self._stores.sessions.begin() as session:
                 raw = path.read_bytes()
-                kind = intake.receive_mail(session, raw, self._keyring, self._settings.secret, now=self._clock())
+                kind = intake.receive_mail(
+                    session, raw, self._keyring, self._settings.secret, now=self._clock()
+                )
             take(path)
             log.info("returned mail", kind=kind, file=path.name)
 
