@@ -72,7 +72,9 @@ def processes(settings: Settings) -> list[list[str]]:
     """The commands of an installation; the local catcher only where no mail server is named."""
     own = [["web"], ["hits"], ["worker"], *[["sender"]] * settings.senders]
     if "POSTROOM_SMTP_URL" not in os.environ:
-        click.echo("No POSTROOM_SMTP_URL: mails go to the local catcher, nobody receives them. See Caught mails.")
+        click.echo(
+            "No POSTROOM_SMTP_URL: mails go to the local catcher, nobody receives them. See Caught mails."
+        )
         own.insert(0, ["catcher"])
     return own
 
@@ -136,7 +138,8 @@ def sender() -> None:
     stopping = Stopping()
     backend = open_backend(settings.smtp_url)
     post = Postbox(
-        stores=stores,
+        sessions=stores.sessions,
+        readers=stores.readers,
         backend=backend,
         signing=Signing(Keyring(settings.secret), settings.public_url),
         secret=settings.secret,

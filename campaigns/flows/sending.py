@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 import structlog
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from campaigns import mailing
 from campaigns.delivery.backend import Backend
@@ -27,7 +27,6 @@ from campaigns.records import (
 from campaigns.records.campaigns import Run
 from campaigns.records.outbox import Chunk, Fenced, Recipient
 from campaigns.values import EventKind, Fact, Gate, MessageKey, Outcome, OutcomeKind, Outgoing
-from campaigns.wiring import Stores
 
 KEPT_MAILINGS = 20
 LOOK_EVERY = 0.5  #: seconds between looks whether a person has paused or cancelled
@@ -47,7 +46,8 @@ log = structlog.get_logger()
 class Postbox:
     """What a sender process works with."""
 
-    stores: Stores
+    sessions: sessionmaker[Session]
+    readers: sessionmaker[Session]
     backend: Backend
     signing: Signing
     secret: bytes  #: keys the suppression hashes
@@ -85,7 +85,7 @@ class Tally:
 
     def stopping(self) -> bool:
         if not self._stopping and monotonic() - self._looked >= LOOK_EVERY:
-            with self._post.stores.readers() as session:
+            with self._post.readers() as session:
                 self._stopping = self._post.stopped() or not outbox.is_running(session, self._run)
             self._looked = monotonic()
         return self._stopping
@@ -104,10 +104,10 @@ def drain(post: Postbox) -> int:
 
 
 def _claim(post: Postbox) -> Chunk | None:
-    with post.stores.readers() as session:
+    with post.readers() as session:
         if not outbox.has_work(session):  # the write lock is for those who need it
             return None
-    with post.stores.sessions.begin() as session:
+    with post.sessions.begin() as session:
         return outbox.claim(session, post.owner)
 
 
@@ -129,7 +129,7 @@ def send_chunk(post: Postbox, chunk: Chunk) -> int:
 
 def _load(post: Postbox, chunk: Chunk) -> Work:
     now = post.clock()
-    with post.stores.readers() as session:
+    with post.readers() as session:
         run = campaigns.get_run(session, chunk.run)
         campaign = campaigns.get(session, run.campaign_id)
         common = _mailing(post, session, run, campaign.name)
@@ -171,7 +171,7 @@ def _settle(post: Postbox, work: Work, tally: Tally, rest: timedelta | None) -> 
     if rest is not None:
         retry_at = now + rest
     try:
-        with post.stores.sessions.begin() as session:
+        with post.sessions.begin() as session:
             outbox.settle(session, work.chunk, outcomes, skipped=work.skipped, retry_at=retry_at, now=now)
             if not work.is_test:
                 history.record_many(session, _facts(work, outcomes, now))
