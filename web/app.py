@@ -15,6 +15,8 @@ from web import assets, auth, faults, guard, language, nav
 
 #: The desks' pages, "module:blueprint", one line each.
 BLUEPRINTS: tuple[str, ...] = ()
+#: Customers' pages and providers' webhooks; their blueprints are named in auth.OPEN_BLUEPRINTS.
+PUBLIC_BLUEPRINTS: tuple[str, ...] = ()
 MOST_BYTES = 32 * 1024 * 1024  #: of one request
 
 shell = Blueprint("shell", __name__)
@@ -33,9 +35,28 @@ def create_app(stores: Stores, settings: Settings) -> Flask:
     app.register_blueprint(shell)
     app.context_processor(_navigation)
     for place in BLUEPRINTS:
-        module, _, name = place.partition(":")
-        app.register_blueprint(getattr(import_module(module), name))
+        add(app, place)
     return app
+
+
+def create_public_app(stores: Stores, settings: Settings) -> Flask:
+    """Make the app for what customers and providers reach: no login, no session cookie."""
+    app = Flask(__name__)
+    app.extensions["stores"] = stores
+    app.extensions["settings"] = settings
+    dress(app, settings)
+    for place in PUBLIC_BLUEPRINTS:
+        add(app, place)
+    return app
+
+
+def add(app: Flask, place: str) -> None:
+    """Register a blueprint named "module:name"; one of the open ones takes POSTs from strangers."""
+    module, _, name = place.partition(":")
+    blueprint: Blueprint = getattr(import_module(module), name)
+    if blueprint.name in auth.OPEN_BLUEPRINTS:
+        guard.csrf.exempt(blueprint)
+    app.register_blueprint(blueprint)
 
 
 def dress(app: Flask, settings: Settings) -> None:

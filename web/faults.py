@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, g, render_template, request
+from flask import Flask, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
@@ -32,7 +32,9 @@ def _page(error: HTTPException) -> ResponseReturnValue:
 
 def _show(code: int, reason: str) -> ResponseReturnValue:
     title, text = _words(code)
-    page = "fault_part.html" if request.headers.get("HX-Request") == "true" else "fault.html"
+    page = "fault.html" if "shell" in current_app.blueprints else "public_fault.html"
+    if request.headers.get("HX-Request") == "true":
+        page = "fault_part.html"
     return render_template(page, code=code, title=title, text=reason or text), code
 
 

@@ -17,7 +17,7 @@ from babel.messages import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, has_request_context, request, session
+from flask import Flask, g, has_request_context, request, session
 from flask_babel import Babel, Domain, get_locale, get_timezone, gettext
 from markupsafe import Markup
 
@@ -77,8 +77,8 @@ def said(text: str) -> str:
 
 
 def chosen_locale() -> str:
-    """Choose by what the person set, then by what the browser says."""
-    if chosen := session.get("locale"):
+    """Choose by what the page set (`g.locale`), what the person set, then what the browser says."""
+    if chosen := g.get("locale") or session.get("locale"):
         return locale_for([chosen])
     return locale_for(request.accept_languages.values())
 
