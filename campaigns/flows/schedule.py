@@ -141,7 +141,7 @@ def _open(session: Session, campaign: Campaign, now: datetime) -> int | None:
     run = campaigns.open_run(
         session, campaign, _pin(session, campaign), occurrence=name, kind="campaign", now=now
     )
-    number_links(session, run, campaign.template_id, tracking=campaign.tracking)
+    number_links(session, run, tracking=campaign.tracking)
     return run
 
 
@@ -183,7 +183,7 @@ def _pin(session: Session, campaign: Campaign) -> Pinned:
     )
 
 
-def number_links(session: Session, run: int, template_id: int | None, *, tracking: bool) -> None:
+def number_links(session: Session, run: int, *, tracking: bool) -> None:
     """Store where each numbered link of a run leads; the numbers go on from one language to the next."""
     version = campaigns.get_run(session, run).template_version_id
     first = 1
