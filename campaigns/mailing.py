@@ -11,15 +11,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.compose import Letter, compose
-from campaigns.records import consent, senders, surveys, templates
-from campaigns.records.campaigns import Run
+from campaigns.records import campaigns, consent, senders, surveys, templates
+from campaigns.records.campaigns import Campaign, Run
 from campaigns.records.names import Common, common, full_name, personal
 from campaigns.records.outbox import Recipient
 from campaigns.surveys.form import Form, QuestionType
 from campaigns.templates.render import Prepared, prepare
 from campaigns.tracking.instrument import instrument
 from campaigns.tracking.tokens import Keyring, Purpose
-from campaigns.values import Compiled, Content, MessageKey, Outgoing, TopicClass
+from campaigns.values import Compiled, Content, MessageKey, Outgoing, Sender, TopicClass
 
 #: The page each token opens, by its first path element. Short: an address is in every mail many times.
 PAGES = {
@@ -54,6 +54,11 @@ class Topic:
     key: str
     name: str
     topic_class: TopicClass
+
+
+#: Stand in previews for what a draft has not chosen yet.
+NOBODY = Sender("…", "", "")
+UNSAID = Topic("", "", TopicClass.MARKETING)
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,39 @@ def load(session: Session, run: Run, campaign: str, signing: Signing) -> Mailing
         signing=signing,
         form=form,
     )
+
+
+def draft(session: Session, campaign: Campaign, signing: Signing) -> Mailing | None:
+    """Put a draft's mail together for previews, as far as it is chosen; None without a template.
+
+    Its links are not numbered, and its tokens name no message.
+    """
+    if campaign.template_id is None:
+        return None
+    version = templates.newest_version(session, campaign.template_id)
+    sender = NOBODY if campaign.sender_id is None else senders.get(session, campaign.sender_id)
+    topic = None if campaign.topic_id is None else consent.topic_by_id(session, campaign.topic_id)
+    survey = campaign.survey_id
+    return Mailing(
+        run=0,
+        campaign=campaign.id,
+        topic=Topic(topic.key, topic.name, topic.topic_class) if topic else UNSAID,
+        shared=common(session, campaign.name, sender),
+        editions=editions(templates.compiled(session, version), tracking=False),
+        signing=signing,
+        form=None if survey is None else surveys.form_of(session, surveys.newest_version(session, survey)),
+    )
+
+
+def number_links(session: Session, run_id: int) -> None:
+    """Store where each numbered link of a run leads; the numbers go on from one language to the next."""
+    run = campaigns.get_run(session, run_id)
+    first = 1
+    for body in templates.compiled(session, run.template_version_id):
+        if body.html is not None:
+            found = instrument(body.html, first=first, track=run.tracking)
+            campaigns.add_links(session, run_id, body.language, found.links)
+            first += len(found.links)
 
 
 def editions(bodies: Sequence[Compiled], *, tracking: bool) -> dict[str, Prepared]:

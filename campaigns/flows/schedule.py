@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from campaigns import mailing
 from campaigns.errors import BadForm, NotAllowed
 from campaigns.records import campaigns, outbox, segments, surveys, templates
 from campaigns.records.campaigns import Campaign, Pinned, Run
 from campaigns.recurrence import next_occurrence, require_zone
-from campaigns.tracking.instrument import instrument
 from campaigns.values import CampaignState, Gate, Problem, RunState
 
 LATE = timedelta(hours=6)  #: a start missed by more waits for a person
@@ -34,7 +34,7 @@ def schedule(session: Session, campaign_id: int, *, actor: str, now: datetime) -
         NotAllowed: it is no draft.
     """
     campaign = campaigns.get(session, campaign_id)
-    at, name = _first_due(campaign, now)
+    at, name = first_due(campaign, now)
     campaigns.move(
         session,
         campaign_id,
@@ -64,7 +64,12 @@ def unschedule(session: Session, campaign_id: int, *, actor: str, now: datetime)
     )
 
 
-def _first_due(campaign: Campaign, now: datetime) -> tuple[datetime, str]:
+def first_due(campaign: Campaign, now: datetime) -> tuple[datetime, str]:
+    """Say when a draft's first run would open, and the run's name.
+
+    Raises:
+        BadForm: with everything that is missing or wrong.
+    """
     problems = [
         Problem(name.removesuffix("_id"), "is missing.", cure)
         for name, cure in NEEDED.items()
@@ -141,7 +146,7 @@ def _open(session: Session, campaign: Campaign, now: datetime) -> int | None:
     run = campaigns.open_run(
         session, campaign, _pin(session, campaign), occurrence=name, kind="campaign", now=now
     )
-    number_links(session, run, tracking=campaign.tracking)
+    mailing.number_links(session, run)
     return run
 
 
@@ -181,17 +186,6 @@ def _pin(session: Session, campaign: Campaign) -> Pinned:
         if campaign.survey_id is None
         else surveys.newest_version(session, campaign.survey_id),
     )
-
-
-def number_links(session: Session, run: int, *, tracking: bool) -> None:
-    """Store where each numbered link of a run leads; the numbers go on from one language to the next."""
-    version = campaigns.get_run(session, run).template_version_id
-    first = 1
-    for body in templates.compiled(session, version):
-        if body.html is not None:
-            found = instrument(body.html, first=first, track=tracking)
-            campaigns.add_links(session, run, body.language, found.links)
-            first += len(found.links)
 
 
 def pause(session: Session, campaign_id: int, *, actor: str, now: datetime) -> None:

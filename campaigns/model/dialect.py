@@ -158,3 +158,22 @@ def _pieces(rows: Iterable[Sequence[Any]]) -> Iterable[list[Sequence[Any]]]:
             piece = []
     if piece:
         yield piece
+
+
+def domain_of(session: Session, address: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    """What stands after the @ of a normalised address."""
+    if is_postgres(session):
+        return sa.func.split_part(address, "@", 2)
+    return sa.func.substr(address, sa.func.instr(address, "@") + 1)
+
+
+def hours_after(
+    session: Session, moment: sa.ColumnElement[datetime], start: datetime
+) -> sa.ColumnElement[int]:
+    """Whole hours from `start` to a later moment."""
+    if is_postgres(session):
+        since = sa.func.extract("epoch", moment - sa.literal(start, Moment()))
+        return sa.cast(sa.func.floor(since / 3600), sa.Integer)
+    hour = 3_600_000_000  # microseconds
+    stored = sa.type_coerce(moment, sa.BigInteger)
+    return (stored - to_microseconds(start)).op("/")(hour)

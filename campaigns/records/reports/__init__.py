@@ -1,0 +1,32 @@
+"""What came of a run, in exact numbers: set-based, one query a table, nothing estimated.
+
+Words, alike for every number here:
+
+- *sent*: a backend took the message. *Delivered*: sent, and not returned since. *Bounced* counts sent
+  messages that came back, for good or not; a "delayed" notice is no bounce.
+- A contact counts once. Of several hits of one contact the most human decides: a person's, then an
+  unknown one's, then a mail proxy's, then a machine's. So *who opened* is everyone with at least one open
+  that is judged a person's, whatever else fetched the pixel.
+- Rates are over delivered, the bounce rate over sent; each comes with Wilson's 95 % interval.
+"""
+
+from campaigns.records.reports.figures import ByVerdict, RunReport, rate
+from campaigns.records.reports.lists import ListNumbers, RunLine, campaign_list_numbers, latest_runs
+from campaigns.records.reports.people import PeopleList, Person, people
+from campaigns.records.reports.run import run_report, summary_lines, written
+
+__all__ = [
+    "ByVerdict",
+    "ListNumbers",
+    "PeopleList",
+    "Person",
+    "RunLine",
+    "RunReport",
+    "campaign_list_numbers",
+    "latest_runs",
+    "people",
+    "rate",
+    "run_report",
+    "summary_lines",
+    "written",
+]

@@ -1,0 +1,125 @@
+"""What a report is made of: numbers with their names."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from campaigns.records.campaigns import LogLine, Run
+from campaigns.records.reports.survey import SurveySummary
+from campaigns.surveys.scoring import Share, share
+from campaigns.values import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class ByVerdict:
+    """Contacts, each counted once, under the most human of their hits."""
+
+    human: int = 0
+    unknown: int = 0
+    privacy: int = 0
+    machine: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them, whoever it was."""
+        return self.human + self.unknown + self.privacy + self.machine
+
+
+@dataclass(frozen=True, slots=True)
+class GateCount:
+    """How many contacts a gate kept without mail."""
+
+    gate: Gate
+    at_freeze: int
+    later: int  #: stopped when their turn came, or by a recall
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A run's messages by state."""
+
+    audience: int = 0
+    waiting: int = 0
+    sent: int = 0
+    failed: int = 0
+    unknown: int = 0
+    gates: tuple[GateCount, ...] = ()
+
+    @property
+    def skipped(self) -> int:
+        """Contacts of the segment that a gate kept without mail."""
+        return sum(one.at_freeze + one.later for one in self.gates)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLine:
+    """One link of the mail and who followed it."""
+
+    number: int
+    language: str
+    url: str
+    clicked: ByVerdict
+    share: Share  #: of the people who clicked anything
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One hour after the start: contacts whose first hit of this sort fell into it."""
+
+    opened: int = 0
+    clicked: int = 0
+    machines: int = 0  #: opens and clicks by machines and mail proxies
+
+
+@dataclass(frozen=True, slots=True)
+class DomainLine:
+    """One receiving domain; "" stands for all that are not listed by themselves."""
+
+    domain: str
+    mailed: int
+    sent: int
+    failed: int
+    unknown: int
+    bounced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """What earlier runs of other campaigns came to, each run weighing the same."""
+
+    runs: int
+    click_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """Everything that a report's page says of one run."""
+
+    run: Run
+    campaign: str
+    ledger: Ledger
+    bounced: int
+    bounced_hard: int  #: of them, those whose address is dead
+    delivered: int
+    opened: ByVerdict
+    clicked: ByVerdict
+    viewed: ByVerdict
+    complained: int
+    unsubscribed: int
+    replied: int
+    open_rate: Share
+    click_rate: Share
+    bounce_rate: Share
+    complaint_rate: Share
+    unsubscribe_rate: Share
+    average: Average | None  #: None: there is no earlier run to compare with
+    hours: tuple[Hour, ...]
+    links: tuple[LinkLine, ...]
+    domains: tuple[DomainLine, ...]
+    survey: SurveySummary | None
+    log: tuple[LogLine, ...]
+    at: datetime
+
+
+def rate(count: int, of: int) -> Share:
+    """Put a count over its base; a message in doubt may have arrived, so the count can pass the base."""
+    return share(min(count, of), of)

@@ -1,0 +1,88 @@
+"""Numbers from the ledger: what became of a run's messages, and where they came back from."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.model.dialect import domain_of
+from campaigns.model.events import events
+from campaigns.model.mail import messages
+from campaigns.records.reports.figures import DomainLine, GateCount, Ledger
+from campaigns.values import EventKind, Gate, MessageState
+
+DOMAINS = 15  #: shown one by one; the rest is one line
+
+
+def ledger_of(session: Session, run: int) -> Ledger:
+    """Count a run's messages by state, and by the gate that stopped them."""
+    frozen_out = messages.c.address.is_(None)
+    query = (
+        sa.select(messages.c.state, messages.c.gate, frozen_out.label("early"), sa.func.count().label("n"))
+        .where(messages.c.run_id == run)
+        .group_by(messages.c.state, messages.c.gate, frozen_out)
+    )
+    states = dict.fromkeys((state.value for state in MessageState), 0)
+    gates: dict[str, list[int]] = {}
+    for row in session.execute(query):
+        states[row.state] += row.n
+        if row.state == MessageState.SKIPPED.value:
+            gates.setdefault(row.gate, [0, 0])[0 if row.early else 1] += row.n
+    return Ledger(
+        audience=sum(states.values()),
+        waiting=states["queued"] + states["sending"],
+        sent=states["sent"],
+        failed=states["failed"],
+        unknown=states["unknown"],
+        gates=tuple(GateCount(gate, *gates[gate.value]) for gate in Gate if gate.value in gates),
+    )
+
+
+def bounces_of(session: Session, run: int) -> list[tuple[str, bool, int]]:
+    """Returned messages among those sent: domain, whether for good, how many."""
+    domain = domain_of(session, messages.c.address)
+    hard = events.c.detail["hard"].as_boolean()
+    at = sa.and_(messages.c.run_id == events.c.run_id, messages.c.seq == events.c.seq)
+    query = (
+        sa.select(domain, hard, sa.func.count(sa.distinct(messages.c.seq)))
+        .select_from(events)
+        .join(messages, at)
+        .where(
+            events.c.run_id == run,
+            events.c.kind == EventKind.BOUNCED.value,
+            messages.c.state == MessageState.SENT.value,
+        )
+        .group_by(domain, hard)
+    )
+    return [(name or "", bool(dead), count) for name, dead, count in session.execute(query)]
+
+
+def domains_of(
+    session: Session, run: int, bounces: Sequence[tuple[str, bool, int]]
+) -> tuple[DomainLine, ...]:
+    """The largest receiving domains, and one line for all others together."""
+    domain = domain_of(session, messages.c.address)
+
+    def of(state: MessageState) -> sa.ColumnElement[int]:
+        return sa.func.sum(sa.case((messages.c.state == state.value, 1), else_=0))
+
+    states = (MessageState.SENT, MessageState.FAILED, MessageState.UNKNOWN)
+    query = (
+        sa.select(domain, sa.func.count(), *map(of, states))
+        .where(messages.c.run_id == run, messages.c.address.is_not(None))
+        .group_by(domain)
+        .order_by(sa.func.count().desc(), domain)
+    )
+    returned: dict[str, int] = {}
+    for name, _, count in bounces:
+        returned[name] = returned.get(name, 0) + count
+    lines = [
+        DomainLine(name, mailed, sent, failed, unknown, returned.get(name, 0))
+        for name, mailed, sent, failed, unknown in session.execute(query)
+    ]
+    return (*lines[:DOMAINS], *([_together(lines[DOMAINS:])] if lines[DOMAINS:] else []))
+
+
+def _together(lines: Sequence[DomainLine]) -> DomainLine:
+    names = ("mailed", "sent", "failed", "unknown", "bounced")
+    return DomainLine("", *(sum(getattr(line, name) for line in lines) for name in names))

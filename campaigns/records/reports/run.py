@@ -1,0 +1,88 @@
+"""The report on one run."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from campaigns.records import campaigns
+from campaigns.records.reports import survey
+from campaigns.records.reports.figures import RunReport, rate
+from campaigns.records.reports.hits import average_before, hits_of, hours_of, links_of
+from campaigns.records.reports.ledger import bounces_of, domains_of, ledger_of
+from campaigns.surveys.scoring import Share
+from campaigns.values import EventKind
+
+
+def run_report(session: Session, run_id: int, now: datetime) -> RunReport:
+    """Count everything of one run, as of now.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run = campaigns.get_run(session, run_id)
+    ledger = ledger_of(session, run_id)
+    hits = hits_of(session, run_id)
+    bounces = bounces_of(session, run_id)
+    bounced = sum(count for _, _, count in bounces)
+    delivered = ledger.sent - bounced
+    opened, clicked = hits[EventKind.OPENED], hits[EventKind.CLICKED]
+    complained, unsubscribed = hits[EventKind.COMPLAINED].total, hits[EventKind.UNSUBSCRIBED].total
+    return RunReport(
+        run=run,
+        campaign=campaigns.get(session, run.campaign_id).name,
+        ledger=ledger,
+        bounced=bounced,
+        bounced_hard=sum(count for _, hard, count in bounces if hard),
+        delivered=delivered,
+        opened=opened,
+        clicked=clicked,
+        viewed=hits[EventKind.VIEWED],
+        complained=complained,
+        unsubscribed=unsubscribed,
+        replied=hits[EventKind.REPLIED].total,
+        open_rate=rate(opened.human, delivered),
+        click_rate=rate(clicked.human, delivered),
+        bounce_rate=rate(bounced, ledger.sent),
+        complaint_rate=rate(complained, delivered),
+        unsubscribe_rate=rate(unsubscribed, delivered),
+        average=average_before(session, run),
+        hours=hours_of(session, run),
+        links=links_of(session, run_id, clicked.human),
+        domains=domains_of(session, run_id, bounces),
+        survey=survey.summary(session, run),
+        log=tuple(campaigns.log_lines(session, run.campaign_id)),
+        at=now,
+    )
+
+
+def summary_lines(report: RunReport) -> list[tuple[str, int | str]]:
+    """The numbers of a report by name, as the shell prints them and a check compares them."""
+    ledger = report.ledger
+    return [
+        ("audience", ledger.audience),
+        *((f"not mailed: {one.gate}", one.at_freeze + one.later) for one in ledger.gates),
+        ("sent", ledger.sent),
+        ("failed", ledger.failed),
+        ("in doubt", ledger.unknown),
+        ("waiting", ledger.waiting),
+        ("bounced", report.bounced),
+        ("delivered", report.delivered),
+        ("people who opened", report.opened.human),
+        ("opened by a mail proxy only", report.opened.privacy),
+        ("opened by a machine only", report.opened.machine),
+        ("opened, not known by whom", report.opened.unknown),
+        ("people who clicked", report.clicked.human),
+        ("clicked by a machine only", report.clicked.machine + report.clicked.privacy),
+        ("clicked, not known by whom", report.clicked.unknown),
+        ("unsubscribed", report.unsubscribed),
+        ("complained", report.complained),
+        ("answered the survey", report.survey.posted if report.survey else "no survey"),
+        ("click rate", written(report.click_rate)),
+    ]
+
+
+def written(part: Share) -> str:
+    """Write a share in plain English with what it is of and its interval: "2.1 % (1.6 to 2.7 %) of 3,100"."""
+    if part.value is None:
+        return "none delivered"
+    return f"{part.value:.1%} ({part.low:.1%} to {part.high:.1%}) of {part.n:,}"
