@@ -22,18 +22,17 @@ from campaigns.segments.rules import (
 from campaigns.values import Problem
 
 
-def parse_text(text: str | bytes, definitions: Definitions = NO_DEFINITIONS) -> Rule:
-    """Read a rule from the text of a JSON document.
+def decode(text: str | bytes) -> object:
+    """Decode the text of a JSON document, refusing what a rule must not be in doubt about.
 
     Raises:
-        BadRule: with every problem and its path.
+        BadRule: not JSON, a key twice in one object, NaN, or nesting beyond measure.
     """
     try:
-        document = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         what = "is nested too deeply." if isinstance(error, RecursionError) else f"is not JSON: {error}."
         raise BadRule([Problem("document", what, "Correct it.")]) from error
-    return parse_rule(document, definitions)
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

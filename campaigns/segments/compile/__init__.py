@@ -31,4 +31,5 @@ def compile_rule(
     """
     frame = Frame(now=now, speech=speech_of(dialect))
     source, where = conditions(simplify(expand(rule, segments or {})), frame)
-    return select(contacts.c.id).select_from(source).where(contacts.c.erased_at.is_(None), *where)
+    ids = select(contacts.c.id).select_from(source).where(contacts.c.erased_at.is_(None), *where)
+    return ids.correlate(None)  # whatever it is put into, its contacts are its own

@@ -37,14 +37,20 @@ UNDONE = ("cancelled", "returned")
 def did(rule: Did, frame: Frame) -> Ids:
     """Find who did something so often; rules that nothing done would meet become a complement."""
     key, column = _key(rule.who, events.c)
-    ids = select(column).where(*did_conditions(rule, column, frame))
+    ids = select(column).where(*_counting(rule, column, frame))
     if rule.times.accepts(0):
         outside = _beyond(rule.times)
         return Ids(key, _often(ids, column, outside), outside=True)
     return Ids(key, _often(ids, column, rule.times))
 
 
-def did_conditions(rule: Did, column: Expression, frame: Frame) -> list[ColumnElement[bool]]:
+def did_evidence(rule: Did, frame: Frame) -> Select[*tuple[Any, ...]]:
+    """Count the events of the one contact that is asked about, and find the last."""
+    _key_column, column = _key(rule.who, events.c)
+    return select(func.count(), func.max(events.c.at)).where(*_counting(rule, column, frame))
+
+
+def _counting(rule: Did, column: Expression, frame: Frame) -> list[ColumnElement[bool]]:
     """List what an event must be to count."""
     where = [
         events.c.kind == rule.kind.value,

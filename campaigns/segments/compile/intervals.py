@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, true
 
 from campaigns.segments.rules import Between, Last, Operator, Span, Value, Window
 
@@ -84,14 +84,16 @@ def within(
     column: ColumnElement[Any], interval: Interval, bind: Callable[[date], Any] = lambda end: end
 ) -> ColumnElement[bool]:
     """Say that a column lies within an interval; unknown where the column is NULL."""
+    low = None if interval.low is None else bind(interval.low)
+    high = None if interval.high is None else bind(interval.high)
+    if low is not None and high is not None and not interval.above and not interval.below:
+        return column.between(low, high)  # SQLite computes the column once, not twice
     tests = []
-    if interval.low is not None:
-        low = bind(interval.low)
+    if low is not None:
         tests.append(column > low if interval.above else column >= low)
-    if interval.high is not None:
-        high = bind(interval.high)
+    if high is not None:
         tests.append(column < high if interval.below else column <= high)
-    return and_(True, *tests)  # noqa: FBT003 - SQLAlchemy's way to say "no test at all"
+    return and_(true(), *tests)
 
 
 def anniversaries(span: Span, now: datetime) -> list[str]:

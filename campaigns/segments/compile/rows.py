@@ -47,6 +47,17 @@ def value_of(field: Field, speech: Speech) -> Expression:
     return table.c[field.name.partition(".")[2]]
 
 
+def indexed(field: Field, speech: Speech) -> Expression | None:
+    """Give the expression to index so that an attribute is found by its value; None where none helps.
+
+    It must stand in the compiled rules letter for letter.
+    """
+    if field.attribute is None or field.type in (FieldType.LIST, FieldType.BOOLEAN):
+        return None
+    stored = value_of(field, speech)
+    return speech.fold(stored) if field.type is FieldType.TEXT else stored
+
+
 def _domain(speech: Speech) -> Expression:
     place = speech.position(contacts.c.email, "@")
     return case((place > 0, func.substr(contacts.c.email, place + 1)))

@@ -1,0 +1,66 @@
+"""The shell's commands on segments."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from sqlalchemy.orm import Session
+
+from campaigns.clock import utc_now
+from campaigns.config import from_environment
+from campaigns.errors import BadRule, NotFound
+from campaigns.records import segments
+from campaigns.segments.describe import describe
+from campaigns.segments.explain import lines
+from campaigns.segments.reading import decode
+from campaigns.segments.rules import Rule
+from campaigns.wiring import open_stores
+
+_RULE = click.argument(
+    "file", metavar="RULE.json", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+
+
+@click.command()
+@_RULE
+def count(file: Path) -> None:
+    """Count the contacts that RULE.json means; the number is the last line."""
+    with _reading() as session:
+        rule = _read(session, file)
+        click.echo(describe(rule))
+        click.echo(segments.count(session, rule, utc_now()))
+
+
+@click.command()
+@_RULE
+@click.option("--contact", type=int, required=True, help="The contact's id.")
+def explain(file: Path, contact: int) -> None:
+    """Say why a contact is meant by RULE.json or not: what decided, and the value found there."""
+    with _reading() as session:
+        rule = _read(session, file)
+        try:
+            why = segments.explain(session, rule, contact, utc_now())
+        except NotFound as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(describe(rule))
+        click.echo("\n".join(lines(why)))
+
+
+@contextmanager
+def _reading() -> Iterator[Session]:
+    stores = open_stores(from_environment().database_url)
+    try:
+        with stores.readers() as session:
+            yield session
+    finally:
+        stores.engine.dispose()
+
+
+def _read(session: Session, file: Path) -> Rule:
+    try:
+        return segments.read(session, decode(file.read_bytes()))
+    except BadRule as error:
+        for problem in error.problems:
+            click.echo(f"{file}: {problem}", err=True)
+        raise SystemExit(1) from error
