@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from campaigns import mailing
 from campaigns.errors import BadForm, NotFound
-from campaigns.records import campaigns, messages, names, surveys, templates
+from campaigns.records import campaign_desk, campaigns, messages, names, surveys, templates
 from campaigns.records.campaigns import Campaign, Pinned
 from campaigns.values import Problem
 
@@ -34,7 +34,7 @@ def send_test(session: Session, campaign_id: int, *, contact: int, address: str,
         session,
         campaign,
         pinned,
-        occurrence=campaigns.next_test(session, campaign_id),
+        occurrence=campaign_desk.next_test(session, campaign_id),
         kind="test",
         now=now,
     )

@@ -205,19 +205,6 @@ def move(
     log(session, campaign, what, actor=actor, now=now)
 
 
-def delete(session: Session, campaign: int, *, actor: str, now: datetime) -> None:
-    """Hide a campaign that is not under way; its runs and history stay, so links in its mails keep working.
-
-    Raises:
-        NotAllowed: it is scheduled, running or paused.
-    """
-    under_way = (CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED)
-    ended = [state for state in CampaignState if state not in under_way]
-    state = get(session, campaign).state
-    to = state if state in ended else CampaignState.CANCELLED
-    move(session, campaign, to, expected=ended, actor=actor, what="deleted", now=now, deleted_at=now)
-
-
 def log(session: Session, campaign: int, what: str, *, actor: str, now: datetime) -> None:
     """Append a line to the campaign's log."""
     session.execute(sa.insert(campaign_log).values(campaign_id=campaign, at=now, actor=actor, what=what))
@@ -322,13 +309,6 @@ def runs_of(session: Session, campaign: int, *, kind: str = "campaign") -> list[
         sa.select(runs).where(runs.c.campaign_id == campaign, runs.c.kind == kind).order_by(runs.c.id.desc())
     )
     return [_run(row) for row in session.execute(query).mappings()]
-
-
-def next_test(session: Session, campaign: int) -> str:
-    """The name of a campaign's next test run; two at a time wait for each other."""
-    session.execute(sa.select(campaigns.c.id).where(campaigns.c.id == campaign).with_for_update())
-    tests = sa.select(sa.func.count()).where(runs.c.campaign_id == campaign, runs.c.kind == "test")
-    return f"test-{(session.scalar(tests) or 0) + 1}"
 
 
 def runs_in(session: Session, *states: RunState) -> list[Run]:
