@@ -109,10 +109,10 @@ def mailbox(name: str, display: str, address: str) -> str:
 
 
 def phrase(text: str, first: int = LINE) -> list[str]:
-    """A display name: quoted where it is short and ASCII, else encoded words."""
-    if text.isascii() and len(text) <= 60 and "=?" not in text:
+    """A display name: quoted where it is ASCII, else encoded words; cut where a line may break."""
+    if text.isascii() and "=?" not in text and all(len(word) < HARD_LINE for word in text.split(" ")):
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-        return [f'"{escaped}"']
+        return f'"{escaped}"'.split(" ")
     return list(encoded_words(text, first))
 
 

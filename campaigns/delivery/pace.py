@@ -48,4 +48,4 @@ class Pace:
         now = self._clock()
         assert self._rate is not None, "an unlimited pace has no bucket"
         self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
-        self._at = now
+        self._at = max(self._at, now)

@@ -32,6 +32,7 @@ class Receiver(asyncio.Protocol):
         self._seen = 0  # of the body, searched for the end already
         self._in_body = False
         self._storing = False
+        self._ended = False
         self._errors = 0
         self._from: str | None = None
         self._to: list[str] = []
@@ -52,6 +53,11 @@ class Receiver(asyncio.Protocol):
             self._transport.pause_reading()
         self._rest()
         self._work()
+
+    def eof_received(self) -> bool:
+        """Stay for a client that will say no more until it has its last reply."""
+        self._ended = True
+        return self._storing
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._buffer.clear()
@@ -119,6 +125,8 @@ class Receiver(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.resume_reading()
             self._work()
+        if self._ended and not self._storing:
+            self._transport.close()
 
     def _forget(self) -> None:
         self._from, self._to = None, []

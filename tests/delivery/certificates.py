@@ -31,17 +31,23 @@ class Authority:
         except ValueError:
             alternative = x509.DNSName(name)
         until = dt.datetime(2021, 1, 1, tzinfo=dt.UTC) if expired else dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
-        certificate = self._certificate(subject, key, x509.SubjectAlternativeName([alternative]), until=until, signed=signed)
+        certificate = self._certificate(
+            subject, key, x509.SubjectAlternativeName([alternative]), until=until, signed=signed
+        )
         path = self.folder / f"{name}-{signed}-{expired}.pem"
         path.write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
         return context
 
-    def _certificate(self, subject, key, extension, *, until=dt.datetime(2099, 1, 1, tzinfo=dt.UTC), signed=True):
+    def _certificate(
+        self, subject, key, extension, *, until=dt.datetime(2099, 1, 1, tzinfo=dt.UTC), signed=True
+    ):
         authority = isinstance(extension, x509.BasicConstraints)
         builder = (
             x509.CertificateBuilder()
@@ -53,9 +59,22 @@ class Authority:
             .not_valid_after(until)
             .add_extension(extension, critical=authority)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key((self.key if signed else key).public_key()), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                    (self.key if signed else key).public_key()
+                ),
+                critical=False,
+            )
         )
         if authority:
-            usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+            names = (
+                "digital_signature",
+                "content_commitment",
+                "key_encipherment",
+                "data_encipherment",
+                "key_agreement",
+            )
+            off = dict.fromkeys((*names, "encipher_only", "decipher_only"), False)
+            usage = x509.KeyUsage(**off, key_cert_sign=True, crl_sign=True)
             builder = builder.add_extension(usage, critical=True)
         return builder.sign(self.key if signed else key, hashes.SHA256())

@@ -41,7 +41,9 @@ Script = Callable[[str, Seen], Say | None]
 class Peer:
     """A strict SMTP server in threads: bad sequences get 503, and all that it takes is remembered."""
 
-    def __init__(self, script: Script | None = None, *, offers: Iterable[str] = ("PIPELINING",), split: bool = False):
+    def __init__(
+        self, script: Script | None = None, *, offers: Iterable[str] = ("PIPELINING",), split: bool = False
+    ):
         self.script = script or (lambda stage, seen: None)
         self.offers = list(offers)
         self.split = split
@@ -149,7 +151,9 @@ class _Session:
         elif data:
             self.client.sendall(data)
 
-    def say(self, stage: str, usual: bytes, argument: str, agreed: Callable[[], None] = lambda: None) -> bytes:
+    def say(
+        self, stage: str, usual: bytes, argument: str, agreed: Callable[[], None] = lambda: None
+    ) -> bytes:
         wish = self.peer.script(stage, Seen(self.number, self.mails, self.recipient, argument)) or Say(usual)
         if wish.delay:
             self.flush()
@@ -200,7 +204,11 @@ class _Session:
             lines.append(line[1:] if line[:1] == b"." else line)
         data = b"".join(line + b"\r\n" for line in lines)
         kept = (self.sender or "", self.recipient, data)
-        before = self.peer.script("before", Seen(self.number, self.mails, self.recipient, "")) if self.recipient else None
+        before = (
+            self.peer.script("before", Seen(self.number, self.mails, self.recipient, ""))
+            if self.recipient
+            else None
+        )
         if before and before.takes:
             self.peer.taken.append(kept)
         if not self.recipient:
@@ -270,7 +278,9 @@ def mails(count: int) -> list[Outgoing]:
     return [mail(seq) for seq in range(1, count + 1)]
 
 
-def backend(peer: Peer, *, connections: int = 3, per_connection: int = 100, timeouts: Timeouts = PATIENT) -> SmtpBackend:
+def backend(
+    peer: Peer, *, connections: int = 3, per_connection: int = 100, timeouts: Timeouts = PATIENT
+) -> SmtpBackend:
     target = Target("127.0.0.1", peer.port, Security.PLAIN)
     return SmtpBackend(target, Limits(connections, per_connection), timeouts)
 

@@ -34,19 +34,22 @@ class ModelServer:
                 self.body.append(line)
                 return b""
             return self.end()
-        if line[:4] == b"MAIL":
-            return self.envelope(line, nested=self.sender is not None)
-        if line[:4] == b"RCPT":
-            return self.envelope(line, nested=self.sender is None)
         if line == b"RSET":
             self.sender = self.recipient = None
             return b"250 ok\r\n"
-        assert line == b"DATA", line
+        if line == b"DATA":
+            return self.data()
+        first = line[:4] == b"MAIL"
+        assert first or line[:4] == b"RCPT", line
+        return self.envelope(line, nested=(self.sender is None) != first)
+
+    def data(self):
         what = self.decide()
         if what == CUT:
             self.dead = True
             return b""
-        if what in (b"4", b"5") or self.sender is None or (self.recipient is None and what == b"2"):
+        granted = self.recipient is not None or self.decide() == b"4"  # RFC 2920 §3.1: even for nobody
+        if what in (b"4", b"5") or self.sender is None or not granted:
             return (what if what in (b"4", b"5") else b"5") + b"54 no\r\n"
         self.body = []
         return b"354 go\r\n"
@@ -100,7 +103,11 @@ def converse(offer, decisions, pieces, count, limit, stop_after):
     connections = 0
     while not work.finished and connections < 200:
         connections += 1
-        server, dialogue, reader = ModelServer(decide, taken, wrong), Dialogue(offer, work, limit), ReplyReader()
+        server, dialogue, reader = (
+            ModelServer(decide, taken, wrong),
+            Dialogue(offer, work, limit),
+            ReplyReader(),
+        )
         to_server, to_client = dialogue.more(), b""
         while (to_server or to_client) and not dialogue.over:
             to_client += server.feed(to_server)

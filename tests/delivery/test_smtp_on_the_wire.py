@@ -16,7 +16,10 @@ def everyone(count=ALL):
     return {address(seq) for seq in range(1, count + 1)}
 
 
-def once(stage, say, recipient=address(7)):
+SEVENTH = address(7)
+
+
+def once(stage, say, recipient=SEVENTH):
     """A script that speaks up at the first time this recipient comes to this stage."""
     done = []
 
@@ -33,7 +36,9 @@ def whenever(stage, recipient, say):
     return lambda at, seen: say if at == stage and seen.recipient == recipient else None
 
 
-@pytest.mark.parametrize("offers", [("PIPELINING",), ("SIZE 1000000",), ()], ids=["pipelined", "lock-step", "bare"])
+@pytest.mark.parametrize(
+    "offers", [("PIPELINING",), ("SIZE 1000000",), ()], ids=["pipelined", "lock-step", "bare"]
+)
 @pytest.mark.parametrize("split", [False, True], ids=["whole", "split"])
 def test_each_mail_arrives_once_and_unchanged(offers, split):
     batch = mails(57)
@@ -79,14 +84,21 @@ def test_a_refused_recipient_fails_alone_and_no_empty_mail_goes_out(offers, gran
     with Peer(script, offers=offers) as peer:
         account = send(peer, mails(ALL))
         failed = account.outcomes[mail(7).key]
-        assert (failed.kind, failed.code, failed.enhanced, failed.text) == (OutcomeKind.FAILED, 550, "5.1.1", "5.1.1 no such 5.1.1 user")
+        assert (failed.kind, failed.code, failed.enhanced, failed.text) == (
+            OutcomeKind.FAILED,
+            550,
+            "5.1.1",
+            "5.1.1 no such 5.1.1 user",
+        )
         assert peer.recipients == dict.fromkeys(everyone() - {address(7)}, 1)
         assert peer.wrong == []
 
 
 @pytest.mark.parametrize("offers", [("PIPELINING",), ()], ids=["pipelined", "lock-step"])
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize(("code", "kind"), [(b"450 4.2.0", OutcomeKind.DEFERRED), (b"550 5.7.1", OutcomeKind.FAILED)])
+@pytest.mark.parametrize(
+    ("code", "kind"), [(b"450 4.2.0", OutcomeKind.DEFERRED), (b"550 5.7.1", OutcomeKind.FAILED)]
+)
 def test_a_refusal_at_any_stage_is_about_that_mail_alone(offers, stage, code, kind):
     def script(at, seen):
         mine = seen.argument.startswith("FROM:<b+7@") if at == "mail" else seen.recipient == address(7)
@@ -102,7 +114,11 @@ def test_a_refusal_at_any_stage_is_about_that_mail_alone(offers, stage, code, ki
 
 @pytest.mark.parametrize("offers", [("PIPELINING",), ()], ids=["pipelined", "lock-step"])
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
-@pytest.mark.parametrize("say", [Say(b"", cut=True), Say(b"250 2.0.0 Ok\r\n", cut=True), Say(b"421 4.3.2 going down\r\n", cut=True)], ids=["cut", "answered and cut", "421"])
+@pytest.mark.parametrize(
+    "say",
+    [Say(b"", cut=True), Say(b"250 2.0.0 Ok\r\n", cut=True), Say(b"421 4.3.2 going down\r\n", cut=True)],
+    ids=["cut", "answered and cut", "421"],
+)
 def test_a_connection_that_ends_in_an_envelope_costs_no_mail(offers, stage, say):
     with Peer(once(stage, say, None), offers=offers) as peer:
         account = send(peer, mails(ALL), connections=2)
@@ -166,7 +182,10 @@ def test_a_server_that_falls_silent_is_left(stage):
         assert max(peer.recipients.values()) == 1
 
 
-@pytest.mark.parametrize("reply", [b"hello\r\n", b"250-a\r\n550 b\r\n", b"250 x\r\n" * 2 + b"\x00\xff\r\n", b"999 what\r\n", b"2" * 9000])
+@pytest.mark.parametrize(
+    "reply",
+    [b"hello\r\n", b"250-a\r\n550 b\r\n", b"250 x\r\n" * 2 + b"\x00\xff\r\n", b"999 what\r\n", b"2" * 9000],
+)
 def test_a_garbled_reply_ends_the_session_and_doubts_only_the_body(reply):
     with Peer(once("body", Say(reply))) as peer:
         account = send(peer, mails(ALL), timeouts=HASTY)
@@ -207,14 +226,18 @@ def test_a_server_that_ends_every_envelope_is_a_failed_backend():
 
 
 def test_a_server_that_wants_a_login_is_a_failed_backend_not_a_failed_recipient():
-    with Peer(lambda at, seen: Say(b"530 5.7.0 authentication required\r\n") if at == "mail" else None) as peer:
+    with Peer(
+        lambda at, seen: Say(b"530 5.7.0 authentication required\r\n") if at == "mail" else None
+    ) as peer:
         account = Account()
         with pytest.raises(BackendError, match="authentication required"):
             send(peer, mails(ALL), account)
         assert account.started_keys == []
 
 
-@pytest.mark.parametrize("say", [Say(b"", cut=True), Say(b"554 5.7.1 go away\r\n"), Say(b"421 later\r\n", cut=True)])
+@pytest.mark.parametrize(
+    "say", [Say(b"", cut=True), Say(b"554 5.7.1 go away\r\n"), Say(b"421 later\r\n", cut=True)]
+)
 @pytest.mark.parametrize("stage", ["greeting", "ehlo"])
 def test_a_server_that_will_not_open_is_a_failed_backend(stage, say):
     with Peer(lambda at, seen: say if at == stage else None) as peer:
@@ -228,19 +251,26 @@ def test_a_server_that_is_not_there_is_a_failed_backend():
     with Peer() as peer:
         pass
     account = Account()
-    with pytest.raises(BackendError, match="127.0.0.1"):
+    with pytest.raises(BackendError, match=r"127\.0\.0\.1"):
         send(peer, mails(3), account)
     assert account.started_keys == []
 
 
 def test_a_greeting_that_never_comes_is_a_failed_backend():
-    with Peer(lambda at, seen: Say(delay=1.0) if at == "greeting" else None) as peer, pytest.raises(BackendError, match="no answer in time"):
+    with (
+        Peer(lambda at, seen: Say(delay=1.0) if at == "greeting" else None) as peer,
+        pytest.raises(BackendError, match="no answer in time"),
+    ):
         send(peer, mails(3), timeouts=HASTY)
 
 
 def test_fewer_connections_than_wished_for_carry_it_all():
     def script(at, seen):
-        return Say(b"421 4.7.0 too many connections\r\n", cut=True) if at == "greeting" and seen.connection > 1 else None
+        return (
+            Say(b"421 4.7.0 too many connections\r\n", cut=True)
+            if at == "greeting" and seen.connection > 1
+            else None
+        )
 
     with Peer(script) as peer:
         assert send(peer, mails(ALL), connections=5).of(OutcomeKind.SENT) == everyone()
@@ -372,7 +402,10 @@ def test_a_mail_larger_than_the_server_takes_fails_here_with_the_reason():
         assert any(line.endswith(f"SIZE={len(mail(2).data)}") for line in peer.lines)
 
 
-@pytest.mark.parametrize("recipient", ["a b@x.example", "a@x.example>\r\nRCPT TO:<b@x.example", "", "a@x.example\r\nDATA", "<a@x.example>"])
+@pytest.mark.parametrize(
+    "recipient",
+    ["a b@x.example", "a@x.example>\r\nRCPT TO:<b@x.example", "", "a@x.example\r\nDATA", "<a@x.example>"],
+)
 def test_an_address_that_would_break_the_dialogue_is_never_written(recipient):
     with Peer() as peer:
         account = send(peer, [mail(1, rcpt_to=recipient), mail(2)])
@@ -399,7 +432,9 @@ def test_a_server_with_dsn_is_asked_for_failure_and_delay_notices():
 
 
 def test_a_hostile_reply_is_kept_short_and_without_control_characters():
-    with Peer(whenever("rcpt", address(1), Say(b"550 5.1.1 \x1b[31m\xe2\x80\xae<script>" + b"x" * 3000 + b"\r\n"))) as peer:
+    with Peer(
+        whenever("rcpt", address(1), Say(b"550 5.1.1 \x1b[31m\xe2\x80\xae<script>" + b"x" * 3000 + b"\r\n"))
+    ) as peer:
         text = send(peer, [mail(1)]).outcomes[mail(1).key].text
         assert len(text) == 500
         assert text.isprintable()

@@ -56,7 +56,7 @@ def running(box, *, implicit=None, **settings):
 
 
 def login(server, session, envelope, mechanism, data):
-    right = data.login == "anna".encode() and data.password == "gehe:im@".encode()
+    right = data.login == b"anna" and data.password == b"gehe:im@"
     return AuthResult(success=right, handled=False)
 
 
@@ -99,7 +99,10 @@ def test_a_certificate_that_does_not_hold_gets_no_mail(authority, scheme, name, 
 
 def test_an_authority_that_nobody_trusts_gets_no_mail(authority):
     box = Box()
-    with running(box, implicit=authority.server("127.0.0.1")) as port, pytest.raises(BackendError, match="certificate was refused"):
+    with (
+        running(box, implicit=authority.server("127.0.0.1")) as port,
+        pytest.raises(BackendError, match="certificate was refused"),
+    ):
         deliver(f"smtps://127.0.0.1:{port}", None)
     assert box.mails == []
 
@@ -111,7 +114,10 @@ def test_starttls_is_required_where_it_was_asked_for():
 
 
 def test_a_server_that_refuses_starttls_gets_no_mail():
-    with Peer(offers=["STARTTLS"]) as peer, pytest.raises(BackendError, match="its answer to STARTTLS was 500"):
+    with (
+        Peer(offers=["STARTTLS"]) as peer,
+        pytest.raises(BackendError, match="its answer to STARTTLS was 500"),
+    ):
         deliver(f"smtp+starttls://127.0.0.1:{peer.port}", None)
     assert peer.taken == []
 
@@ -156,7 +162,9 @@ def test_a_login_is_spoken_over_tls(authority, excluded):
 def test_a_refused_login_is_a_failed_backend_that_shows_no_password(authority):
     box = Box()
     with (
-        running(box, tls_context=authority.server("127.0.0.1"), authenticator=login, auth_required=True) as port,
+        running(
+            box, tls_context=authority.server("127.0.0.1"), authenticator=login, auth_required=True
+        ) as port,
         pytest.raises(BackendError, match="login of 'anna' was 535") as caught,
     ):
         deliver(f"smtp+starttls://anna:wrong@127.0.0.1:{port}", authority.file)
@@ -165,14 +173,19 @@ def test_a_refused_login_is_a_failed_backend_that_shows_no_password(authority):
 
 
 def test_a_login_without_tls_is_spoken_to_this_machine_only():
-    with Peer(lambda at, seen: None, offers=["AUTH PLAIN"]) as peer, pytest.raises(BackendError, match="login"):
+    with (
+        Peer(lambda at, seen: None, offers=["AUTH PLAIN"]) as peer,
+        pytest.raises(BackendError, match="login"),
+    ):
         deliver(f"smtp://anna:geheim@127.0.0.1:{peer.port}", None)
     with pytest.raises(BadSettings, match="would send the password unprotected") as caught:
         open_backend("smtp://anna:geheim@mail.example.org")
     assert "geheim" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["smtp://", "http://x", "smtp://a:99999", "smtp://a/b", "smtp://a?tls=no", "", "smtp://[x"])
+@pytest.mark.parametrize(
+    "url", ["smtp://", "http://x", "smtp://a:99999", "smtp://a/b", "smtp://a?tls=no", "", "smtp://[x"]
+)
 def test_an_address_that_cannot_be_read_is_refused_at_once(url):
     with pytest.raises((BadSettings, ValueError)):
         open_backend(url)
@@ -185,5 +198,3 @@ def test_a_real_server_and_ours_understand_each_other():
         account = deliver(f"smtp://127.0.0.1:{port}", None, 25)
     assert account.kinds == {OutcomeKind.SENT: 25}
     assert sorted(content for _, content, _ in box.mails) == sorted(one.data for one in mails(25))
-
-
