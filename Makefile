@@ -22,7 +22,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $@
 
 demo: $(STAMP) ## seed a company, run a campaign and a survey through real SMTP, show the report (ONCE=1 exits)
-	$(BIN)/postroom demo $(if $(ONCE),--once)
+	$(BIN)/python -m demo $(if $(ONCE),--once)
 
 run: $(STAMP) ## start an empty installation; the first page makes the administrator
 	$(BIN)/postroom run

@@ -20,7 +20,6 @@ class Commands(click.Group):
         "web": ("campaigns.cli.running", "web"),
         "catcher": ("campaigns.cli.running", "catcher"),
         "migrate": ("campaigns.cli.running", "migrate_"),
-        "demo": ("campaigns.cli.demo", "demo"),
         "import": ("campaigns.cli.importing", "import_"),
         "count": ("campaigns.cli.segments", "count"),
         "explain": ("campaigns.cli.segments", "explain"),

@@ -1,0 +1,17 @@
+"""`python -m demo [--once]`, which is what `make demo` runs."""
+
+import sys
+
+import click
+
+from demo.main import run
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Exit when the report is checked; status 1 if a number is wrong.")
+def main(*, once: bool) -> None:
+    """Import a company, run a campaign and a survey through real SMTP, and check the report."""
+    sys.exit(run(once=once))
+
+
+main()

@@ -1,0 +1,68 @@
+"""Hold a report against what the world really did: any difference is an error."""
+
+from dataclasses import dataclass
+
+from campaigns.records.reports import RunReport, summary_lines
+from campaigns.surveys.scoring import nps
+from demo.truth import Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A number of the report that is not what happened."""
+
+    campaign: str
+    name: str
+    reported: object
+    happened: object
+
+    def __str__(self) -> str:
+        return f"{self.campaign}: {self.name}: the report says {self.reported}, the world did {self.happened}"
+
+
+def differences(report: RunReport, truth: Truth, *, refused: int) -> list[Difference]:
+    """Compare every number of a report that the world knows too."""
+    said = dict(summary_lines(report))
+    happened: dict[str, object] = {
+        "sent": len(truth.received),
+        "failed": refused,
+        "in doubt": 0,
+        "waiting": 0,
+        "bounced": len(truth.bounced_hard | truth.bounced_soft),
+        "delivered": len(truth.received) - len(truth.bounced_hard | truth.bounced_soft),
+        "people who opened": len(truth.people_who_opened()),
+        "opened by a mail proxy only": len(truth.opened_by_proxy_only()),
+        "opened by a machine only": len(truth.opened_by_machine_only()),
+        "opened, not known by whom": 0,
+        "people who clicked": len(truth.clicked["human"]),
+        "clicked by a machine only": len(truth.clicked["machine"] - truth.clicked["human"]),
+        "clicked, not known by whom": 0,
+        "unsubscribed": len(truth.left),
+        "complained": len(truth.complained),
+    }
+    found = [
+        Difference(report.campaign, name, said.get(name), real)
+        for name, real in happened.items()
+        if said.get(name) != real
+    ]
+    found += _compare(report, "hard bounces", report.bounced_hard, len(truth.bounced_hard))
+    found += _compare(report, "viewed in a browser", report.viewed.human, len(truth.viewed))
+    links = {str(link.number): link.clicked.human for link in report.links if link.clicked.human}
+    found += _compare(report, "people's clicks by link", links, dict(truth.clicks_by_people))
+    return found + _of_survey(report, truth)
+
+
+def _of_survey(report: RunReport, truth: Truth) -> list[Difference]:
+    if report.survey is None:
+        return []
+    scores = sorted(truth.answered.values())
+    asked = next(question for question in report.survey.questions if question.nps is not None)
+    assert asked.nps is not None
+    return [
+        *_compare(report, "answered the survey", report.survey.posted, len(truth.answered)),
+        *_compare(report, "net promoter score", asked.nps.score, nps(scores).score),
+    ]
+
+
+def _compare(report: RunReport, name: str, said: object, real: object) -> list[Difference]:
+    return [] if said == real else [Difference(report.campaign, name, said, real)]

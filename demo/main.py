@@ -1,0 +1,225 @@
+"""The demo from beginning to end: import, schedule, send, be answered, report, check."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from socket import socket
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+
+from campaigns.cli.running import Stopping, end, start
+from campaigns.clock import utc_now
+from campaigns.config import Settings, from_environment
+from campaigns.delivery.catcher import Catcher
+from campaigns.flows import schedule
+from campaigns.model.events import hits
+from campaigns.model.mail import messages
+from campaigns.records import campaigns
+from campaigns.records.reports import run_report, summary_lines
+from campaigns.values import CampaignState
+from campaigns.wiring import Stores, migrate, open_stores
+from demo import company, seeds
+from demo.checking import Difference, differences
+from demo.fates import is_refused
+from demo.postmaster import Postmaster, refuse
+from demo.world import World
+
+MARK = "this folder belongs to make demo and is made anew at every start"
+PATIENCE = 240.0  #: seconds after which a demo that does not end is an error
+HOST = "127.0.0.1"
+
+
+@dataclass
+class Stage:
+    """Everything that runs while the demo does."""
+
+    settings: Settings
+    stores: Stores
+    mail: Catcher
+    returned: Catcher
+    console: Console
+
+
+def run(*, once: bool) -> int:
+    """Play the demo; gives 0 if the report told the truth. Without `once`, stay up until Ctrl-C."""
+    started = time.monotonic()
+    stage = _prepare()
+    children: list[subprocess.Popen[bytes]] = []
+    stopping = Stopping()
+    try:
+        setup = _set_up(stage)
+        children = [start([command]) for command in ("hits", "web", "worker", "sender")]
+        _wait_for_pages(stage)
+        found = _play(stage, setup)
+        _tell(stage, found, time.monotonic() - started)
+        while not once and not stopping():
+            stopping.wait(1.0)
+        return 1 if found else 0
+    finally:
+        end(children)
+        stage.mail.stop()
+        stage.returned.stop()
+
+
+def _prepare() -> Stage:
+    """Make a fresh folder and store, and the world's two mail servers."""
+    console = Console(highlight=False)
+    folder = Path(os.environ.get("POSTROOM_DATA", "var/demo")).absolute()
+    _make_anew(folder)
+    returned = Catcher(folder / "returned", HOST, 0)
+    mail = Catcher(folder / "caught", HOST, 0, refuse)
+    for server in (returned, mail):
+        server.start()
+    web, public = _free_port(8025), _free_port(8026)
+    os.environ |= {
+        "POSTROOM_DATA": str(folder),
+        "POSTROOM_WEB_PORT": str(web),
+        "POSTROOM_HITS_PORT": str(public),
+        "POSTROOM_PUBLIC_URL": f"http://{HOST}:{public}",
+        "POSTROOM_SMTP_URL": f"smtp://{HOST}:{mail.port}",
+        "POSTROOM_BOUNCE_MAILDIR": str(folder / "returned"),
+    }
+    settings = from_environment()
+    migrate(settings.database_url)
+    return Stage(settings, open_stores(settings.database_url), mail, returned, console)
+
+
+def _make_anew(folder: Path) -> None:
+    mark = folder / "DEMO"
+    if folder.exists() and any(folder.iterdir()) and not mark.exists():
+        sys.exit(
+            f"postroom: {folder} has files that are not the demo's. Name another folder: POSTROOM_DATA=… make demo"
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    mark.write_text(MARK + "\n")
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise AssertionError("no free port")
+
+
+def _set_up(stage: Stage) -> seeds.Setup:
+    """Set the company up, and import its customers and orders the way a user does: by the command."""
+    now = utc_now()
+    with stage.stores.sessions.begin() as session:
+        setup = seeds.set_up(session, now)
+    contacts, orders = company.write(stage.settings.data / "export", now)
+    stage.console.print(f"Importing [b]{contacts.name}[/b] and [b]{orders.name}[/b] …")
+    _postroom(
+        "import",
+        "contacts",
+        str(contacts),
+        "--topic",
+        seeds.NEWSLETTER,
+        "--attribute",
+        "Favourite genre=genre:text",
+        "--yes",
+    )
+    _postroom("import", "orders", str(orders), "--yes")
+    with stage.stores.sessions.begin() as session:
+        setup = seeds.with_segments(session, setup, now)
+        seeds.let_life_happen(session, setup.topic, stage.settings.secret, now)
+    return setup
+
+
+def _postroom(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "campaigns.cli", *arguments], check=True)
+
+
+def _wait_for_pages(stage: Stage) -> None:
+    until = time.monotonic() + 30
+    for port in (stage.settings.web_port, stage.settings.hits_port):
+        while True:
+            with socket() as probe:
+                if probe.connect_ex((HOST, port)) == 0:
+                    break
+            if time.monotonic() > until:
+                sys.exit(f"postroom: nothing answers on port {port}. The lines above say why.")
+            time.sleep(0.1)
+
+
+def _play(stage: Stage, setup: seeds.Setup) -> list[Difference]:
+    now = utc_now()
+    soon = now + timedelta(seconds=2)
+    with stage.stores.sessions.begin() as session:
+        letter = seeds.draft_letter(session, setup, now, soon)
+        survey = seeds.draft_survey(session, setup, now, soon)
+        for campaign in (letter, survey):
+            schedule.schedule(session, campaign, actor=seeds.AUTHOR, now=now)
+    stage.console.print(
+        f"Two campaigns are scheduled for {soon:%H:%M:%S} UTC; the world waits for its mail …"
+    )
+    world = World(stage.mail.folder, Postmaster(HOST, stage.returned.port), {survey}, utc_now)
+    deadline = time.monotonic() + PATIENCE
+    world.play(lambda: _are_over(stage, (letter, survey), deadline))
+    stage.console.print(
+        "The world has answered; waiting until every hit is judged and every returned mail read …"
+    )
+    _wait_for_verdicts(stage, deadline)
+    return [one for campaign in (letter, survey) for one in _report(stage, world, campaign)]
+
+
+def _are_over(stage: Stage, campaign_ids: tuple[int, ...], deadline: float) -> bool:
+    with stage.stores.readers() as session:
+        states = {campaigns.get(session, campaign).state for campaign in campaign_ids}
+    if time.monotonic() > deadline:
+        sys.exit(f"postroom: the campaigns are still {', '.join(states)} after {PATIENCE:.0f} s.")
+    return states <= {CampaignState.FINISHED, CampaignState.DOUBTS}
+
+
+def _wait_for_verdicts(stage: Stage, deadline: float) -> None:
+    new = stage.returned.folder / "new"
+    while time.monotonic() < deadline:
+        with stage.stores.readers() as session:
+            waiting = session.execute(
+                sa.select(hits.c.id).where(hits.c.judged.is_(sa.false())).limit(1)
+            ).first()
+        if waiting is None and not any(new.iterdir()):
+            return
+        time.sleep(0.3)
+    sys.exit("postroom: some hits were not judged, or some returned mail not read, in time.")
+
+
+def _report(stage: Stage, world: World, campaign: int) -> list[Difference]:
+    """Print one campaign's report and hold it against the world."""
+    with stage.stores.readers() as session:
+        run = campaigns.runs_of(session, campaign)[0]
+        report = run_report(session, run.id, utc_now())
+        addresses = session.scalars(sa.select(messages.c.address).where(messages.c.run_id == run.id))
+        refused = sum(1 for address in addresses if address and is_refused(address))
+    table = Table(title=report.campaign, title_justify="left", show_header=False)
+    for name, value in summary_lines(report):
+        table.add_row(name, f"{value:,}" if isinstance(value, int) else value)
+    stage.console.print(table)
+    return differences(report, world.truths[campaign], refused=refused)
+
+
+def _tell(stage: Stage, found: list[Difference], seconds: float) -> None:
+    say = stage.console.print
+    if found:
+        say(f"[red]{len(found)} numbers are not what happened:[/red]")
+        for one in found:
+            say(f"  {one}", markup=False)
+    else:
+        say("[green]Every number above is what the world really did.[/green]")
+    say(f"It took {seconds:.0f} s.\n")
+    say(f"Pages:  http://{HOST}:{stage.settings.web_port}/")
+    for email, (name, desks) in seeds.LOGINS.items():
+        say(f"  {email}  ({name}: {', '.join(sorted(desks))})")
+    say(f"  password of all: {seeds.PASSWORD}")
+    say("Stop with Ctrl-C.")
