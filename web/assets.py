@@ -79,9 +79,12 @@ def _finish(response: Response) -> Response:
         response.vary.add("Accept-Encoding")
         if request.accept_encodings.quality("gzip") > 0 and not request.range:
             file = STATIC / path
+            opened = response.response
             response.direct_passthrough = False
             response.set_data(_gzipped(file, file.stat().st_mtime_ns))
             response.headers["Content-Encoding"] = "gzip"
+            if hasattr(opened, "close"):
+                opened.close()
     return response
 
 

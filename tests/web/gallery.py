@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Flask, flash, render_template
 
 from campaigns.values import CampaignState, Problem
+from web.auth import role_required
 from web.charts import Series, line_chart
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -35,13 +36,19 @@ settings = Blueprint("settings", __name__)
 
 @home.get("/gallery/home")
 def index() -> str:
-    return "home"
+    return render_template("gallery/empty.html")
 
 
 @campaigns.get("/gallery/list", endpoint="index")
 def listing() -> str:
     flash("“Spring letter” was saved.", "success")
     return render_template("gallery/list.html", rows=ROWS, now=NOW)
+
+
+@campaigns.get("/gallery/marketing-only")
+@role_required("marketing")
+def marketing_only() -> str:
+    return "for marketing"
 
 
 @segments.get("/gallery/empty", endpoint="index")
@@ -83,6 +90,16 @@ def public() -> str:
 @lookup.get("/gallery/part", endpoint="index")
 def part() -> str:
     return "<p>nothing</p>"
+
+
+@lookup.get("/gallery/live")
+def live() -> str:
+    return render_template("gallery/live.html")
+
+
+@lookup.post("/gallery/live")
+def count() -> str:
+    return "counted"
 
 
 @settings.get("/gallery/fail", endpoint="index")

@@ -71,6 +71,10 @@ for (const set of sets) {
   manifest.push({ name: set.name, package: set.npm, version, licence: set.licence, folder, files });
   notices.push(`${"=".repeat(78)}\n${set.npm} ${version} (${set.licence})\n\n${licenceText.trim()}\n`);
 }
+// The accessibility checker is for our tests only, so it lies with them and is not shipped.
+const checker = join(modules, "axe-core");
+wanted.set("../../../tests/browser/axe/axe.min.js", clean("axe.min.js", readFileSync(join(checker, "axe.min.js"))));
+wanted.set("../../../tests/browser/axe/LICENSE", readFileSync(join(checker, "LICENSE")));
 wanted.set("vendor.lock.json", Buffer.from(JSON.stringify(manifest, null, 1) + "\n"));
 wanted.set("THIRD_PARTY_NOTICES.txt", Buffer.from(notices.join("\n")));
 
