@@ -134,6 +134,7 @@ class EventKind(StrEnum):
     CONSENT_GRANTED = "consent granted"  #: said yes to a topic
     CONSENT_WITHDRAWN = "consent withdrawn"  #: said no to a topic
     SUPPRESSED = "suppressed"  #: the address was put on the never-mail list
+    SUPPRESSION_LIFTED = "suppression lifted"  #: a person of ours took the address off that list
     ANSWERED = "answered"  #: posted a survey
     SCORE_CLICKED = "score clicked"  #: clicked an answer in a mail; provisional
     IMPORTED = "imported"  #: came in, or changed, by an import
@@ -143,6 +144,7 @@ class EventKind(StrEnum):
     CASE_OPENED = "case opened"  #: service opened a case
     CASE_CLOSED = "case closed"  #: service closed a case
     TASK_CREATED = "task created"  #: a work item for a rep
+    TASK_DONE = "task done"  #: a rep did it
     HELD = "held"  #: a rep asked marketing to wait
     NOTE = "note"  #: a person of ours wrote something down
 
@@ -221,11 +223,11 @@ class Hit:
     """One request for a tracked address, raw: everything in it is hostile text."""
 
     at: datetime
-    kind: str  #: "open", "click" or "view"
+    kind: str  #: "open", "click", "view", or "score": an answer clicked in the mail
     run: int
     seq: int
     contact: int
-    link: int | None
+    link: int | None  #: of a score its value
     method: str
     agent: str
     address: str  #: the client's IP address

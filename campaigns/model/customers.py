@@ -33,7 +33,7 @@ customers = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Index("ix_customers_owner_id", "owner_id"),
-    Index("ix_customers_name", "name"),
+    Index("ix_customers_name", "name", postgresql_ops={"name": "text_pattern_ops"}),  # found by prefix
 )
 
 contacts = Table(
@@ -82,7 +82,9 @@ contacts = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Index("ix_contacts_customer_id", "customer_id"),
-    Index("ix_contacts_email", "email"),
+    Index("ix_contacts_email", "email", postgresql_ops={"email": "varchar_pattern_ops"}),  # found by prefix
+    Index("ix_contacts_family_name", "family_name", postgresql_ops={"family_name": "text_pattern_ops"}),
+    Index("ix_contacts_phone", "phone"),
     Index("ix_contacts_country_city", "country", "city"),
 )
 

@@ -16,6 +16,7 @@ cases = Table(
     Column("closed_at", Moment, comment="null: open; an open complaint stops promotion"),
     Column("owner_id", Ref, comment="the agent (staff), if taken"),
     Index("ix_cases_customer_id", "customer_id"),
+    Index("ix_cases_closed_at_opened_at", "closed_at", "opened_at"),
 )
 
 tasks = Table(

@@ -122,12 +122,14 @@ def timeline(
     customer: int | None = None,
     contact: int | None = None,
     kinds: Sequence[str] = (),
+    without: Sequence[str] = (),
     before: int | None = None,
     limit: int = 50,
 ) -> list[Event]:
     """The history of a customer (and of all contacts at it) or of one contact, newest first.
 
-    `before` is the id of the last event seen, to read on. Empty when nothing happened.
+    `before` is the id of the last event seen, to read on; `without` names verdicts that are left out. Empty
+    when nothing happened.
     """
     query = sa.select(events).order_by(events.c.at.desc(), events.c.id.desc()).limit(limit)
     if contact is not None:
@@ -137,6 +139,8 @@ def timeline(
         query = query.where(sa.or_(events.c.customer_id == customer, events.c.contact_id.in_(at_customer)))
     if kinds:
         query = query.where(events.c.kind.in_(kinds))
+    if without:
+        query = query.where(events.c.verdict.not_in(without))
     if before is not None:
         last = sa.select(events.c.at, events.c.id).where(events.c.id == before).subquery()
         query = query.where(

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,6 +18,15 @@ REASONS = ("hard bounce", "complaint", "request", "erasure", "import")
 HASH_BYTES = 16
 _PURPOSE = b"suppression"
 _ASKED_AT_ONCE = 500  # well under every driver's limit of parameters
+
+
+class Listing(NamedTuple):
+    """Why an address is on the list."""
+
+    reason: str
+    at: datetime
+    actor: str
+    evidence: dict[str, Any]
 
 
 def address_hash(secret: bytes, address: str) -> bytes:
@@ -97,6 +106,23 @@ def hashes(session: Session, among: Iterable[bytes]) -> set[bytes]:
     left = iter(among)
     while some := list(islice(left, _ASKED_AT_ONCE)):
         found.update(session.scalars(_in_force(suppressions.c.address_hash.in_(some))))
+    return found
+
+
+def listed(session: Session, among: Iterable[bytes]) -> dict[bytes, list[Listing]]:
+    """Say, by hash, why and since when addresses are suppressed; the oldest reason first."""
+    found: dict[bytes, list[Listing]] = {}
+    c = suppressions.c
+    left = iter(among)
+    while some := list(islice(left, _ASKED_AT_ONCE)):
+        query = (
+            sa.select(suppressions)
+            .where(c.lifted_at.is_(None), c.address_hash.in_(some))
+            .order_by(c.at, c.id)
+        )
+        for row in session.execute(query):
+            one = Listing(row.reason, row.at, row.actor, row.evidence)
+            found.setdefault(row.address_hash, []).append(one)
     return found
 
 

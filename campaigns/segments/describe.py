@@ -51,6 +51,7 @@ DOINGS: Mapping[EventKind, str] = {
     EventKind.CONSENT_GRANTED: "gave a consent",
     EventKind.CONSENT_WITHDRAWN: "withdrew a consent",
     EventKind.SUPPRESSED: "were put on the never-mail list",
+    EventKind.SUPPRESSION_LIFTED: "were taken off the never-mail list",
     EventKind.ANSWERED: "answered a survey",
     EventKind.SCORE_CLICKED: "clicked a score in a mail",
     EventKind.IMPORTED: "were imported",
@@ -60,6 +61,7 @@ DOINGS: Mapping[EventKind, str] = {
     EventKind.CASE_OPENED: "had a case opened",
     EventKind.CASE_CLOSED: "had a case closed",
     EventKind.TASK_CREATED: "had a task made about them",
+    EventKind.TASK_DONE: "had a task done about them",
     EventKind.HELD: "were held from marketing",
     EventKind.NOTE: "had a note written about them",
 }

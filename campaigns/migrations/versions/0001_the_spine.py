@@ -139,7 +139,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customers")),
         sa.UniqueConstraint("external_id", name=op.f("uq_customers_external_id")),
     )
-    op.create_index("ix_customers_name", "customers", ["name"], unique=False)
+    op.create_index(
+        "ix_customers_name", "customers", ["name"], unique=False, postgresql_ops={"name": "text_pattern_ops"}
+    )
     op.create_index("ix_customers_owner_id", "customers", ["owner_id"], unique=False)
 
     op.create_table(
@@ -188,11 +190,11 @@ def upgrade() -> None:
         "hits",
         sa.Column("id", Id, nullable=False),
         sa.Column("at", Moment(), nullable=False),
-        sa.Column("kind", sa.String(length=8), nullable=False, comment="open, click or view"),
+        sa.Column("kind", sa.String(length=8), nullable=False, comment="open, click, view or score"),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("contact_id", sa.BigInteger(), nullable=False),
-        sa.Column("link", sa.Integer(), nullable=True, comment="null: not a click"),
+        sa.Column("link", sa.Integer(), nullable=True, comment="of a score its value; null: neither click nor score"),
         sa.Column("method", sa.String(length=8), nullable=False),
         sa.Column("agent", sa.Text(), nullable=False),
         sa.Column("address", sa.String(length=45), nullable=False, comment="IP address; cut by retention"),
@@ -325,7 +327,7 @@ def upgrade() -> None:
             "what",
             sa.String(length=20),
             nullable=False,
-            comment="open, click, view, unsubscribe, survey, return",
+            comment="open, click, view, unsubscribe, preferences, survey, return",
         ),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("day", "what", name=op.f("pk_strays")),
@@ -512,6 +514,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
     )
+    op.create_index("ix_cases_closed_at_opened_at", "cases", ["closed_at", "opened_at"], unique=False)
     op.create_index("ix_cases_customer_id", "cases", ["customer_id"], unique=False)
 
     op.create_table(
@@ -600,7 +603,21 @@ def upgrade() -> None:
     )
     op.create_index("ix_contacts_country_city", "contacts", ["country", "city"], unique=False)
     op.create_index("ix_contacts_customer_id", "contacts", ["customer_id"], unique=False)
-    op.create_index("ix_contacts_email", "contacts", ["email"], unique=False)
+    op.create_index(
+        "ix_contacts_email",
+        "contacts",
+        ["email"],
+        unique=False,
+        postgresql_ops={"email": "varchar_pattern_ops"},
+    )
+    op.create_index(
+        "ix_contacts_family_name",
+        "contacts",
+        ["family_name"],
+        unique=False,
+        postgresql_ops={"family_name": "text_pattern_ops"},
+    )
+    op.create_index("ix_contacts_phone", "contacts", ["phone"], unique=False)
 
     op.create_table(
         "orders",
@@ -1089,12 +1106,15 @@ def downgrade() -> None:
     op.drop_index("ix_orders_contact_id", table_name="orders")
 
     op.drop_table("orders")
+    op.drop_index("ix_contacts_phone", table_name="contacts")
+    op.drop_index("ix_contacts_family_name", table_name="contacts")
     op.drop_index("ix_contacts_email", table_name="contacts")
     op.drop_index("ix_contacts_customer_id", table_name="contacts")
     op.drop_index("ix_contacts_country_city", table_name="contacts")
 
     op.drop_table("contacts")
     op.drop_index("ix_cases_customer_id", table_name="cases")
+    op.drop_index("ix_cases_closed_at_opened_at", table_name="cases")
 
     op.drop_table("cases")
     op.drop_index("ix_campaigns_due_at", table_name="campaigns")

@@ -1,0 +1,194 @@
+"""What people of ours do for a customer from its record; each act is in the history, by whom and why."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.errors import BadForm, NotAllowed
+from campaigns.model.customers import customers
+from campaigns.model.customers import roles as role_table
+from campaigns.model.dialect import changed, insert_many
+from campaigns.records import consent, history, suppressions
+from campaigns.records.consent import Provenance
+from campaigns.records.customers import people
+from campaigns.values import ConsentState, ContactId, EventKind, Fact, Problem
+
+CHANNELS = ("note", "call", "meeting", "letter", "message")
+LONGEST_NOTE = 5000
+LONGEST_REASON = 500
+LONGEST_ROLE = 50
+
+
+def hold(
+    session: Session, customer: int, until: datetime | None, *, actor: str, reason: str, now: datetime
+) -> bool:
+    """Ask marketing to wait until a moment, or (None) no longer; False if it is so already.
+
+    The only writer of `customers.hold_until`.
+
+    Raises:
+        BadForm: the moment has passed, or there is no reason.
+        NotFound: there is no such customer.
+    """
+    problems = []
+    if until is not None and until <= now:
+        problems.append(Problem("until", "has passed.", "Choose a day after today."))
+    if until is not None:
+        problems += _check_text("reason", reason, LONGEST_REASON, "Say why marketing should wait.")
+    if problems:
+        raise BadForm(problems)
+    people.get(session, customer)
+    same = customers.c.hold_until.is_not_distinct_from(until)
+    if not changed(
+        session,
+        sa.update(customers)
+        .where(customers.c.id == customer, sa.not_(same))
+        .values(hold_until=until, updated_at=now),
+    ):
+        return False
+    detail = {"until": until.isoformat() if until else None, "reason": reason.strip()}
+    _record(session, EventKind.HELD, customer, None, f"held:{customer}:{now.isoformat()}", actor, now, detail)
+    return True
+
+
+def note(
+    session: Session,
+    customer: int,
+    text: str,
+    *,
+    actor: str,
+    now: datetime,
+    contact: int | None = None,
+    channel: str = "note",
+    once: str | None = None,
+) -> bool:
+    """Write down what was said or seen, by which channel; the same `once` again is the same note.
+
+    Raises:
+        BadForm: there is no text, or the channel is not known.
+    """
+    problems = _check_text("text", text, LONGEST_NOTE, "Write what others should know.")
+    if channel not in CHANNELS:
+        problems.append(Problem("channel", "is not known.", "Choose one of the list."))
+    if problems:
+        raise BadForm(problems)
+    detail = {"text": text.strip(), "channel": channel}
+    dedupe = f"note:{once or f'{customer}:{now.isoformat()}'}"
+    return _record(session, EventKind.NOTE, customer, contact, dedupe, actor, now, detail)
+
+
+def add_role(session: Session, contact: int, customer: int, role: str, *, now: datetime) -> bool:
+    """Say what a contact is at a customer; False if that is known.
+
+    Raises:
+        BadForm: the role is empty or too long.
+    """
+    role = " ".join(role.split())
+    if problems := _check_text("role", role, LONGEST_ROLE, "Name the role, such as decider."):
+        raise BadForm(problems)
+    row = (contact, customer, role, now)
+    conflict = "ON CONFLICT (contact_id, customer_id, role) DO NOTHING"
+    columns = ("contact_id", "customer_id", "role", "since")
+    return insert_many(session, role_table, columns, [row], conflict=conflict) == 1
+
+
+def grant_consent(
+    session: Session, customer: int, contact: int, topic: int, *, actor: str, reason: str, now: datetime
+) -> bool:
+    """Write down a yes that a contact gave to one of us; the reason says how we know. False if it stood so.
+
+    Raises:
+        BadForm: there is no reason.
+        NotAllowed: the contact was forgotten.
+        NotFound: there is no such contact at the customer, or no such topic.
+    """
+    return _say(session, customer, contact, topic, ConsentState.GRANTED, actor=actor, reason=reason, now=now)
+
+
+def withdraw_consent(
+    session: Session, customer: int, contact: int, topic: int, *, actor: str, reason: str, now: datetime
+) -> bool:
+    """Write down a no that a contact gave to one of us. False if it stood so.
+
+    Raises:
+        BadForm: there is no reason.
+        NotAllowed: the contact was forgotten.
+        NotFound: there is no such contact at the customer, or no such topic.
+    """
+    return _say(
+        session, customer, contact, topic, ConsentState.WITHDRAWN, actor=actor, reason=reason, now=now
+    )
+
+
+def _say(
+    session: Session,
+    customer: int,
+    contact: int,
+    topic: int,
+    said: ConsentState,
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> bool:
+    if problems := _check_text("reason", reason, LONGEST_REASON, "Say how and when they told us."):
+        raise BadForm(problems)
+    if people.contact_of(session, customer, contact).erased_at is not None:
+        raise NotAllowed("This contact was forgotten; nothing more is written down about them.")
+    known = consent.topic_by_id(session, topic)
+    if consent.hold(session, ContactId(contact), topic) is said:
+        return False
+    how = Provenance(now, "staff", reason.strip(), actor=actor)
+    consent.append(session, ContactId(contact), topic, said, how, now=now)
+    granted = said is ConsentState.GRANTED
+    kind = EventKind.CONSENT_GRANTED if granted else EventKind.CONSENT_WITHDRAWN
+    detail = {"topic": known.id, "how": "staff", "reason": reason.strip()}
+    dedupe = f"{kind}:{contact}:{topic}:{now.isoformat()}"
+    return _record(session, kind, customer, contact, dedupe, actor, now, detail)
+
+
+def lift_suppression(
+    session: Session, customer: int, contact: int, *, actor: str, reason: str, now: datetime
+) -> int:
+    """Take a contact's mail address off the never-mail list; gives how many entries that ended.
+
+    Consent stays as it is: whoever said no still gets nothing.
+
+    Raises:
+        BadForm: there is no reason.
+        NotFound: there is no such contact, or its address is not on the list.
+    """
+    if problems := _check_text("reason", reason, LONGEST_REASON, "Say why the address may be mailed again."):
+        raise BadForm(problems)
+    whom = people.contact_of(session, customer, contact)
+    if whom.email_hash is None:
+        raise NotAllowed("This contact has no mail address.")
+    ended = suppressions.lift(session, whom.email_hash, by=actor, why=reason.strip(), now=now)
+    dedupe = f"suppression lifted:{contact}:{now.isoformat()}"
+    detail = {"reason": reason.strip()}
+    _record(session, EventKind.SUPPRESSION_LIFTED, customer, contact, dedupe, actor, now, detail)
+    return ended
+
+
+def _check_text(where: str, text: str, longest: int, cure: str) -> list[Problem]:
+    if not text.strip():
+        return [Problem(where, "is empty.", cure)]
+    if len(text) > longest:
+        return [Problem(where, "is too long.", "Make it shorter.")]
+    return []
+
+
+def _record(
+    session: Session,
+    kind: EventKind,
+    customer: int,
+    contact: int | None,
+    dedupe: str,
+    actor: str,
+    now: datetime,
+    detail: Mapping[str, object],
+) -> bool:
+    fact = Fact(kind, now, dedupe, contact, customer, source="staff", detail={**detail, "by": actor})
+    return history.record(session, fact)
