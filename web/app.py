@@ -16,7 +16,7 @@ from web import assets, auth, faults, guard, language, nav
 #: The desks' pages, "module:blueprint", one line each.
 BLUEPRINTS: tuple[str, ...] = ()
 #: Customers' pages and providers' webhooks; their blueprints are named in auth.OPEN_BLUEPRINTS.
-PUBLIC_BLUEPRINTS: tuple[str, ...] = ()
+PUBLIC_BLUEPRINTS: tuple[str, ...] = ("web.public.pages:public",)
 MOST_BYTES = 32 * 1024 * 1024  #: of one request
 
 shell = Blueprint("shell", __name__)

@@ -6,16 +6,22 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.returns import Returned, ReturnKind, read_return
-from campaigns.records import campaigns, consent, history, hits, messages, responses, suppressions
+from campaigns.records import campaigns, consent, history, hits, messages, responses, suppressions, surveys
 from campaigns.records.consent import Provenance
 from campaigns.records.messages import Message
+from campaigns.records.responses import Place
 from campaigns.tracking.tokens import Keyring, Purpose, Token
 from campaigns.tracking.verdicts import RULES_VERSION, judge
-from campaigns.values import ContactId, EventKind, Fact, Hit, Judgement
+from campaigns.values import ConsentState, ContactId, EventKind, Fact, Hit, Judgement, TopicClass, Verdict
 
 SETTLING = timedelta(seconds=3)  #: a scanner's burst is told by what follows, so a hit waits this long
 AT_ONCE = 2000
-KIND = {"open": EventKind.OPENED, "click": EventKind.CLICKED, "view": EventKind.VIEWED}
+KIND = {
+    "open": EventKind.OPENED,
+    "click": EventKind.CLICKED,
+    "view": EventKind.VIEWED,
+    "score": EventKind.SCORE_CLICKED,
+}
 
 
 def judge_hits(session: Session, now: datetime, *, settling: timedelta = SETTLING) -> int:
@@ -43,9 +49,20 @@ def _judge_message(session: Session, key: tuple[int, int], received: Sequence[Hi
     )
     for hit, judgement in zip(received, verdicts, strict=True):
         history.rejudge(session, _dedupe(hit), judgement)
+        if hit.kind == "score" and judgement.verdict in {Verdict.HUMAN, Verdict.UNKNOWN}:
+            _begin_response(session, hit)
     return [
         _fact(hit, judgement, message.customer) for hit, judgement in zip(received, verdicts, strict=True)
     ]
+
+
+def _begin_response(session: Session, hit: Hit) -> None:
+    """A score clicked in the mail begins a response; an answer it becomes only when the page is posted."""
+    version = campaigns.get_run(session, hit.run).survey_version_id
+    if version is not None:
+        survey = surveys.edition(session, version).survey
+        place = Place(survey, version, hit.contact, hit.run, hit.seq)
+        responses.begin(session, place, language="", now=hit.at)
 
 
 def _dedupe(hit: Hit) -> str:
@@ -55,7 +72,7 @@ def _dedupe(hit: Hit) -> str:
 def _fact(hit: Hit, judgement: Judgement, customer: int) -> Fact:
     detail: dict[str, object] = {"reasons": list(judgement.reasons)}
     if hit.link is not None:
-        detail["link"] = hit.link
+        detail["score" if hit.kind == "score" else "link"] = hit.link
     return Fact(
         KIND[hit.kind],
         hit.at,
@@ -73,23 +90,28 @@ def _fact(hit: Hit, judgement: Judgement, customer: int) -> Fact:
 def unsubscribe(session: Session, token: Token, *, how: str, now: datetime) -> None:
     """Withdraw the contact's consent to the topic of the message; doing it again changes nothing.
 
-    `how` is kept as proof: "one-click post", "page", "mail".
+    `how` is kept as proof: "one-click post", "page", "mail". One message makes one event, unless the contact
+    has said yes again in between. A transactional topic cannot be left: each such mail was asked for.
     """
     run = campaigns.get_run(session, token.run)
     message = messages.find(session, token.run, token.seq)
-    proof = f"message {token.run}.{token.seq}, {how}"
-    if message is not None and message.is_test:
+    transactional = consent.topic_by_id(session, run.topic_id).topic_class is TopicClass.TRANSACTIONAL
+    if run.kind == "test" or transactional:
         return
-    consent.withdraw(
-        session, ContactId(token.contact), run.topic_id, Provenance(now, "unsubscribe", proof), now=now
+    contact = ContactId(token.contact)
+    if consent.hold(session, contact, run.topic_id) is not ConsentState.WITHDRAWN:
+        proof = f"message {token.run}.{token.seq}, {how}"
+        consent.withdraw(session, contact, run.topic_id, Provenance(now, "unsubscribe", proof), now=now)
+    times = sum(
+        said.topic == run.topic_id and said.state is ConsentState.GRANTED
+        for said in consent.ledger(session, contact)
     )
-    customer = message.customer if message else None
     fact = Fact(
         EventKind.UNSUBSCRIBED,
         now,
-        f"unsubscribed:{token.run}:{token.seq}:{now:%Y%m%d%H%M}",
+        f"unsubscribed:{token.run}:{token.seq}:{times}",
         token.contact,
-        customer,
+        message.customer if message else None,
         token.run,
         token.seq,
         "web",

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.errors import NotFound
 from campaigns.model.consent import consent_states, consents, topics, wordings
+from campaigns.model.customers import contacts
 from campaigns.values import ConsentState, ContactId, TopicClass
 
 
@@ -84,6 +85,18 @@ def topic(session: Session, key: str) -> Topic:
     raise NotFound(f"No topic has the key {key!r}. Topics: {names}.")
 
 
+def topic_by_id(session: Session, number: int) -> Topic:
+    """Look a topic up by its id.
+
+    Raises:
+        NotFound: there is no such topic.
+    """
+    for one in all_topics(session):
+        if one.id == number:
+            return one
+    raise NotFound(f"There is no topic {number}.")
+
+
 def all_topics(session: Session) -> list[Topic]:
     """List the topics by name."""
     c = topics.c
@@ -150,6 +163,12 @@ def state(session: Session, contact: ContactId, topic_id: int) -> ConsentState |
     c = consent_states.c
     found = session.scalar(sa.select(c.state).where(c.topic_id == topic_id, c.contact_id == contact))
     return None if found is None else ConsentState(found)
+
+
+def hold(session: Session, contact: ContactId, topic_id: int) -> ConsentState | None:
+    """Give the newest word as `state` does, and keep other writers of this contact away until the end."""
+    session.execute(sa.select(contacts.c.id).where(contacts.c.id == contact).with_for_update())
+    return state(session, contact, topic_id)
 
 
 def states(session: Session, contact: ContactId) -> dict[int, ConsentState]:

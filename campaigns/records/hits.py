@@ -56,7 +56,7 @@ def stray_counts(session: Session, *, since: str) -> dict[str, int]:
 
 
 def unjudged(session: Session, *, until: datetime, limit: int) -> list[tuple[int, int]]:
-    """The messages (run, seq) with hits received before `until` that have no verdict yet, oldest hits first."""
+    """The messages (run, seq) with hits received before `until` that have no verdict yet, oldest first."""
     query = (
         sa.select(hits.c.run_id, hits.c.seq)
         .where(hits.c.judged.is_(sa.false()), hits.c.at <= until)
@@ -81,6 +81,11 @@ def mark_judged(session: Session, ids: Sequence[int]) -> None:
     """Say that these hits have their events."""
     for at in range(0, len(ids), 500):
         session.execute(sa.update(hits).where(hits.c.id.in_(ids[at : at + 500])).values(judged=True))
+
+
+def judge_again(session: Session, run: int, seq: int) -> None:
+    """Let the hits of a message be judged anew, now that more is known of it."""
+    session.execute(sa.update(hits).where(hits.c.run_id == run, hits.c.seq == seq).values(judged=False))
 
 
 def _hit(row: sa.Row[tuple[object, ...]]) -> Hit:

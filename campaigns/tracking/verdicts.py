@@ -26,6 +26,7 @@ COMPANY = timedelta(seconds=60)  #: what a machine's address and agent ask for s
 
 _BROWSER_HEADERS = ("accept-language", "sec-fetch-")
 _GATEWAY_BITS = {4: 24, 6: 48}  # scanners ask from many addresses of one network
+_FOLLOWED = {"click", "score"}  #: hits on the numbered links of a mail, and on the answers in it
 _FOLLOWS_NO_LINKS = {Kind.PREFETCH, Kind.IMAGE_PROXY}
 _SHOWS_TO_PEOPLE = {Kind.BROWSER, Kind.MAIL_PROGRAM, Kind.IMAGE_PROXY}
 
@@ -86,10 +87,11 @@ class _Scene:
 
     def __init__(self, hits: Sequence[Hit], sent_at: datetime | None, link_count: int) -> None:
         self.sent_at = sent_at
-        clicks = [hit for hit in hits if hit.kind == "click" and hit.link is not None]
+        clicks = [hit for hit in hits if hit.kind in _FOLLOWED and hit.link is not None]
         self.groups = _windows_by_group(clicks)
         self.everywhere = _windows(clicks, BURST, BURST_LINKS)
-        self.pairs = _windows(clicks, PAIR, 2) if link_count == 2 else []
+        links = [hit for hit in clicks if hit.kind == "click"]
+        self.pairs = _windows(links, PAIR, 2) if link_count == 2 else []
         self.machines: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
         for hit in sorted(hits, key=lambda hit: hit.at):
             if hit.address and (_by_itself(hit) or self._burst(hit)):
@@ -112,7 +114,7 @@ class _Scene:
 
     def _burst(self, hit: Hit) -> str | None:
         """Clicks of one agent, or from one network, on more links than a person follows in that time."""
-        if hit.kind != "click":
+        if hit.kind not in _FOLLOWED:
             return None
         found = [_containing(self.groups.get(group, []), hit.at) for group in _groups_of(hit)]
         windows = [window for window in found if window]
@@ -137,7 +139,7 @@ class _Scene:
             yield f"came {_seconds(hit.at - self.sent_at)} after sending"
 
     def _neighbours(self, hit: Hit) -> Iterable[str]:
-        if hit.kind != "click":
+        if hit.kind not in _FOLLOWED:
             return
         if window := _containing(self.everywhere, hit.at):
             yield _in_words(window) + ", from several places"
@@ -203,23 +205,28 @@ def _windows(clicks: Sequence[Hit], span: timedelta, least: int) -> list[_Window
     """Find the stretches in which `least` different links were followed within `span`; overlaps are one."""
     ordered = sorted(clicks, key=lambda hit: hit.at)
     stretches: list[tuple[int, int]] = []
-    within: Counter[int | None] = Counter()
+    within: Counter[tuple[str, int | None]] = Counter()
     end = 0
     for start, first in enumerate(ordered):
         while end < len(ordered) and ordered[end].at - first.at <= span:
-            within[ordered[end].link] += 1
+            within[_target(ordered[end])] += 1
             end += 1
         if len(within) >= least:
             overlaps = stretches and first.at <= ordered[stretches[-1][1] - 1].at
             begin = stretches.pop()[0] if overlaps else start
             stretches.append((begin, end))
-        within[first.link] -= 1
-        if not within[first.link]:
-            del within[first.link]
+        within[_target(first)] -= 1
+        if not within[_target(first)]:
+            del within[_target(first)]
     return [
-        _Window(ordered[begin].at, ordered[end - 1].at, len({hit.link for hit in ordered[begin:end]}))
+        _Window(ordered[begin].at, ordered[end - 1].at, len({_target(hit) for hit in ordered[begin:end]}))
         for begin, end in stretches
     ]
+
+
+def _target(hit: Hit) -> tuple[str, int | None]:
+    """What was followed: score 3 and link 3 of a mail are two things."""
+    return hit.kind, hit.link
 
 
 def _containing(windows: Sequence[_Window], at: datetime) -> _Window | None:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from werkzeug.test import Client
 
+from campaigns.clock import utc_now
 from campaigns.config import Settings
 from campaigns.mailing import number_links
 from campaigns.model.commerce import products
@@ -135,7 +136,7 @@ def a_scene(stores: Stores, data: Path, *, test: bool = False, survey: bool = Tr
         pinned = Pinned(topic, chosen.sender_id or 0, mail, None, version if survey else None)
         run = campaigns.open_run(session, chosen, pinned, occurrence="x", kind="test" if test else "campaign", now=NOW)
         number_links(session, run)
-        sent_at = NOW - timedelta(hours=1)
+        sent_at = utc_now() - timedelta(hours=1)
         session.execute(sa.insert(messages).values(
             run_id=run, seq=1, contact_id=who, address="ada@example.com", state="sent", at=sent_at,
         ))  # fmt: skip

@@ -1,0 +1,34 @@
+"""A message in a browser: rendered again from the version that was pinned when its run opened."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from campaigns.mailing import Signing, load
+from campaigns.records import campaigns, names
+from campaigns.records.addressees import Addressee
+from campaigns.tracking.instrument import PIXEL
+from campaigns.values import Content
+
+
+def view(session: Session, whom: Addressee, signing: Signing, *, now: datetime) -> Content | None:
+    """Render what the contact was sent, as of the day it was sent; None for a contact who was forgotten.
+
+    The pixel is left out: whoever looks at the page is counted by the page.
+
+    Raises:
+        BadTemplate: the contact lacks by now what the template needs.
+    """
+    recipient = names.recipient(session, whom.contact)
+    if recipient is None or whom.erased:
+        return None
+    run = campaigns.get_run(session, whom.run)
+    mailing = load(session, run, whom.campaign, signing)
+    bought = names.last_orders(session, [whom.customer]).get(whom.customer, [])
+    recipient = replace(recipient, seq=whom.seq, address=whom.address or recipient.address)
+    content = mailing.content(recipient, bought=bought, now=whom.sent_at or now)
+    if content.html is None:
+        return content
+    opened = signing.links(whom.run, whom.seq, whom.contact)["open"]
+    return replace(content, html=content.html.replace(PIXEL.replace("{{ links.open }}", opened), ""))

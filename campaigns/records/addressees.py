@@ -1,0 +1,92 @@
+"""Whom a signed token names: a contact, and the message that the token came in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.model.consent import topics
+from campaigns.model.customers import contacts, customers
+from campaigns.model.mail import campaigns, messages, runs, senders
+from campaigns.tracking.tokens import Token
+from campaigns.values import TopicClass
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """A contact as the pages know them that a mail leads to; the campaign may be deleted by now."""
+
+    contact: int
+    customer: int
+    owner: int | None  #: the rep who looks after the customer
+    locale: str | None
+    erased: bool
+    run: int
+    seq: int
+    campaign: str
+    topic: int
+    topic_name: str
+    topic_class: TopicClass
+    sender: str
+    imprint: str
+    survey_version: int | None
+    tracking: bool
+    is_test: bool
+    address: str | None  #: where the message went
+    sent_at: datetime | None
+
+
+def find(session: Session, token: Token) -> Addressee | None:
+    """Load whom a genuine token names; None where the contact or the run is no longer there."""
+    query = (
+        sa.select(
+            contacts.c.id.label("contact"),
+            contacts.c.customer_id.label("customer"),
+            customers.c.owner_id.label("owner"),
+            contacts.c.locale,
+            contacts.c.erased_at,
+            campaigns.c.name.label("campaign"),
+            topics.c.id.label("topic"),
+            topics.c.name.label("topic_name"),
+            topics.c.topic_class,
+            senders.c.name.label("sender"),
+            senders.c.postal_address.label("imprint"),
+            runs.c.survey_version_id,
+            runs.c.tracking,
+            runs.c.kind,
+            messages.c.address,
+            messages.c.at,
+        )
+        .select_from(runs)
+        .join(campaigns, campaigns.c.id == runs.c.campaign_id)
+        .join(topics, topics.c.id == runs.c.topic_id)
+        .join(senders, senders.c.id == runs.c.sender_id)
+        .join(contacts, contacts.c.id == token.contact)
+        .join(customers, customers.c.id == contacts.c.customer_id)
+        .outerjoin(messages, sa.and_(messages.c.run_id == runs.c.id, messages.c.seq == token.seq))
+        .where(runs.c.id == token.run)
+    )
+    row = session.execute(query).one_or_none()
+    if row is None:
+        return None
+    return Addressee(
+        contact=row.contact,
+        customer=row.customer,
+        owner=row.owner,
+        locale=row.locale,
+        erased=row.erased_at is not None,
+        run=token.run,
+        seq=token.seq,
+        campaign=row.campaign,
+        topic=row.topic,
+        topic_name=row.topic_name,
+        topic_class=TopicClass(row.topic_class),
+        sender=row.sender,
+        imprint=row.imprint,
+        survey_version=row.survey_version_id,
+        tracking=row.tracking,
+        is_test=row.kind == "test",
+        address=row.address,
+        sent_at=row.at,
+    )

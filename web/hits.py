@@ -1,0 +1,57 @@
+"""The process that serves what mails lead to: tracked addresses in front, customers' pages behind."""
+
+import os
+from functools import partial
+from threading import Thread
+from time import sleep
+
+from campaigns.config import Settings
+from campaigns.wiring import Stores, open_stores
+from web.app import create_public_app
+from web.public.front import Front
+from web.public.visitor import Parts
+
+HOST = "127.0.0.1"
+THREADS = 32  #: requests that wait for one commit share it
+
+
+def application(stores: Stores, settings: Settings) -> Front:
+    """Put the front before the pages."""
+    app = create_public_app(stores, settings)
+    parts: Parts = app.extensions["public"]
+    return Front(
+        app.wsgi_app,
+        keyring=parts.signing.keyring,
+        book=parts.book,
+        destinations=parts.destinations,
+    )
+
+
+def serve(stores: Stores, settings: Settings, *, host: str = HOST, threads: int = THREADS) -> None:
+    """Serve until the process is asked to end; what was answered is stored even if it is killed."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    stores.engine.dispose()  # the worker process opens its own connections
+    Granian(
+        "web.hits",
+        address=host,
+        port=settings.hits_port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=threads,
+        websockets=False,
+        log_access=False,
+    ).serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
+
+
+def _load(settings: Settings, parent: int) -> Front:
+    """Make the application in the worker process, which must not outlive its parent and keep the port."""
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return application(open_stores(settings.database_url), settings)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        sleep(0.5)
+    os._exit(1)

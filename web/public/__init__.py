@@ -1,0 +1,1 @@
+"""What customers reach by the addresses in their mails: no login, no cookie, no script."""

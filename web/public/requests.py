@@ -1,0 +1,58 @@
+"""What a request tells of who asks: a hit, with every text in it hostile."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any
+
+from campaigns.tracking.tokens import Token
+from campaigns.values import Hit
+
+Environ = Mapping[str, Any]
+
+#: Headers that people's browsers send, by their names in WSGI. Only the names are kept.
+_TELLING = {
+    f"HTTP_{name.upper().replace('-', '_')}": name
+    for name in (
+        "accept", "accept-encoding", "accept-language", "cookie", "dnt", "purpose", "referer", "sec-ch-ua",
+        "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "sec-gpc", "sec-purpose",
+        "upgrade-insecure-requests", "x-moz", "x-requested-with",
+    )
+}  # fmt: skip
+
+
+def hit(kind: str, token: Token, environ: Environ, *, now: datetime, link: int | None = None) -> Hit:
+    """Make the raw hit of a request."""
+    return Hit(
+        at=now,
+        kind=kind,
+        run=token.run,
+        seq=token.seq,
+        contact=token.contact,
+        link=link,
+        method=str(environ.get("REQUEST_METHOD", ""))[:8],
+        agent=_text(environ.get("HTTP_USER_AGENT", "")),
+        address=client(environ),
+        headers=tuple(name for key, name in _TELLING.items() if key in environ),
+    )
+
+
+def client(environ: Environ) -> str:
+    """Say which address asked; a proxy on this machine is believed about whom it asks for, nobody else."""
+    peer = _address(environ.get("REMOTE_ADDR", ""))
+    if peer is None or not peer.is_loopback:
+        return str(peer or "")
+    named = _address(str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2])
+    return str(named or peer)
+
+
+def _address(text: object) -> Any:
+    try:
+        return ip_address(str(text).strip().partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str:
+    """WSGI gives bytes as Latin-1 letters; agents mostly mean UTF-8."""
+    return str(value).encode("latin-1", "replace").decode("utf-8", "replace")
