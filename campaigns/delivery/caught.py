@@ -17,6 +17,7 @@ from campaigns.errors import NotFound
 ENVELOPE = b"X-Postroom-Envelope: "
 NAME = re.compile(r"\d{20}\.\d+\.\d+\.eml")
 HEAD = 64 * 1024  #: bytes within which the headers of a listed mail are looked for
+MAX_HEADER = 4000  #: characters that are shown of one header
 _numbers = count()
 
 
@@ -178,6 +179,8 @@ def _first_raw(message: EmailMessage, header: str) -> str:
 
 def _header_text(message: EmailMessage, key: str, raw: str) -> str:
     """Decode a header; the library's parser fails on some hostile ones, which are shown as they came."""
+    if len(raw) > MAX_HEADER:  # the parser takes seconds over very long ones
+        return " ".join(raw[:MAX_HEADER].split()) + " …"
     try:
         return str(message.policy.header_fetch_parse(key, raw))
     except Exception:  # noqa: BLE001 - whatever it is, it is the mail's fault

@@ -2,6 +2,9 @@
 
 import smtplib
 import socket
+import subprocess
+import sys
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
@@ -214,3 +217,28 @@ def test_many_clients_at_once_are_served(catcher):
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(one, range(12)))
     assert len({line.envelope.rcpt_to for line in caught.mails(catcher.folder, 100)}) == 60
+
+
+def test_as_a_process_of_its_own_it_ends_when_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    code = "import sys; from pathlib import Path; from campaigns.delivery.catcher import main; main(Path(sys.argv[1]), '127.0.0.1', int(sys.argv[2]))"
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "box"), str(port)])
+    try:
+        client = connected(port)
+        client.sendmail("a@x.example", "b@x.example", b"Subject: x\r\n\r\nx\r\n")
+        assert [line.subject for line in caught.mails(tmp_path / "box")] == ["x"]
+        process.terminate()
+        assert process.wait(10) == 0
+        client.close()
+    finally:
+        process.kill()
+
+
+def connected(port):
+    for _ in range(100):
+        try:
+            return smtplib.SMTP("127.0.0.1", port)
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    raise AssertionError("the catcher never listened")

@@ -1,5 +1,7 @@
 """The SMTP backend against a server that follows a script: each mail is sent once or told of."""
 
+import signal
+from threading import Thread, Timer
 from time import monotonic
 
 import pytest
@@ -438,3 +440,46 @@ def test_a_hostile_reply_is_kept_short_and_without_control_characters():
         text = send(peer, [mail(1)]).outcomes[mail(1).key].text
         assert len(text) == 500
         assert text.isprintable()
+
+
+def test_a_stop_does_not_wait_for_a_slow_greeting():
+    with Peer(lambda at, seen: Say(b"220 late\r\n", delay=1.2) if at == "greeting" else None) as peer:
+        way, account, before = backend(peer), Account(), monotonic()
+        Timer(0.2, lambda: setattr(account, "stop", True)).start()
+        way.send(mails(3), account)
+        assert monotonic() - before < 1
+        assert account.started_keys == []
+        way.close()
+
+
+def test_two_threads_take_turns():
+    with Peer() as peer:
+        way, accounts = backend(peer), [Account(), Account()]
+        threads = [
+            Thread(target=way.send, args=([mail(seq) for seq in range(first, first + 50)], account))
+            for first, account in ((1, accounts[0]), (51, accounts[1]))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        way.close()
+        assert accounts[0].of(OutcomeKind.SENT) | accounts[1].of(OutcomeKind.SENT) == everyone(100)
+        assert peer.recipients == dict.fromkeys(everyone(100), 1)
+
+
+def test_an_interrupt_tells_what_is_in_doubt():
+    account = Account()
+
+    def script(at, seen):
+        if at == "body":
+            Timer(0.1, lambda: signal.raise_signal(signal.SIGINT)).start()
+            return Say(b"250 late\r\n", delay=1.0)
+        return None
+
+    with Peer(script) as peer:
+        way = backend(peer)
+        with pytest.raises(KeyboardInterrupt):
+            way.send([mail(1)], account)
+        assert account.of(OutcomeKind.UNKNOWN) == {address(1)}
+        way.close()

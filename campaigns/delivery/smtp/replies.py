@@ -59,6 +59,8 @@ class ReplyReader:
 
     def _complete(self, code: bytes) -> list[Reply]:
         lines, self._lines = self._lines, []
+        if len(lines) == 1:
+            return [Reply(int(code), (lines[0][4:].rstrip(b"\r"),))]
         if any(line[:3] != code for line in lines):
             self.broken = f"the server changed its mind within a reply: {b' '.join(lines)[:80]!r}"
             return []
