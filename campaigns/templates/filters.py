@@ -45,9 +45,28 @@ def _default(value: Value, fallback: Value = "") -> Value:
     return fallback if is_missing(value) else value
 
 
+def _named(work: Callable[..., Value]) -> Callable[..., Value]:
+    """Let a filter say which name it fails on; the sandbox passes the name as the author wrote it."""
+
+    def run(value: Value, name: str, *args: Value, **options: Value) -> Value:
+        try:
+            return work(value, *args, **options)
+        except Unshowable as error:
+            raise Unshowable(f"{name} {error}") from None
+
+    return run
+
+
+def _unless_missing(work: Callable[..., Value]) -> Callable[..., Value]:
+    """Hand on what is missing as it is, so that a fallback may come after the filter."""
+
+    def run(value: Value, *args: Value, **options: Value) -> Value:
+        return None if value is None or isinstance(value, Undefined) else work(value, *args, **options)
+
+    return _named(run)
+
+
 def _text(value: Value) -> str:
-    if is_missing(value):
-        raise Unshowable("is missing")
     if not isinstance(value, (str, int, float, Decimal)):
         raise Unshowable(f"is {kind_of(value)}, not a text")
     return _CONTROL.sub("", str(value))
@@ -109,9 +128,9 @@ def _sequence(values: Value) -> Sequence[Value]:
 
 
 def _length(value: Value) -> int:
-    if isinstance(value, (str, list, tuple, dict)):
-        return len(value)
-    return len(_sequence(value))
+    if is_missing(value):
+        return 0
+    return len(value if isinstance(value, (str, dict)) else _sequence(value))
 
 
 def _end(values: Value, index: int) -> Value:
@@ -195,7 +214,7 @@ def _localised(locale: Locale) -> dict[str, Callable[..., Any]]:
 
 
 def _shower(formats: Mapping[str, Callable[..., Any]]) -> Callable[[Value, str], Any]:
-    def shown(value: Value, name: str) -> Any:
+    def shown_or_empty(value: Value, name: str) -> Any:
         """Let a value through to the mail, or say which name cannot be shown."""
         kind = type(value)
         if kind is str:
@@ -212,40 +231,53 @@ def _shower(formats: Mapping[str, Callable[..., Any]]) -> Callable[[Value, str],
             return formats["number"](value)
         raise Unshowable(f"{name} is {kind_of(value)} and cannot be shown as it is")
 
+    return shown_or_empty
+
+
+def _never_empty(show: Callable[[Value, str], Any]) -> Callable[[Value, str], Any]:
+    def shown(value: Value, name: str) -> Any:
+        """Take an empty text for what it is: nothing there."""
+        result = show(value, name)
+        if result == "" or (type(result) is str and result.isspace()):
+            raise Unshowable(f"{name} is missing")
+        return result
+
     return shown
 
 
 def filters_for(language: str) -> dict[str, Callable[..., Any]]:
-    """Give every filter a template may use, in a language, and the one that each value passes at the end."""
+    """Give every filter a template may use, in a language, and the one that each value passes at the end.
+
+    Each takes, after the value, the name it was written on, for its errors.
+    """
     local = _localised(locale_of(language))
+    always = {"default": _default, "d": _default, "length": _length, "count": _length}
     return {
-        **local,
-        "shown": _shower(local),
-        "abs": lambda value: abs(number_in(value)),
-        "capitalize": _capitalize,
-        "default": _default,
-        "d": _default,
-        "first": lambda values: _end(values, 0),
-        "last": lambda values: _end(values, -1),
-        "float": lambda value: float(number_in(value)),
-        "int": lambda value: int(number_in(value)),
-        "join": _join,
-        "length": _length,
-        "count": _length,
-        "lower": lambda value: _text(value).lower(),
-        "upper": lambda value: _bounded(_text(value).upper()),
-        "title": lambda value: (
-            " ".join(_capitalize(word) for word in _text(value).split())
-            if not is_missing(value)
-            else _text(value)
-        ),
-        "trim": lambda value: _text(value).strip(),
-        "replace": _replace,
-        "round": _round,
-        "truncate": _truncate,
-        "urlencode": _link_part,
+        **{name: _unless_missing(work) for name, work in {**local, **_EVERYWHERE}.items()},
+        **{name: _named(work) for name, work in always.items()},
+        "shown": _never_empty(_shower(local)),
+        "shown_or_empty": _shower(local),
     }
 
 
-#: The names a marketer may write; "shown" is ours alone.
-FILTER_NAMES = frozenset(filters_for("en")) - {"shown"}
+_EVERYWHERE: dict[str, Callable[..., Any]] = {
+    "abs": lambda value: abs(number_in(value)),
+    "capitalize": _capitalize,
+    "first": lambda values: _end(values, 0),
+    "last": lambda values: _end(values, -1),
+    "float": lambda value: float(number_in(value)),
+    "int": lambda value: int(number_in(value)),
+    "join": _join,
+    "lower": lambda value: _text(value).lower(),
+    "upper": lambda value: _bounded(_text(value).upper()),
+    "title": lambda value: " ".join(_capitalize(word) for word in _text(value).split()),
+    "trim": lambda value: _text(value).strip(),
+    "replace": _replace,
+    "round": _round,
+    "truncate": _truncate,
+    "urlencode": _link_part,
+}
+
+
+#: The names a marketer may write; the last two are ours alone.
+FILTER_NAMES = frozenset(filters_for("en")) - {"shown", "shown_or_empty"}

@@ -104,6 +104,10 @@ def _single(node: nodes.Node, reading: Reading) -> None:
     match node:
         case nodes.Filter():
             _filter(node, reading)
+        case nodes.Getattr() if not isinstance(
+            node.node, (nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Filter)
+        ):
+            reading.refuse(node, f".{node.attr} of something that is not a name.", "Write contact.city.")
         case nodes.Test() if node.name not in TEST_NAMES:
             known = f"Known are: {', '.join(sorted(TEST_NAMES))}."
             reading.refuse(node, f"there is no test {node.name!r}.", known)

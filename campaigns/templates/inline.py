@@ -1,8 +1,12 @@
 """Puts the rules of pasted HTML's style sheets onto its elements, for mail clients that read no sheets."""
 
 import logging
+import re
 
 from campaigns.values import Problem
+
+#: A fragment is made a page first: the HTML reader drops a comment that stands before everything.
+_PAGE = re.compile(r"<(?:html|head|body)\b", re.IGNORECASE)
 
 
 def inline_css(html: str) -> tuple[str, tuple[Problem, ...]]:
@@ -10,6 +14,8 @@ def inline_css(html: str) -> tuple[str, tuple[Problem, ...]]:
     from lxml.etree import LxmlError
     from premailer import Premailer
 
+    if not _PAGE.search(html):
+        html = f"<html><head></head><body>{html}</body></html>"
     try:
         inlined = Premailer(
             html,

@@ -24,6 +24,10 @@ _BAD_SCHEME = re.compile(
 _HOST_DONE = re.compile(
     r"^\s*(?:https?://[^/?#\s]+[/?#]|mailto:[^?\s]+\?|tel:|sms:|[/?#](?!/))", re.IGNORECASE
 )
+_BEGINS_WELL = re.compile(r"^\s*(?:https?://|mailto:|tel:|sms:|[/?#])", re.IGNORECASE)
+_BARE_NAME = re.compile(r"\w+(?:\[\d+\])?(?:\.\w+)+")
+#: Stands in a checked address for one of ours, which is whole by itself.
+_OF_OURS = "https://ours/"
 _SPACE = re.compile(r"[\x00-\x20\u200b-\u200f\u2028-\u202e\ufeff]+")
 _BAD_ANYWHERE = re.compile(
     r"""(?:href|src|action|background)\s*=\s*["']?[\s\x00-\x20]*(?:javascript|vbscript):|<script\b""",
@@ -84,43 +88,45 @@ def _attributes(tag: Tag, masked: Masked) -> Iterator[tuple[str, str]]:
 
 
 def _address(attribute: Attribute, masked: Masked) -> Iterator[tuple[str, str]]:
+    """Refuse an address that runs a script, and one whose host is not written by the author."""
     value = masked.source[attribute.start : attribute.end]
     if _BAD_SCHEME.match(_SPACE.sub("", html.unescape(value))):
-        yield (
-            f"{attribute.name} starts with {value.split(':')[0].strip()[:20]}:.",
-            "Only http, https, mailto and tel are followed.",
-        )
-    before, after_block, any_block = "", "", False
-    at = attribute.start
+        begin = value.split(":")[0].strip()[:20]
+        yield f"{attribute.name} starts with {begin}:.", "Only http, https, mailto and tel are followed."
+    segment, at = "", attribute.start
     for token in (token for token in masked.tokens if attribute.start <= token.start < attribute.end):
-        written = masked.source[at : token.start]
-        before, after_block, at = before + written, after_block + written, token.end
+        segment, at = segment + masked.source[at : token.start], token.end
+        if _HOST_DONE.match(segment):
+            return  # what follows the host may be anything
         if token.kind is TokenKind.BLOCK:
-            any_block, after_block = True, ""
+            if segment.strip() and not _BEGINS_WELL.match(segment):
+                yield _unclear(token, attribute)
+            segment = ""
         elif token.kind is TokenKind.EXPRESSION:
-            if not _may_stand(token, before if not any_block else after_block, any_block, before):
-                yield (
-                    f"{token.text} decides where {attribute.name} leads.",
-                    "Begin with https:// and the host's name, or use an address of ours, like links.view.",
-                )
-            before, after_block = before + "x", after_block + "x"
+            if segment.strip() or not _is_address(token):
+                yield _unclear(token, attribute)
+            segment += _OF_OURS
+    rest = segment + masked.source[at : attribute.end]
+    if at > attribute.start and rest.strip() and not _BEGINS_WELL.match(rest):
+        yield (
+            f"{attribute.name} begins in pieces.",
+            "Write the whole address, with https://, in every branch.",
+        )
 
 
-def _may_stand(token: Token, before: str, any_block: bool, whole: str) -> bool:  # noqa: FBT001 - told apart by name
-    if not before.strip():
-        return _is_address(token) and (any_block or not whole.strip())
-    return _HOST_DONE.match(before) is not None
+def _unclear(token: Token, attribute: Attribute) -> tuple[str, str]:
+    cure = "Begin with https:// and the host's name, or use an address of ours, like links.view."
+    return f"{token.text} decides where {attribute.name} leads.", cure
 
 
 def _is_address(token: Token) -> bool:
-    """Tell whether an expression is a name that holds an address; in loops the last word tells."""
-    inside = token.text[2:-2].strip("-+ \t\n")
-    name, _, filters = inside.partition("|")
-    if filters:
+    """Tell whether an expression is a bare name that holds an address; in loops the last word tells."""
+    name = token.text[2:-2].strip("-+ \t\n")
+    if not _BARE_NAME.fullmatch(name) or name.startswith("contact."):
         return False
     if name.startswith("links."):
         return not read(token.text, "body").problems
-    return name.strip().rpartition(".")[2] in {"url", "image"} and not name.startswith("contact")
+    return name.rpartition(".")[2] in {"url", "image"}
 
 
 def unclosed(masked: Masked) -> list[Problem]:

@@ -22,6 +22,7 @@ _CURES = (
     ("cannot be used inside", "Move the element into one of the elements named."),
     ("doesn't exist or is not registered", "Correct the element's name; only MJML's own elements are known."),
 )
+_SIMPLIFY = "Check that each element stands where MJML allows it; undo the last change."
 _NOT_MJML = "Write <mjml><mj-body>…</mj-body></mjml> around the content."
 
 
@@ -86,7 +87,7 @@ def compile_mjml(source: str) -> tuple[str, tuple[Problem, ...]]:
     except Exception as error:  # noqa: BLE001 - the engine's own error type is told by its text
         return "", (_gave_up(error),)
     if "failure" in answer:
-        return "", (Problem("body", str(answer["failure"]), _NOT_MJML),)
+        return "", (_failed(str(answer["failure"])),)
     problems = sorted({_problem(**item) for item in answer["errors"]}, key=lambda item: _line(item.where))
     return answer["html"], tuple(problems)
 
@@ -102,6 +103,12 @@ def _includes(source: str) -> tuple[Problem, ...]:
     )
 
 
+def _failed(told: str) -> Problem:
+    if "Malformed" in told or "Parsing failed" in told:
+        return Problem("body", "is not MJML.", _NOT_MJML)
+    return Problem("body", f"the MJML compiler stopped: {told.rstrip('.')}.", _SIMPLIFY)
+
+
 def _gave_up(error: Exception) -> Problem:
     told = str(error)
     if isinstance(error, TimeoutError) or "interrupted" in told:
@@ -113,7 +120,7 @@ def _gave_up(error: Exception) -> Problem:
     return Problem(
         "body",
         f"the MJML compiler failed: {told.splitlines()[0][:200] if told else 'no reason'}.",
-        "Simplify the part you changed last.",
+        _SIMPLIFY,
     )
 
 

@@ -160,9 +160,8 @@ def nearest(path: str, among: Collection[str] | None = None) -> str:
     last = path.rpartition(".")[2].lower()
     found = get_close_matches(path, known, n=1, cutoff=0.6)
     if not found and among is None:
-        found = [name for name in known if name.rpartition(".")[2] == last] or [_ELSEWHERE[last]] * (
-            last in _ELSEWHERE
-        )
+        found = [name for name in known if name.rpartition(".")[2] == last]
+        found = found or [_ELSEWHERE[last]] if last in _ELSEWHERE else found
     return f"Did you mean {found[0]}?" if found else "The guide to templates lists the names that are known."
 
 

@@ -14,6 +14,8 @@ _BLOCKS |= {"figcaption", "footer", "form", "header", "main", "nav", "section", 
 _PARAGRAPHS = frozenset({"p", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
 _DROPPED = frozenset({"head", "style", "script", "title", "template", "noscript", "input", "svg", "map"})
 _SPACE = re.compile(r"[ \t\r\n\f\u200b\ufeff\u034f\u00ad\u200c\u2007]+")
+_BOXED = re.compile(r"display\s*:\s*(?:inline-)?block", re.IGNORECASE)
+_WIDE = re.compile(r" +[\u00a0 ]+|\u00a0[\u00a0 ]+")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 Keep = Callable[[str], str]
@@ -78,7 +80,7 @@ class _Writer:
         """Write text between tags, its white space made one."""
         if not text:
             return
-        words = _SPACE.sub(" ", text)
+        words = _WIDE.sub(" ", _SPACE.sub(" ", text))
         self._space = self._space or words.startswith(" ")
         if words.strip():
             self.word(words.strip(" "))
@@ -130,21 +132,11 @@ class _Writer:
             self._lists.append(0 if tag == "ol" else None)
         if margin:
             self.want(margin)
-        heading = re.fullmatch(r"h[12]", tag)
-        start = len(self._pieces)
         self._children(node)
         if tag in {"ul", "ol"}:
             self._lists.pop()
-        if heading and len(self._pieces) > start:
-            self._underline(start)
         if margin:
             self.want(margin)
-
-    def _underline(self, start: int) -> None:
-        line = "".join(self._pieces[start:]).strip()
-        if line and "\n" not in line:
-            self.want(1)
-            self.word("=" * min(60, max(3, len(line))))
 
     def _children(self, node: Any) -> None:
         self.run(node.text)
@@ -153,15 +145,19 @@ class _Writer:
 
     def _link(self, node: Any) -> None:
         address = (node.get("href") or "").strip()
+        boxed = _BOXED.search(node.get("style") or "") is not None
+        if boxed:
+            self.want(1)
         start = len(self._pieces)
         self._children(node)
         words = "".join(self._pieces[start:]).strip()
         shown = address.removeprefix("mailto:").removeprefix("tel:")
-        if not words or not shown or address.startswith("#") or words in {shown, address}:
-            return
-        space, self._space = self._space, words != ""
-        self.word(f"({shown})")
-        self._space = space
+        if words and shown and not address.startswith("#") and words not in {shown, address}:
+            space, self._space = self._space, True
+            self.word(f"({shown})")
+            self._space = space
+        if boxed:
+            self.want(1)
 
     def _entry(self, node: Any) -> None:
         self.want(1)

@@ -68,7 +68,7 @@ class Names:
 
     def _for(self, node: nodes.For, scope: Scope, sure: frozenset[str]) -> None:
         shape = self.shape(node.iter, scope)
-        if shape is not None and shape.entry is None and shape.name.kind is not NameKind.OPEN:
+        if shape is not None and shape.entry is None:
             what = f"{words_of(node.iter)} is {shape.name.kind.value}, not a list."
             self._reading.refuse(
                 node, what, "A for goes through orders, order.lines, products or survey.scores."
@@ -164,9 +164,10 @@ def _parts_of(shape: Shape) -> str:
 
 
 def _missing_on_the_way(shape: Shape) -> bool:
-    """A part may be missing because it is, or because the group it is in may be."""
-    top = SHAPES.get(shape.name.path.partition(".")[0])
-    return shape.name.may_be_missing or bool(top and top.name.may_be_missing)
+    """A part may be missing because it or its group may be; an entry of a list is there."""
+    if shape.name.may_be_missing or "[]" in shape.name.path:
+        return shape.name.may_be_missing
+    return SHAPES[shape.name.path.partition(".")[0]].name.may_be_missing
 
 
 def _is_guarded(node: nodes.Node, sure: frozenset[str]) -> bool:

@@ -24,7 +24,7 @@ from campaigns.templates.mask import (
 from campaigns.templates.mjml import compile_mjml
 from campaigns.templates.plaintext import plaintext
 from campaigns.templates.sandbox import require_plain, sandbox
-from campaigns.templates.tokens import TokenKind, one_newline, syntax_problem
+from campaigns.templates.tokens import Token, TokenKind, one_newline, syntax_problem
 from campaigns.values import BodyKind, Compiled, Content, Problem, Source
 
 #: No part of a mail may be longer, as source or rendered.
@@ -83,9 +83,11 @@ def compile_file(source: str) -> str:
     masked = mask(one_newline(source))
     if masked.tokens:
         return _reparsed(masked.unmask(_checked(BodyKind.MJML, masked)), "body")
-    html, found = compile_mjml(source)
-    if problems := _unique([*unclosed(masked), *found]):
+    if problems := unclosed(masked):
         raise BadTemplate(problems)
+    html, found = compile_mjml(source)
+    if found:
+        raise BadTemplate(_unique(found))
     return html
 
 
@@ -106,7 +108,9 @@ def _checked(kind: BodyKind, masked: Masked) -> str:
     problems = [*position_problems(masked), *markup_problems(masked)]
     if kind is BodyKind.MJML:
         tool = "MJML"
-        problems += [*unclosed(masked), *conditional_columns(masked)]
+        if not_closed := unclosed(masked):
+            raise BadTemplate(_unique([*problems, *not_closed]))
+        problems += conditional_columns(masked)
         html, found = compile_masked_mjml(masked)
     else:
         tool = "the CSS inliner"
@@ -201,7 +205,12 @@ def _text_part(masked: Masked, html: str) -> str:
             masked.word(masked.tokens[n]) for n in numbers if masked.tokens[n].kind is TokenKind.BLOCK
         )
 
-    return masked.unmask(plaintext(html, blocks))
+    return masked.replace(plaintext(html, blocks), _without_signs)
+
+
+def _without_signs(token: Token) -> str:
+    """Take the "-" signs off a token: they would eat the newlines that the text part lives by."""
+    return re.sub(r"^(\{[{%#])[-+]|[-+]([}%#]\})$", r"\1\2", token.text)
 
 
 def _reparsed(text: str, field: str) -> str:

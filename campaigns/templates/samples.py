@@ -58,7 +58,7 @@ _DE: dict[str, Any] = {
     },
     "campaign": {"name": "Novemberbrief"},
     "survey": {
-        "title": "Wie machen wir uns?",
+        "title": "Sind Sie zufrieden mit uns?",
         "question": "Wie wahrscheinlich ist es, dass Sie uns weiterempfehlen?",
     },
     "products": (

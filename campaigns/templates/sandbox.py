@@ -53,7 +53,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return False
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Look in a dict's keys only; a key wins over a method of that name."""
+        """Look in a dict's keys only; a part of what is missing is missing."""
+        if obj is None or isinstance(obj, Undefined):
+            return self.undefined(name=attribute)
         if type(obj) is dict:
             try:
                 return obj[attribute]
@@ -86,21 +88,31 @@ class Sandbox(ImmutableSandboxedEnvironment):
         raise SecurityError("nothing can be called from a template")
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        """Parse, then let every shown value pass "shown", and give each amount the currency beside it."""
+        """Parse; give each amount its currency, each filter its name, each shown value a last look."""
         tree = super()._parse(source, name, filename)
         for node in list(tree.find_all(nodes.Filter)):
             if node.name == "money" and not node.args and isinstance(node.node, nodes.Getattr):
                 node.args = [nodes.Getattr(node.node.node, "currency", "load", lineno=node.lineno)]
+            if node.node is not None:
+                node.args.insert(0, nodes.Const(words_of(node.node), lineno=node.lineno))
         for output in tree.find_all(nodes.Output):
             output.nodes = [_guarded(node) for node in output.nodes]
         return tree
 
 
 def _guarded(node: nodes.Expr) -> nodes.Expr:
+    """Let a value pass the last look; a name must not be empty, a text of the author's own may be."""
     if isinstance(node, nodes.TemplateData):
         return node
+    look = "shown" if _is_name(node) else "shown_or_empty"
     label = nodes.Const(words_of(node), lineno=node.lineno)
-    return nodes.Filter(node, "shown", [label], [], None, None, lineno=node.lineno)
+    return nodes.Filter(node, look, [label], [], None, None, lineno=node.lineno)
+
+
+def _is_name(node: nodes.Node | None) -> bool:
+    if isinstance(node, nodes.Filter):
+        return node.name not in {"default", "d"} and _is_name(node.node)
+    return isinstance(node, (nodes.Name, nodes.Getattr, nodes.Getitem))
 
 
 def words_of(node: nodes.Node) -> str:

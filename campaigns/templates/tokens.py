@@ -53,7 +53,7 @@ def find_tokens(source: str) -> tuple[Token, ...]:
         TemplateSyntaxError: where Jinja cannot read it.
     """
     tokens: list[Token] = []
-    begun = 0
+    begun: int | None = None
     for kind, start, value in _pieces(source):
         if kind == "raw_begin":
             raise TemplateSyntaxError(
@@ -62,10 +62,13 @@ def find_tokens(source: str) -> tuple[Token, ...]:
         name, _, edge = kind.rpartition("_")
         if edge == "begin":
             begun = start
-        elif edge == "end":
+        elif edge == "end" and begun is not None:
             text = source[begun : start + len(value.rstrip())]
             line = source.count("\n", 0, begun) + 1
             tokens.append(Token(len(tokens), TokenKind(name), text, begun, line))
+            begun = None
+    if begun is not None:
+        raise TemplateSyntaxError("unexpected end of the braces", source.count("\n", 0, begun) + 1)
     return tuple(tokens)
 
 
@@ -97,6 +100,8 @@ def _cure(message: str) -> str:
         return "Close it with #}; in CSS, put a space between { and #."
     if "unknown tag" in message:
         return "Only if, elif, else, endif, for and endfor are known."
+    if "braces" in message:
+        return "Close them with }} or %}."
     if "end of" in message or "was looking for" in message or "unexpected end" in message:
         return "Close every {% if %} with {% endif %} and every {% for %} with {% endfor %}."
     return "Correct what stands between the braces."
