@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import uvloop
 
-from campaigns.delivery.backend import Capabilities, Watch
+from campaigns.delivery.contract import Capabilities, Watch
 from campaigns.delivery.smtp.connection import Connection
 from campaigns.delivery.smtp.dialogue import Dialogue
 from campaigns.delivery.smtp.opening import open_connection

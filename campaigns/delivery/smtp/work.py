@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from campaigns.delivery.backend import Watch
+from campaigns.delivery.contract import Watch
 from campaigns.delivery.smtp.replies import Reply, outcome_of, plain_text
 from campaigns.values import MessageKey, Outcome, OutcomeKind, Outgoing
 
