@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -71,7 +72,7 @@ def _port(env: Mapping[str, str], name: str, default: int, problems: list[Proble
 
 def _number(
     env: Mapping[str, str], name: str, default: int, low: int, high: int, problems: list[Problem]
-) -> int:  # noqa: PLR0913 - a bound pair and its report belong together
+) -> int:
     text = env.get(name, str(default))
     if not text.isdigit() or not low <= int(text) <= high:
         problems.append(
@@ -99,9 +100,11 @@ def _secret(env: Mapping[str, str], data: Path) -> bytes:
     if given := env.get("POSTROOM_SECRET"):
         return given.encode()
     path = data / "secret.key"
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    if not path.exists():
+        made = data / f".secret.{os.getpid()}"
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secrets.token_hex(SECRET_BYTES))
-    except FileExistsError:
-        pass
+        with suppress(FileExistsError):  # another process made it first: its key holds
+            os.link(made, path)
+        made.unlink()
     return path.read_text().strip().encode()

@@ -24,7 +24,7 @@ class Commands(click.Group):
         "count": ("campaigns.cli.segments", "count"),
         "explain": ("campaigns.cli.segments", "explain"),
         "compile": ("campaigns.cli.templates", "compile_"),
-        "preview": ("campaigns.cli.templates", "preview"),
+        "preview": ("campaigns.cli.previewing", "preview"),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
