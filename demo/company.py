@@ -42,15 +42,15 @@ def sku(genre: int, title: int) -> str:
     return f"{GENRES[genre][:3].upper()}-{title + 1:02}"
 
 
-def people(now: datetime) -> Iterator[Person]:
+def people(now: datetime, customers: int = CUSTOMERS) -> Iterator[Person]:
     """Make the customers; which of them lack what is drawn, but alike each time."""
     draw = Random(SEED)
     weights = [region.weight for region in REGIONS]
-    for number in range(1, CUSTOMERS + 1):
+    for number in range(1, customers + 1):
         region = draw.choices(REGIONS, weights)[0]
         given, family = draw.choice(region.given), draw.choice(region.family)
-        if number % 600 == 0:
-            given, family = DIFFICULT[number // 600 - 1]
+        if number % 40 == 0 and number // 40 <= len(DIFFICULT):
+            given, family = DIFFICULT[number // 40 - 1]
         email = f"{_ascii(given)}.{number}@{draw.choice(region.mail_domains)}"
         yield Person(
             number, given, family, email, region, _row(draw, number, given, family, email, region, now)
@@ -81,13 +81,13 @@ def _row(
     }
 
 
-def orders(now: datetime) -> Iterator[dict[str, str]]:
+def orders(now: datetime, customers: int = CUSTOMERS) -> Iterator[dict[str, str]]:
     """The CDNOW purchases, one to four lines an order; each customer has one CDNOW customer's history."""
     histories = _histories()
     draw = Random(SEED + 1)
     shift = now - timedelta(days=3) - LAST_DAY.replace(tzinfo=now.tzinfo)
     count = 0
-    for number in range(1, CUSTOMERS + 1):
+    for number in range(1, customers + 1):
         for day, units, cents in histories[number % len(histories)]:
             count += 1
             placed = day.replace(tzinfo=now.tzinfo) + shift - timedelta(hours=draw.randrange(24))
@@ -132,12 +132,12 @@ def _lines(
         }
 
 
-def write(folder: Path, now: datetime) -> tuple[Path, Path]:
+def write(folder: Path, now: datetime, customers: int = CUSTOMERS) -> tuple[Path, Path]:
     """Write both files; gives their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     contacts_file, orders_file = folder / CONTACTS, folder / ORDERS
-    _write(contacts_file, (person.row for person in people(now)))
-    _write(orders_file, orders(now))
+    _write(contacts_file, (person.row for person in people(now, customers)))
+    _write(orders_file, orders(now, customers))
     return contacts_file, orders_file
 
 

@@ -47,14 +47,14 @@ class Stage:
     console: Console
 
 
-def run(*, once: bool) -> int:
+def run(*, once: bool, customers: int) -> int:
     """Play the demo; gives 0 if the report told the truth. Without `once`, stay up until Ctrl-C."""
     started = time.monotonic()
     stage = _prepare()
     children: list[subprocess.Popen[bytes]] = []
     stopping = Stopping()
     try:
-        setup = _set_up(stage)
+        setup = _set_up(stage, customers)
         children = [start([command]) for command in ("hits", "web", "worker", "sender")]
         _wait_for_pages(stage)
         found = _play(stage, setup)
@@ -113,12 +113,12 @@ def _free_port(wanted: int) -> int:
     raise AssertionError("no free port")
 
 
-def _set_up(stage: Stage) -> seeds.Setup:
+def _set_up(stage: Stage, customers: int) -> seeds.Setup:
     """Set the company up, and import its customers and orders the way a user does: by the command."""
     now = utc_now()
     with stage.stores.sessions.begin() as session:
         setup = seeds.set_up(session, now)
-    contacts, orders = company.write(stage.settings.data / "export", now)
+    contacts, orders = company.write(stage.settings.data / "export", now, customers)
     stage.console.print(f"Importing [b]{contacts.name}[/b] and [b]{orders.name}[/b] …")
     _postroom(
         "import",

@@ -214,17 +214,21 @@ def with_segments(session: Session, setup: Setup, now: datetime) -> Setup:
     return replace(setup, segments=made)
 
 
-def let_life_happen(session: Session, topic: int, secret: bytes, now: datetime) -> dict[str, int]:
-    """What happened since the export: some left, some addresses died, some complain, some share an address.
-
-    Gives how many of each, by gate.
-    """
+def let_life_happen(session: Session, topic: int, secret: bytes, now: datetime) -> None:
+    """What happened since the export: some left, some addresses died, some complain, some share an address."""
     draw = Random(SEED + 2)
     rows = session.execute(
         sa.select(contacts.c.id, contacts.c.customer_id, contacts.c.email).order_by(contacts.c.id)
     ).all()
-    drawn = draw.sample(range(len(rows)), 480)
-    left, dead, angry, twins = drawn[:250], drawn[250:310], drawn[310:340], drawn[340:400]
+    some = len(rows) // 100
+    drawn = draw.sample(range(len(rows)), 8 * some)
+    left, dead, angry, twins = (
+        drawn[: 5 * some],
+        drawn[5 * some : 6 * some],
+        drawn[6 * some : 7 * some],
+        drawn[7 * some :],
+    )
+    twins = twins[: len(twins) // 2 * 2]
     for at in left:
         said = now - timedelta(days=draw.randrange(1, 20))
         consent.withdraw(
@@ -259,7 +263,6 @@ def let_life_happen(session: Session, topic: int, secret: bytes, now: datetime) 
                 .where(contacts.c.id == rows[other].id)
                 .values(email=shared, email_hash=hashed)
             )
-    return {"left": len(left), "dead": len(dead), "angry": len(angry), "twins": len(twins) // 2}
 
 
 def draft_letter(session: Session, setup: Setup, now: datetime, at: datetime) -> int:

@@ -132,9 +132,9 @@ def test_a_second_drain_sends_nothing_again(stores, catcher, post):
 
 
 def test_a_contact_for_whom_the_template_fails_is_skipped_and_says_why(stores, catcher, post):
-    from campaigns.values import BodyKind, Source
     from campaigns.records import templates
     from campaigns.templates.render import compile_source
+    from campaigns.values import BodyKind, Source
 
     with stores.sessions.begin() as session:
         source = Source(BodyKind.TEXT, "To {{ contact.city }}", "Dear {{ contact.city }}\n{{ links.unsubscribe }}\n")
