@@ -152,6 +152,15 @@ def _same_place(one: Span, other: Span) -> bool:
     return (one.start, one.end) == (other.start, other.end)
 
 
+def flow_blocks(masked: Masked) -> set[int]:
+    """Give the numbers of the blocks between tags: what they hold is for some and not for others."""
+    return {
+        token.number
+        for token, span in zip(masked.tokens, masked.places, strict=True)
+        if token.kind is TokenKind.BLOCK and span.place is Place.TEXT
+    }
+
+
 def lost_tokens(masked: Masked, compiled: str, tool: str) -> list[Problem]:
     """List what a tool dropped or moved: the first two of the four checks, and the one on NaN."""
     order = masked.order(compiled)
@@ -181,11 +190,7 @@ def _cure_of_loss(masked: Masked, token: Token) -> str:
 
 def _moved(masked: Masked, order: list[int], tool: str) -> list[Problem]:
     """Refuse a result in which the blocks between tags come in another order, or twice."""
-    flow = {
-        token.number
-        for token, span in zip(masked.tokens, masked.places, strict=True)
-        if token.kind is TokenKind.BLOCK and span.place is Place.TEXT
-    }
+    flow = flow_blocks(masked)
     came = [number for number in order if number in flow]
     wrong = next(
         (number for number, should in zip(came, sorted(flow), strict=False) if number != should), None
@@ -219,11 +224,7 @@ def _is_computed(span: Span) -> bool:
 
 def conditional_columns(masked: Masked) -> list[Problem]:
     """Refuse a block beside columns of automatic width: they are shared out as if every column were there."""
-    flow = [
-        token.start
-        for token, span in zip(masked.tokens, masked.places, strict=True)
-        if token.kind is TokenKind.BLOCK and span.place is Place.TEXT
-    ]
+    flow = [masked.tokens[number].start for number in sorted(flow_blocks(masked))]
     problems: list[Problem] = []
     for row, columns, blocks in _rows(masked.page.tags, flow):
         bare = [tag for tag in columns if "width" not in {attribute.name for attribute in tag.attributes}]

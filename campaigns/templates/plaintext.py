@@ -27,7 +27,10 @@ def plaintext(html: str, blocks: Keep = lambda _: "") -> str:
     `blocks` finds, in what is itself dropped (a comment, a hidden element), the words that must stay all the
     same: the masked {% if %} and {% for %}, without which other text would reach the wrong people.
     """
-    tree = lxml_html.document_fromstring(html if html.strip() else "<p></p>")
+    try:
+        tree = lxml_html.document_fromstring(html)
+    except etree.ParserError:  # nothing but white space, or half a tag
+        return "\n"
     writer = _Writer(blocks)
     writer.element(tree)
     return writer.text()

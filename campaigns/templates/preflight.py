@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from campaigns.errors import BadTemplate
 from campaigns.templates.grammar import read
@@ -22,6 +23,10 @@ _PLACEHOLDERS = re.compile(
     r"^(?:#.*|https?://(?:www\.)?(?:example\.(?:com|org|net)|localhost|127\.0\.0\.1|test|yourdomain\.com)(?:[:/?#].*)?|)$"
 )
 _ALT_IN_JINJA = "\ue000"
+
+_FONT = re.compile(
+    r"""(?:<link\b[^>]*?\bhref=|@import\s+(?:url\()?)["']?(https?://[^"')\s>]+)""", re.IGNORECASE
+)
 
 
 class Level(StrEnum):
@@ -44,7 +49,12 @@ def check(compiled: Compiled, source: Source) -> list[Finding]:
     """List what speaks against sending, blockers first."""
     findings = [*_subject(source), *_letter(compiled, source), *_as_received(compiled, source)]
     if compiled.html is not None:
-        findings += [*_preheader(source, compiled.html), *_pictures(compiled.html), *_links(compiled.html)]
+        findings += [
+            *_preheader(source, compiled.html),
+            *_pictures(compiled.html),
+            *_links(compiled.html),
+            *_fonts(compiled.html),
+        ]
     findings += _fallbacks(source)
     return sorted(dict.fromkeys(findings), key=lambda finding: finding.level is Level.WARNING)
 
@@ -193,6 +203,18 @@ def _links(html: str) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _fonts(html: str) -> list[Finding]:
+    """Look for fonts fetched from elsewhere; MJML adds some by itself where it sees their names."""
+    hosts = sorted({urlsplit(address).netloc for address in _FONT.findall(html)} - {""})
+    cure = (
+        "Name fonts that every device has; MJML by itself fetches Ubuntu, Roboto, Lato, Open and Droid Sans."
+    )
+    return [
+        _warning(f"A font is fetched from {host}; that tells {host} who reads the mail.", cure)
+        for host in hosts
+    ]
 
 
 def _fallbacks(source: Source) -> list[Finding]:

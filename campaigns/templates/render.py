@@ -17,6 +17,7 @@ from campaigns.templates.mask import (
     Masked,
     computed_values,
     conditional_columns,
+    flow_blocks,
     lost_tokens,
     mask,
     position_problems,
@@ -48,9 +49,7 @@ def compile_source(source: Source) -> Compiled:
     if source.kind is BodyKind.TEXT:
         return Compiled(_subject(source), None, one_newline(source.body), source.language)
     html, text = _compile_body(source)
-    return Compiled(
-        _subject(source), html, one_newline(source.text) if source.text.strip() else text, source.language
-    )
+    return Compiled(_subject(source), html, text, source.language)
 
 
 def _subject(source: Source) -> str:
@@ -96,7 +95,8 @@ def _compile_body(source: Source) -> tuple[str, str]:
     if twice := _preheader_twice(source, masked):
         raise BadTemplate(twice)
     html = _dressed(_checked(source.kind, masked), source)
-    return _reparsed(masked.unmask(html), "body"), _reparsed(_text_part(masked, html), "body")
+    text = source.text if source.text.strip() else _reparsed(_text_part(masked, html), "body")
+    return _reparsed(masked.unmask(html), "body"), one_newline(text)
 
 
 def _checked(kind: BodyKind, masked: Masked) -> str:
@@ -205,7 +205,14 @@ def _text_part(masked: Masked, html: str) -> str:
             masked.word(masked.tokens[n]) for n in numbers if masked.tokens[n].kind is TokenKind.BLOCK
         )
 
-    return masked.replace(plaintext(html, blocks), _without_signs)
+    text = plaintext(html, blocks)
+    if lost := flow_blocks(masked) - set(masked.order(text)):
+        token = masked.tokens[min(lost)]
+        cure = "Put it around sections, rows or paragraphs, or write the text part yourself."
+        raise BadTemplate(
+            [Problem(f"body line {token.line}", f"the text part would lose {token.text}.", cure)]
+        )
+    return masked.replace(text, _without_signs)
 
 
 def _without_signs(token: Token) -> str:
