@@ -99,9 +99,10 @@ def unsubscribe(session: Session, token: Token, *, how: str, now: datetime) -> N
     if run.kind == "test" or transactional:
         return
     contact = ContactId(token.contact)
-    if consent.hold(session, contact, run.topic_id) is not ConsentState.WITHDRAWN:
+    state, at = consent.hold(session, contact, run.topic_id, now=now)
+    if state is not ConsentState.WITHDRAWN:
         proof = f"message {token.run}.{token.seq}, {how}"
-        consent.withdraw(session, contact, run.topic_id, Provenance(now, "unsubscribe", proof), now=now)
+        consent.withdraw(session, contact, run.topic_id, Provenance(at, "unsubscribe", proof), now=now)
     times = sum(
         said.topic == run.topic_id and said.state is ConsentState.GRANTED
         for said in consent.ledger(session, contact)

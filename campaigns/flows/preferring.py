@@ -60,10 +60,7 @@ def choose(session: Session, whom: Addressee, wanted: Collection[int], shown: Sh
         if choice.topic.id not in shown.wordings:
             continue
         on = choice.topic.id in wanted
-        current = consent.hold(session, ContactId(whom.contact), choice.topic.id)
-        if on != _is_on(choice.topic, current):
-            _say(session, whom, choice.topic, on=on, shown=shown, now=now)
-            changed += 1
+        changed += _say(session, whom, choice.topic, on=on, shown=shown, now=now)
     return changed
 
 
@@ -75,35 +72,60 @@ def leave_everything(session: Session, whom: Addressee, shown: Shown, *, now: da
     for topic in consent.all_topics(session):
         if topic.topic_class is TopicClass.TRANSACTIONAL:
             continue
-        if consent.hold(session, ContactId(whom.contact), topic.id) is not ConsentState.WITHDRAWN:
-            _say(session, whom, topic, on=False, shown=shown, now=now)
-            changed += 1
+        changed += _say(session, whom, topic, on=False, shown=shown, now=now, plainly=True)
     return changed
 
 
 def take_back(session: Session, whom: Addressee, shown: Shown, *, now: datetime) -> bool:
     """Grant the message's topic again after an unsubscribe by mistake; False if it was not withdrawn."""
-    state = consent.hold(session, ContactId(whom.contact), whom.topic)
+    state = consent.state(session, ContactId(whom.contact), whom.topic)
     if whom.is_test or whom.erased or state is not ConsentState.WITHDRAWN:
         return False
-    _say(session, whom, consent.topic_by_id(session, whom.topic), on=True, shown=shown, now=now)
+    topic = consent.topic_by_id(session, whom.topic)
+    return _say(session, whom, topic, on=True, shown=shown, now=now, plainly=True)
+
+
+def _say(
+    session: Session,
+    whom: Addressee,
+    topic: Topic,
+    *,
+    on: bool,
+    shown: Shown,
+    now: datetime,
+    plainly: bool = False,
+) -> bool:
+    """Write a yes or no down, unless it stands so already; `plainly` asks for the very word.
+
+    A service topic, say, is on without a word, and off for a contact who wants nothing only by a plain no.
+    """
+    contact = ContactId(whom.contact)
+    state, at = consent.hold(session, contact, topic.id, now=now)
+    said = ConsentState.GRANTED if on else ConsentState.WITHDRAWN
+    if state is said if plainly else _is_on(topic, state) is on:
+        return False
+    how = Provenance(
+        at, "preferences", f"message {whom.run}.{whom.seq}, page", _wording(session, topic, shown, now)
+    )
+    consent.append(session, contact, topic.id, said, how, now=now)
+    _record(session, whom, topic, said, at)
     return True
 
 
-def _say(session: Session, whom: Addressee, topic: Topic, *, on: bool, shown: Shown, now: datetime) -> None:
+def _wording(session: Session, topic: Topic, shown: Shown, now: datetime) -> int | None:
     text = shown.wordings.get(topic.id)
-    wording = None
-    if text is not None:
-        key = WORDING.format(topic.id)
-        wording = consent.add_wording(session, key, shown.language, text, now=now)
-    how = Provenance(now, "preferences", f"message {whom.run}.{whom.seq}, page", wording)
-    write = consent.grant if on else consent.withdraw
-    write(session, ContactId(whom.contact), topic.id, how, now=now)
-    kind = EventKind.CONSENT_GRANTED if on else EventKind.CONSENT_WITHDRAWN
+    if text is None:
+        return None
+    return consent.add_wording(session, WORDING.format(topic.id), shown.language, text, now=now)
+
+
+def _record(session: Session, whom: Addressee, topic: Topic, said: ConsentState, at: datetime) -> None:
+    granted = said is ConsentState.GRANTED
+    kind = EventKind.CONSENT_GRANTED if granted else EventKind.CONSENT_WITHDRAWN
     fact = Fact(
         kind,
-        now,
-        f"{kind}:{whom.contact}:{topic.id}:{now.isoformat()}",
+        at,
+        f"{kind}:{whom.contact}:{topic.id}:{at.isoformat()}",
         whom.contact,
         whom.customer,
         whom.run,

@@ -1,6 +1,6 @@
 """What contacts may hear about and what they said to it: topics, wordings, and the append-only ledger."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -165,10 +165,22 @@ def state(session: Session, contact: ContactId, topic_id: int) -> ConsentState |
     return None if found is None else ConsentState(found)
 
 
-def hold(session: Session, contact: ContactId, topic_id: int) -> ConsentState | None:
-    """Give the newest word as `state` does, and keep other writers of this contact away until the end."""
+def hold(
+    session: Session, contact: ContactId, topic_id: int, *, now: datetime
+) -> tuple[ConsentState | None, datetime]:
+    """Give the newest word, and keep other writers of this contact away until the end.
+
+    Also gives the moment from which a new word counts: now, or just after a word that is dated later than
+    now by some wrong clock. What a contact says with their own hand must never lose to that.
+    """
     session.execute(sa.select(contacts.c.id).where(contacts.c.id == contact).with_for_update())
-    return state(session, contact, topic_id)
+    c = consent_states.c
+    newest = session.execute(
+        sa.select(c.state, c.at).where(c.topic_id == topic_id, c.contact_id == contact)
+    ).one_or_none()
+    if newest is None:
+        return None, now
+    return ConsentState(newest.state), max(now, newest.at + timedelta(microseconds=1))
 
 
 def states(session: Session, contact: ContactId) -> dict[int, ConsentState]:

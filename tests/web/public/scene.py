@@ -16,6 +16,7 @@ from campaigns.model.events import events, hits, strays
 from campaigns.model.mail import messages
 from campaigns.records import campaigns, consent, senders, surveys, templates
 from campaigns.records.campaigns import Pinned
+from campaigns.records.consent import Provenance
 from campaigns.surveys.form import parse_form
 from campaigns.templates.render import compile_source
 from campaigns.tracking.tokens import Keyring, Purpose
@@ -25,7 +26,9 @@ from tests.factories import NOW, SECRET, a_contact, a_customer
 from web.hits import application
 
 PUBLIC = "http://t.shop.example"
-SENDER = Sender("Harbour & Vine <b>", "hello@shop.example", "bounce.shop.example", None, "14 Quay Street, Bristol")
+SENDER = Sender(
+    "Harbour & Vine <b>", "hello@shop.example", "bounce.shop.example", None, "14 Quay Street, Bristol"
+)
 BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36",
     "Accept-Language": "en",
@@ -118,23 +121,31 @@ def a_scene(stores: Stores, data: Path, *, test: bool = False, survey: bool = Tr
             topic_class: TopicClass = TopicClass.MARKETING, **contact: Any) -> Scene:  # fmt: skip
     with stores.sessions.begin() as session:
         topic = consent.add_topic(session, "news", "News & <offers>", topic_class, now=NOW).id
-        other = consent.add_topic(session, "events", "Events", TopicClass.MARKETING, now=NOW, description="Concerts.").id
+        other = consent.add_topic(
+            session, "events", "Events", TopicClass.MARKETING, now=NOW, description="Concerts."
+        ).id
         customer = a_customer(session, owner_id=77)
-        who = a_contact(session, topic=topic, customer_id=customer, email="ada@example.com", **contact)
+        who = a_contact(session, customer_id=customer, email="ada@example.com", **contact)
+        before = utc_now() - timedelta(days=1)
+        consent.grant(session, ContactId(who), topic, Provenance(before, "form", "the shop"), now=before)
         session.execute(sa.insert(products), [
             {"sku": "LP-1", "name": "Blue <Train>", "category": "Vinyl", "price_minor": 1900},
             {"sku": "LP-2", "name": "Kind of Blue", "category": "Vinyl", "price_minor": 2100},
         ])  # fmt: skip
         version = surveys.save(session, "visit", "Visit", parse_form(FORM), author="mia", now=NOW)
         source = Source(BodyKind.HTML, "Hello {{ contact.given_name }}", HTML, "A few words")
-        mail = templates.save(session, "mail", "Mail", [(source, compile_source(source))], author="mia", now=NOW)
+        mail = templates.save(
+            session, "mail", "Mail", [(source, compile_source(source))], author="mia", now=NOW
+        )
         campaign = campaigns.create(
             session, "Spring", actor="mia", now=NOW, topic_id=topic, tracking=tracking,
             sender_id=senders.add(session, SENDER, now=NOW),
         )  # fmt: skip
         chosen = campaigns.get(session, campaign)
         pinned = Pinned(topic, chosen.sender_id or 0, mail, None, version if survey else None)
-        run = campaigns.open_run(session, chosen, pinned, occurrence="x", kind="test" if test else "campaign", now=NOW)
+        run = campaigns.open_run(
+            session, chosen, pinned, occurrence="x", kind="test" if test else "campaign", now=NOW
+        )
         number_links(session, run)
         sent_at = utc_now() - timedelta(hours=1)
         session.execute(sa.insert(messages).values(

@@ -26,7 +26,13 @@ def test_the_pixel_is_a_gif_and_its_hit_is_stored(scene: Scene) -> None:
     assert answer.headers["Content-Length"] == "43" == str(len(GIF))
     assert answer.headers["Cache-Control"] == "no-store"
     [row] = scene.hits()
-    assert (row.kind, row.run_id, row.seq, row.contact_id, row.method) == ("open", scene.run, 1, scene.contact, "GET")
+    assert (row.kind, row.run_id, row.seq, row.contact_id, row.method) == (
+        "open",
+        scene.run,
+        1,
+        scene.contact,
+        "GET",
+    )
     assert row.agent == BROWSER["User-Agent"]
     assert {"accept-language", "sec-fetch-mode"} <= set(row.headers.split(","))
 
@@ -63,7 +69,9 @@ def test_a_head_request_is_recorded_as_one_and_has_no_body(scene: Scene, path: s
     assert row.method == "HEAD"
 
 
-@pytest.mark.parametrize("rest", ["/3", "/999999999999999999999999", "/-1", "/1/2", "/٣", "", "/", "/1?url=https://evil.example"])
+@pytest.mark.parametrize(
+    "rest", ["/3", "/999999999999999999999999", "/-1", "/1/2", "/٣", "", "/", "/1?url=https://evil.example"]
+)
 def test_a_link_that_the_run_does_not_have_leads_to_the_neutral_page(scene: Scene, rest: str) -> None:
     answer = scene.get(scene.path("c") + rest)
     if "?" in rest:  # a parameter changes nothing: there is no open redirect
@@ -90,7 +98,9 @@ def test_what_no_browser_may_be_sent_to_is_never_a_location(scene: Scene, url: s
 @given(st.text())
 def test_a_location_is_always_plain_ascii_of_the_web(text: str) -> None:
     found = location("https://shop.example/" + text)
-    assert found is None or (found.isascii() and found.isprintable() and found.startswith("https://shop.example/"))
+    assert found is None or (
+        found.isascii() and found.isprintable() and found.startswith("https://shop.example/")
+    )
 
 
 @pytest.mark.parametrize("page", ["o", "c", "u", "v", "p", "s"])
@@ -120,7 +130,9 @@ def test_a_token_of_one_purpose_opens_no_other_page(scene: Scene, page: str) -> 
 
 @pytest.mark.parametrize("page", [Purpose.UNSUBSCRIBE, Purpose.PREFERENCES, Purpose.SURVEY, Purpose.VIEW])
 def test_a_genuine_token_of_what_is_gone_gets_the_neutral_page(scene: Scene, page: Purpose) -> None:
-    letter = {Purpose.UNSUBSCRIBE: "u", Purpose.PREFERENCES: "p", Purpose.SURVEY: "s", Purpose.VIEW: "v"}[page]
+    letter = {Purpose.UNSUBSCRIBE: "u", Purpose.PREFERENCES: "p", Purpose.SURVEY: "s", Purpose.VIEW: "v"}[
+        page
+    ]
     for over in ({"run": 9999}, {"contact": 9999}):
         assert scene.get(f"/{letter}/{scene.token(page, **over)}").status_code == 404
         assert scene.post(f"/{letter}/{scene.token(page, **over)}").status_code in {404, 405}
@@ -134,7 +146,12 @@ def test_a_genuine_token_of_what_is_gone_gets_the_neutral_page(scene: Scene, pag
     agent=st.text(st.characters(codec="latin-1"), max_size=60),
 )
 def test_no_request_is_an_error_of_ours(scene: Scene, path: str, start: str, method: str, agent: str) -> None:
-    environ = {"PATH_INFO": start + path, "REQUEST_METHOD": method, "HTTP_USER_AGENT": agent, "HTTP_X_FORWARDED_FOR": path}
+    environ = {
+        "PATH_INFO": start + path,
+        "REQUEST_METHOD": method,
+        "HTTP_USER_AGENT": agent,
+        "HTTP_X_FORWARDED_FOR": path,
+    }
     answer = scene.client.open(environ_overrides=environ)
     assert answer.status_code < 500
 

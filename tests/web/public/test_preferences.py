@@ -1,0 +1,112 @@
+"""The contact's own page of topics: what was shown is what can change, and only by POST."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from campaigns.clock import utc_now
+from campaigns.model.consent import topics, wordings
+from campaigns.model.customers import contacts
+from campaigns.records import consent
+from campaigns.values import ConsentState, TopicClass
+from campaigns.wiring import Stores
+from tests.web.public.scene import Scene, a_scene
+
+
+def ticked(page: str) -> set[int]:
+    boxes = page.split('type="checkbox" name="topic" value="')[1:]
+    return {int(box.split('"')[0]) for box in boxes if " checked" in box.split(">")[0]}
+
+
+def test_the_page_shows_each_topic_as_it_stands_and_changes_nothing(scene: Scene) -> None:
+    page = scene.get(scene.path("p"))
+    assert page.status_code == 200
+    assert "News &amp; &lt;offers&gt;" in page.text
+    assert "Concerts." in page.text
+    assert ticked(page.text) == {scene.topic}
+    assert len(scene.ledger()) == 1
+
+
+def test_ticks_grant_and_missing_ticks_withdraw(scene: Scene) -> None:
+    data = {"shown": [scene.topic, scene.other_topic], "topic": [scene.other_topic], "do": "save"}
+    page = scene.post(scene.path("p"), data)
+    assert page.status_code == 200
+    assert "Saved." in page.text
+    assert ticked(page.text) == {scene.other_topic}
+    assert scene.state() is ConsentState.WITHDRAWN
+    assert scene.state(scene.other_topic) is ConsentState.GRANTED
+    said = {line.topic: line for line in scene.ledger()[:2]}
+    words = {row.id: row.text for row in scene.rows(wordings)}
+    assert (
+        words[said[scene.other_topic].wording or 0]
+        == "Yes, Harbour & Vine <b> may write to me about “Events”. Concerts."
+    )
+    assert all(
+        (line.source, line.proof) == ("preferences", f"message {scene.run}.1, page") for line in said.values()
+    )
+    assert {row.kind for row in scene.events()} == {"consent granted", "consent withdrawn"}
+
+
+def test_the_same_post_again_changes_nothing(scene: Scene) -> None:
+    data = {"shown": [scene.topic, scene.other_topic], "topic": [scene.other_topic]}
+    for _ in range(3):
+        scene.post(scene.path("p"), data)
+    assert len(scene.ledger()) == 3
+    assert len(scene.events()) == 2
+
+
+def test_a_topic_that_was_not_shown_stays_as_it_is(scene: Scene) -> None:
+    scene.post(scene.path("p"), {"shown": [scene.other_topic], "topic": []})
+    scene.post(scene.path("p"), {"topic": [scene.other_topic]})
+    scene.post(scene.path("p"), {})
+    assert scene.state() is ConsentState.GRANTED
+    assert scene.state(scene.other_topic) is None
+
+
+@pytest.mark.parametrize("number", ["999", "-1", "٣", "1e3", "9" * 40, "<b>"])
+def test_topics_that_do_not_exist_are_passed_over(scene: Scene, number: str) -> None:
+    assert scene.post(scene.path("p"), {"shown": [number], "topic": [number]}).status_code == 200
+    assert len(scene.ledger()) == 1
+
+
+def test_a_private_topic_is_neither_shown_nor_granted(scene: Scene) -> None:
+    with scene.stores.sessions.begin() as session:
+        session.execute(sa.update(topics).where(topics.c.id == scene.other_topic).values(public=False))
+    assert "Concerts." not in scene.get(scene.path("p")).text
+    scene.post(scene.path("p"), {"shown": [scene.other_topic], "topic": [scene.other_topic]})
+    assert scene.state(scene.other_topic) is None
+
+
+def test_leaving_everything_is_a_no_to_each_topic_that_can_be_left(scene: Scene) -> None:
+    with scene.stores.sessions.begin() as session:
+        session.execute(sa.update(topics).where(topics.c.id == scene.other_topic).values(public=False))
+        orders = consent.add_topic(session, "orders", "Orders", TopicClass.TRANSACTIONAL, now=utc_now()).id
+        care = consent.add_topic(session, "care", "Care", TopicClass.SERVICE, now=utc_now()).id
+    assert ticked(scene.get(scene.path("p")).text) == {scene.topic, care}
+    for _ in range(2):
+        page = scene.post(scene.path("p"), {"do": "leave everything"})
+    assert "unsubscribed from everything" in page.text
+    assert ticked(page.text) == set()
+    assert [scene.state(one) for one in (scene.topic, scene.other_topic, care)] == [
+        ConsentState.WITHDRAWN
+    ] * 3
+    assert scene.state(orders) is None
+    assert len(scene.events("consent withdrawn")) == 3
+
+
+def test_a_forgotten_contact_says_nothing_more(scene: Scene) -> None:
+    with scene.stores.sessions.begin() as session:
+        session.execute(sa.update(contacts).values(erased_at=utc_now()))
+    assert (
+        scene.post(scene.path("p"), {"shown": [scene.other_topic], "topic": [scene.other_topic]}).status_code
+        == 200
+    )
+    assert scene.state(scene.other_topic) is None
+
+
+def test_a_test_mail_changes_nothing(stores: Stores, tmp_path: Path) -> None:
+    scene = a_scene(stores, tmp_path, test=True)
+    for data in ({"shown": [scene.topic]}, {"do": "leave everything"}):
+        assert "test mail" in scene.post(scene.path("p"), data).text
+    assert len(scene.ledger()) == 1
