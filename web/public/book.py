@@ -20,7 +20,7 @@ class Unwritten(Exception):
 
 
 class _Entry:
-    __slots__ = ("cause", "hit", "over", "stray", "written")
+    __slots__ = ("cause", "hit", "over", "stray", "turn", "written")
 
     def __init__(self, hit: Hit | None, stray: str) -> None:
         self.hit = hit
@@ -28,16 +28,19 @@ class _Entry:
         self.over = False
         self.written = False
         self.cause: Exception | None = None
+        self.turn = Lock()  #: held until the entry is over, or it is its thread's turn to write
+        self.turn.acquire()
 
 
 class Book:
-    """Takes entries from many threads; whoever gets the pen writes all that wait."""
+    """Takes entries from many threads; one of them writes all that wait, then hands the pen to the next."""
 
     def __init__(self, sessions: sessionmaker[Session], clock: Callable[[], datetime] = utc_now) -> None:
         self._sessions = sessions
         self._clock = clock
         self._waiting: deque[_Entry] = deque()
-        self._pen = Lock()
+        self._pen_is_out = False
+        self._lock = Lock()  #: guards the two above, and is never held while the store is at work
 
     def write(self, hit: Hit) -> None:
         """Store a hit; it is durable when this returns.
@@ -56,35 +59,43 @@ class Book:
         self._put(_Entry(None, what))
 
     def _put(self, entry: _Entry) -> None:
-        if len(self._waiting) >= MOST_WAITING:
-            raise Unwritten("Too many requests wait to be written down.")
-        self._waiting.append(entry)
-        while not entry.over:
-            with self._pen:
-                if not entry.over:
-                    self._write_waiting()
+        with self._lock:
+            if len(self._waiting) >= MOST_WAITING:
+                raise Unwritten("Too many requests wait to be written down.")
+            self._waiting.append(entry)
+            follows = self._pen_is_out
+            self._pen_is_out = True
+        if follows:
+            entry.turn.acquire()
+        if not entry.over:
+            self._write_waiting()
         if not entry.written:
             raise Unwritten("The store did not take it.") from entry.cause
 
     def _write_waiting(self) -> None:
-        entries = self._take()
+        """Write what waits, one's own entry first among it; the pen is ours."""
+        with self._lock:
+            entries = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
         try:
             self._store(entries)
+            for entry in entries:
+                entry.written = True
         except Exception as error:  # noqa: BLE001 - whatever it was, everyone who waits must hear of it
             for entry in entries:
                 entry.cause = error
-        else:
-            for entry in entries:
-                entry.written = True
         finally:
+            self._pass_on()
             for entry in entries:
                 entry.over = True
+                entry.turn.release()
 
-    def _take(self) -> list[_Entry]:
-        entries: list[_Entry] = []
-        while self._waiting and len(entries) < AT_ONCE:
-            entries.append(self._waiting.popleft())
-        return entries
+    def _pass_on(self) -> None:
+        """Give the pen to the first who waits by now, or put it down."""
+        with self._lock:
+            if self._waiting:
+                self._waiting[0].turn.release()
+            else:
+                self._pen_is_out = False
 
     def _store(self, entries: list[_Entry]) -> None:
         strays = Counter(entry.stray for entry in entries if entry.hit is None)
