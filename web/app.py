@@ -14,7 +14,12 @@ from campaigns.wiring import Stores
 from web import assets, auth, faults, guard, language, nav
 
 #: The desks' pages, "module:blueprint", one line each.
-BLUEPRINTS: tuple[str, ...] = ()
+BLUEPRINTS: tuple[str, ...] = (
+    "web.sales.pages:customers",
+    "web.sales.pages:tasks",
+    "web.service.pages:lookup",
+    "web.service.pages:cases",
+)
 #: Customers' pages and providers' webhooks; their blueprints are named in auth.OPEN_BLUEPRINTS.
 PUBLIC_BLUEPRINTS: tuple[str, ...] = ("web.public.pages:public",)
 MOST_BYTES = 32 * 1024 * 1024  #: of one request

@@ -103,6 +103,17 @@ def finish(session: Session, task: int, *, actor: str, now: datetime, outcome: s
     return found
 
 
+def take(session: Session, task: int, owner: int) -> None:
+    """Make an open task that nobody has somebody's own.
+
+    Raises:
+        NotAllowed: it is done, or somebody has it, or there is none.
+    """
+    free = sa.and_(tasks.c.owner_id.is_(None), tasks.c.done_at.is_(None))
+    if not changed(session, sa.update(tasks).where(tasks.c.id == task, free).values(owner_id=owner)):
+        raise NotAllowed("Somebody has taken this task, or it is done.")
+
+
 def get(session: Session, task: int) -> Task:
     """Load a task.
 

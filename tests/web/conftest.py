@@ -33,7 +33,8 @@ def desk_stores(sqlite_pattern: Path, tmp_path: Path) -> Iterator[Stores]:
 
 
 @pytest.fixture
-def app(desk_stores: Stores, desk_settings: Settings) -> Flask:
+def app(desk_stores: Stores, desk_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    monkeypatch.setattr("web.app.BLUEPRINTS", ())  # the gallery's pages stand in for the desks'
     made = create_app(desk_stores, desk_settings)
     gallery.register(made)
     return made

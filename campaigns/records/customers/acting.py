@@ -138,9 +138,10 @@ def _say(
     if people.contact_of(session, customer, contact).erased_at is not None:
         raise NotAllowed("This contact was forgotten; nothing more is written down about them.")
     known = consent.topic_by_id(session, topic)
-    if consent.hold(session, ContactId(contact), topic) is said:
+    newest, at = consent.hold(session, ContactId(contact), topic, now=now)
+    if newest is said:
         return False
-    how = Provenance(now, "staff", reason.strip(), actor=actor)
+    how = Provenance(at, "staff", reason.strip(), actor=actor)
     consent.append(session, ContactId(contact), topic, said, how, now=now)
     granted = said is ConsentState.GRANTED
     kind = EventKind.CONSENT_GRANTED if granted else EventKind.CONSENT_WITHDRAWN

@@ -1,0 +1,1 @@
+"""The sales desk: customers and their records, tasks."""

@@ -1,0 +1,42 @@
+"""The sales desk's blueprints, and who may do what on their pages."""
+
+from flask import Blueprint, current_app
+
+from campaigns.records.staff import Desk, Staff
+from web import auth
+from web.sales import words
+
+customers = Blueprint("customers", __name__, url_prefix="/customers", template_folder="templates")
+tasks = Blueprint("tasks", __name__, url_prefix="/tasks", template_folder="templates")
+
+ACTING = (Desk.SALES, Desk.SERVICE)  #: may write on a customer's record
+LIFTING = (Desk.SERVICE,)  #: may take an address off the never-mail list
+READING = (Desk.SALES, Desk.SERVICE, Desk.MARKETING)
+
+
+@customers.before_request
+def _read() -> None:
+    auth.require_desk(*READING)
+
+
+@tasks.before_request
+def _act() -> None:
+    auth.require_desk(*ACTING)
+
+
+@customers.app_context_processor
+def _words() -> dict[str, object]:
+    person = auth.current()
+    return {
+        "words": words,
+        "has_page": lambda endpoint: endpoint in current_app.view_functions,
+        "may_act": person is not None and any(person.sits_at(desk) for desk in ACTING),
+        "may_lift": person is not None and any(person.sits_at(desk) for desk in LIFTING),
+    }
+
+
+def me() -> Staff:
+    """Give who is logged in; every page of the desk has somebody."""
+    person = auth.current()
+    assert person is not None
+    return person

@@ -1,0 +1,1 @@
+"""The service desk: look-up and cases."""
