@@ -30,10 +30,15 @@ def page(visitor: Visitor) -> ResponseReturnValue:
     return _show(visitor, done="saved")
 
 
+def question(sender: str) -> str:
+    """Write what stands above the topics: the beginning of each sentence that a contact agrees to."""
+    begun: str = _("Yes, %(sender)s may write to me about", sender=sender)
+    return begun
+
+
 def words(choice: Choice, sender: str) -> str:
-    """Write what a contact agrees to who ticks a topic, as the page shows it."""
-    sentence = _("Yes, %(sender)s may write to me about “%(topic)s”.", sender=sender, topic=choice.topic.name)
-    return f"{sentence} {choice.topic.description}".strip()
+    """Write what a contact agrees to who ticks a topic: all that the page shows of it."""
+    return "\n".join(filter(None, (question(sender), choice.topic.name, choice.topic.description)))
 
 
 def _language() -> str:
@@ -48,7 +53,6 @@ def _numbers(name: str) -> set[int]:
 def _show(visitor: Visitor, *, done: str) -> ResponseReturnValue:
     with read() as session:
         offered = preferring.choices(session, visitor.whom)
-    choices = [
-        {"topic": one.topic, "on": one.on, "words": words(one, visitor.whom.sender)} for one in offered
-    ]
-    return show("public/preferences.html", visitor, choices=choices, done=done)
+    return show(
+        "public/preferences.html", visitor, choices=offered, question=question(visitor.whom.sender), done=done
+    )

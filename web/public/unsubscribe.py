@@ -56,7 +56,5 @@ def _show(visitor: Visitor, state: str) -> ResponseReturnValue:
 
 def take_back_words(topic: str, sender: str) -> str:
     """Write what a contact agrees to who takes an unsubscribe back: the button's own words."""
-    words: str = _(
-        "That was a mistake. Please keep sending me “%(topic)s” from %(sender)s.", topic=topic, sender=sender
-    )
+    words: str = _("Please keep sending me “%(topic)s” from %(sender)s", topic=topic, sender=sender)
     return words

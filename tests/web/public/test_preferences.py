@@ -40,7 +40,7 @@ def test_ticks_grant_and_missing_ticks_withdraw(scene: Scene) -> None:
     words = {row.id: row.text for row in scene.rows(wordings)}
     assert (
         words[said[scene.other_topic].wording or 0]
-        == "Yes, Harbour & Vine <b> may write to me about “Events”. Concerts."
+        == "Yes, Harbour & Vine <b> may write to me about\nEvents\nConcerts."
     )
     assert all(
         (line.source, line.proof) == ("preferences", f"message {scene.run}.1, page") for line in said.values()

@@ -98,7 +98,7 @@ def test_a_mistake_is_taken_back_with_the_wording_as_proof(scene: Scene) -> None
     assert wording.id == newest.wording
     assert (
         wording.text
-        == "That was a mistake. Please keep sending me “News & <offers>” from Harbour & Vine <b>."
+        == "Please keep sending me “News & <offers>” from Harbour & Vine <b>"
     )
     assert len(scene.events("consent granted")) == 1
     scene.post(scene.path("u"), {"do": "take back"})
