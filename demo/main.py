@@ -34,6 +34,7 @@ from demo.world import World
 MARK = "this folder belongs to make demo and is made anew at every start"
 PATIENCE = 240.0  #: seconds after which a demo that does not end is an error
 HOST = "127.0.0.1"
+LOG = "processes.log"  #: what the processes of the installation say
 
 
 @dataclass
@@ -55,7 +56,9 @@ def run(*, once: bool, customers: int) -> int:
     stopping = Stopping()
     try:
         setup = _set_up(stage, customers)
-        children = [start([command]) for command in ("hits", "web", "worker", "sender")]
+        children = [
+            start([command], stage.settings.data / LOG) for command in ("hits", "web", "worker", "sender")
+        ]
         _wait_for_pages(stage)
         found = _play(stage, setup)
         _tell(stage, found, time.monotonic() - started)
@@ -149,7 +152,7 @@ def _wait_for_pages(stage: Stage) -> None:
                 if probe.connect_ex((HOST, port)) == 0:
                     break
             if time.monotonic() > until:
-                sys.exit(f"postroom: nothing answers on port {port}. The lines above say why.")
+                sys.exit(f"postroom: nothing answers on port {port}. {stage.settings.data / LOG} says why.")
             time.sleep(0.1)
 
 
@@ -200,8 +203,8 @@ def _report(stage: Stage, world: World, campaign: int) -> list[Difference]:
     with stage.stores.readers() as session:
         run = campaigns.runs_of(session, campaign)[0]
         report = run_report(session, run.id, utc_now())
-        addresses = session.scalars(sa.select(messages.c.address).where(messages.c.run_id == run.id))
-        refused = sum(1 for address in addresses if address and is_refused(address))
+        tried = sa.select(messages.c.address).where(messages.c.run_id == run.id, messages.c.gate.is_(None))
+        refused = sum(1 for address in session.scalars(tried) if is_refused(address))
     table = Table(title=report.campaign, title_justify="left", show_header=False)
     for name, value in summary_lines(report):
         table.add_row(name, f"{value:,}" if isinstance(value, int) else value)

@@ -2,6 +2,7 @@
 
 import smtplib
 from datetime import UTC, datetime
+from email import message_from_string
 from email.message import EmailMessage, Message
 from email.mime.message import MIMEMessage
 from email.mime.multipart import MIMEMultipart
@@ -31,9 +32,13 @@ class Postmaster:
         recipient = mail.line.envelope.rcpt_to[0]
         report = MIMENonMultipart("message", "delivery-status")
         report.set_payload(
-            f"Reporting-MTA: dns; {SERVER}\nArrival-Date: {format_datetime(now)}\n\n"
-            f"Final-Recipient: rfc822; {recipient}\nAction: failed\nStatus: {status}\n"
-            f"Remote-MTA: dns; {SERVER}\nDiagnostic-Code: smtp; {diagnostic}\n"
+            [
+                message_from_string(f"Reporting-MTA: dns; {SERVER}\nArrival-Date: {format_datetime(now)}\n"),
+                message_from_string(
+                    f"Final-Recipient: rfc822; {recipient}\nAction: failed\nStatus: {status}\n"
+                    f"Remote-MTA: dns; {SERVER}\nDiagnostic-Code: smtp; {diagnostic}\n"
+                ),
+            ]
         )
         words = f"The mail could not be delivered to {recipient}:\n{diagnostic}\n"
         self._send(

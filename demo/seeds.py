@@ -20,6 +20,7 @@ from campaigns.records import (
     surveys,
     templates,
 )
+from campaigns.records.cases import NewCase
 from campaigns.records.consent import Provenance
 from campaigns.records.staff import Desk, NewStaff
 from campaigns.surveys.form import parse_form
@@ -126,7 +127,7 @@ SURVEY = {
                 "en": "Which of these should we keep for you?",
                 "de": "Was sollen wir für Sie zurücklegen?",
             },
-            "products": ["JAZ-01", "JAZ-02", "ROC-05"],
+            "skus": ["JAZ-01", "JAZ-02", "ROC-05"],
             "attribute": "interested_in",
         },
         {
@@ -173,7 +174,7 @@ def set_up(session: Session, now: datetime) -> Setup:
     letter = [_letter(language) for language in LANGUAGES]
     templates.save(
         session,
-        "letter",
+        "weekly-letter",
         "Weekly letter",
         [(one, compile_source(one)) for one in letter],
         author=AUTHOR,
@@ -193,7 +194,7 @@ def set_up(session: Session, now: datetime) -> Setup:
     return Setup(
         topic=topic.id,
         sender=senders.add(session, SENDER, now=now),
-        letter=_known(templates.find(session, "letter")),
+        letter=_known(templates.find(session, "weekly-letter")),
         invitation=_known(templates.find(session, "survey-invitation")),
         survey=_known(surveys.find(session, "order")),
         segments={},
@@ -245,15 +246,8 @@ def let_life_happen(session: Session, topic: int, secret: bytes, now: datetime) 
                 session, hashed, "hard bounce", now=now, evidence={"from": "the former system"}, actor=AUTHOR
             )
     for at in angry:
-        cases.open_case(
-            session,
-            customer=rows[at].customer_id,
-            contact=rows[at].id,
-            kind="complaint",
-            subject="The sleeve arrived bent",
-            actor="Sofía Lindqvist",
-            now=now - timedelta(days=2),
-        )
+        complaint = NewCase(rows[at].customer_id, "complaint", "The sleeve arrived bent", rows[at].id)
+        cases.open_case(session, complaint, actor="Sofía Lindqvist", now=now - timedelta(days=2))
     for one, other in zip(twins[::2], twins[1::2], strict=True):
         shared = rows[one].email
         if shared:

@@ -19,6 +19,7 @@ def serve(settings: Settings) -> None:
     """Serve until the process is asked to end."""
     from granian import Granian
     from granian.constants import Interfaces
+    from granian.log import LogLevels
 
     Granian(
         "web.serve:desk_app",
@@ -29,4 +30,5 @@ def serve(settings: Settings) -> None:
         factory=True,
         websockets=False,
         log_access=False,
+        log_level=LogLevels.error,
     ).serve()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from socket import gethostname
 from types import FrameType
 from typing import Any
@@ -94,9 +95,13 @@ def supervise(commands: Sequence[Sequence[str]], stopping: Callable[[], bool]) -
         end([child for _, child in children])
 
 
-def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start one of our commands as a process of its own."""
-    return subprocess.Popen([sys.executable, "-m", "campaigns.cli", *command], start_new_session=True)
+def start(command: Sequence[str], log_file: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start one of our commands as a process of its own; what it says goes to the file, if one is given."""
+    words = [sys.executable, "-m", "campaigns.cli", *command]
+    if log_file is None:
+        return subprocess.Popen(words, start_new_session=True)
+    with log_file.open("ab") as file:
+        return subprocess.Popen(words, start_new_session=True, stdout=file, stderr=subprocess.STDOUT)
 
 
 def end(children: Sequence[subprocess.Popen[Any]], within: float = 20.0) -> None:

@@ -74,6 +74,7 @@ class Tally:
 
     def __init__(self, post: Postbox, run: int) -> None:
         self.outcomes: dict[int, Outcome] = {}
+        self.moments: dict[int, datetime] = {}  #: when each was answered
         self._post, self._run = post, run
         self._looked, self._stopping = monotonic(), False
 
@@ -82,6 +83,7 @@ class Tally:
 
     def answered(self, key: MessageKey, outcome: Outcome) -> None:
         self.outcomes[key.seq] = outcome
+        self.moments[key.seq] = self._post.clock()
 
     def stopping(self) -> bool:
         if not self._stopping and monotonic() - self._looked >= LOOK_EVERY:
@@ -172,9 +174,17 @@ def _settle(post: Postbox, work: Work, tally: Tally, rest: timedelta | None) -> 
         retry_at = now + rest
     try:
         with post.sessions.begin() as session:
-            outbox.settle(session, work.chunk, outcomes, skipped=work.skipped, retry_at=retry_at, now=now)
+            outbox.settle(
+                session,
+                work.chunk,
+                outcomes,
+                moments=tally.moments,
+                skipped=work.skipped,
+                retry_at=retry_at,
+                now=now,
+            )
             if not work.is_test:
-                history.record_many(session, _facts(work, outcomes, now))
+                history.record_many(session, _facts(work, outcomes, tally.moments))
                 for seq in _dead(outcomes):
                     hashed = suppressions.address_hash(post.secret, work.recipients[seq].address)
                     evidence = {"run": work.chunk.run, "seq": seq, "reply": outcomes[seq].text}
@@ -204,7 +214,7 @@ def _give_up_or_retry(
     return final, min(dues, default=None)
 
 
-def _facts(work: Work, outcomes: dict[int, Outcome], now: datetime) -> Iterator[Fact]:
+def _facts(work: Work, outcomes: dict[int, Outcome], moments: dict[int, datetime]) -> Iterator[Fact]:
     run = work.chunk.run
     for seq, outcome in outcomes.items():
         kind = KIND.get(outcome.kind)
@@ -215,7 +225,7 @@ def _facts(work: Work, outcomes: dict[int, Outcome], now: datetime) -> Iterator[
                 detail = {"code": outcome.code, "reply": outcome.text}
             yield Fact(
                 kind,
-                now,
+                moments[seq],
                 f"{kind}:{run}:{seq}",
                 one.contact_id,
                 one.customer_id,

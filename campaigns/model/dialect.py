@@ -176,4 +176,4 @@ def hours_after(
         return sa.cast(sa.func.floor(since / 3600), sa.Integer)
     hour = 3_600_000_000  # microseconds
     stored = sa.type_coerce(moment, sa.BigInteger)
-    return (stored - to_microseconds(start)).op("/")(hour)
+    return (stored - to_microseconds(start)) // hour

@@ -163,8 +163,11 @@ def settle(
     skipped: Mapping[int, tuple[Gate, str]],
     retry_at: datetime | None,
     now: datetime,
+    moments: Mapping[int, datetime] | None = None,
 ) -> None:
     """Write what became of a chunk's messages and give the chunk back.
+
+    `moments` says when each was answered; `now` stands for those it does not name.
 
     Messages named in neither mapping were not started: they stay queued. With any left queued the chunk is
     ready again, at `retry_at` if that is given; else it is done.
@@ -174,7 +177,8 @@ def settle(
     """
     _ours(session, chunk, {})
     rows: list[tuple[Any, ...]] = [
-        (chunk.run, seq, *_settled(outcome, now)) for seq, outcome in outcomes.items()
+        (chunk.run, seq, *_settled(outcome, (moments or {}).get(seq, now)))
+        for seq, outcome in outcomes.items()
     ]
     rows += [
         (chunk.run, seq, "skipped", gate.value, now, why[:REPLY_SIZE] or None)
@@ -195,10 +199,10 @@ def settle(
     _ours(session, chunk, {**state, "owner": None, "lease_until": None})
 
 
-def _settled(outcome: Outcome, now: datetime) -> tuple[str, None, datetime | None, str]:
+def _settled(outcome: Outcome, at: datetime) -> tuple[str, None, datetime | None, str]:
     state = STATE_OF[outcome.kind]
     said = " ".join(str(part) for part in (outcome.code, outcome.text) if part)
-    return state.value, None, None if state is MessageState.QUEUED else now, said[:REPLY_SIZE]
+    return state.value, None, None if state is MessageState.QUEUED else at, said[:REPLY_SIZE]
 
 
 def _count_attempts(session: Session, run: int, seqs: Sequence[int]) -> None:
