@@ -10,6 +10,7 @@ from campaigns.segments.fields import NO_DEFINITIONS, Definitions, known_fields
 from campaigns.segments.operands import Problems, shown
 from campaigns.segments.rules import (
     MAX_DEPTH,
+    MAX_LISTED,
     MAX_NODES,
     VERSION,
     AllOf,
@@ -19,6 +20,7 @@ from campaigns.segments.rules import (
     Not,
     Rule,
 )
+from campaigns.segments.walking import leaves_of, values_in
 from campaigns.values import Problem
 
 
@@ -59,6 +61,9 @@ def parse_rule(document: object, definitions: Definitions = NO_DEFINITIONS) -> R
     """
     reader = RuleReader(definitions)
     rule = reader.document(document)
+    if (values := sum(values_in(leaf) for _path, leaf in leaves_of(rule))) > MAX_LISTED:
+        what = f"lists {values} values; {MAX_LISTED} are allowed in all."
+        reader.problems.add("rule", what, "Put them on the contacts as an attribute.")
     if reader.problems.found:
         raise BadRule(reader.problems.found)
     return rule

@@ -37,6 +37,7 @@ VERSION = 1
 MAX_DEPTH = 12
 MAX_NODES = 500
 MAX_VALUES = 1000  #: in one list
+MAX_LISTED = 10_000  #: values in all lists together, those of segments within included
 MAX_TEXT = 1000
 
 

@@ -3,10 +3,22 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from campaigns.errors import BadRule
-from campaigns.segments.rules import MAX_NODES, AllOf, AnyOf, InSegment, Leaf, Not, Rule
+from campaigns.segments.rules import (
+    MAX_LISTED,
+    MAX_NODES,
+    AllOf,
+    Answered,
+    AnyOf,
+    Condition,
+    InSegment,
+    Leaf,
+    Not,
+    Rule,
+)
 from campaigns.values import Problem
 
 MAX_CHAIN = 8  #: segments within segments
+MAX_LEAVES = 4 * MAX_NODES  #: of a rule and all segments that it stands on
 
 
 def leaves_of(rule: Rule, path: str = "rule") -> Iterator[tuple[str, Leaf]]:
@@ -20,21 +32,6 @@ def leaves_of(rule: Rule, path: str = "rule") -> Iterator[tuple[str, Leaf]]:
             yield from leaves_of(inner, f"{path}.not")
         case _:
             yield path, rule
-
-
-def expand(rule: Rule, segments: Mapping[str, Rule]) -> Rule:
-    """Write out the rules of segments where the segments are named."""
-    match rule:
-        case AllOf(rules):
-            return AllOf(tuple(expand(part, segments) for part in rules))
-        case AnyOf(rules):
-            return AnyOf(tuple(expand(part, segments) for part in rules))
-        case Not(inner):
-            return Not(expand(inner, segments))
-        case InSegment(key):
-            return expand(segments[key], segments)
-        case _:
-            return rule
 
 
 def simplify(rule: Rule) -> Rule:
@@ -78,8 +75,11 @@ def resolve(rule: Rule, load: Callable[[str], Rule], name: str = "this rule") ->
     """
     found: dict[str, Rule] = {}
     _resolve(rule, load, (name,), found, set())
-    if _size(rule, found) > 4 * MAX_NODES:
-        what = f"stands on segments that together have over {4 * MAX_NODES} parts."
+    every = [leaf for part in (rule, *found.values()) for _path, leaf in leaves_of(part)]
+    leaves, values = len(every), sum(map(values_in, every))
+    if leaves > MAX_LEAVES or values > MAX_LISTED:
+        limit = f"{MAX_LEAVES} parts" if leaves > MAX_LEAVES else f"{MAX_LISTED} values"
+        what = f"stands on segments that together have over {limit}."
         raise BadRule([Problem("rule", what, "Make the segments simpler.")])
     return found
 
@@ -103,11 +103,7 @@ def _resolve(
             done.add(leaf.key)
 
 
-def _size(rule: Rule, segments: Mapping[str, Rule], limit: int = 4 * MAX_NODES) -> int:
-    """Count the leaves with every segment written out, but no further than just over the limit."""
-    total = 0
-    for _path, leaf in leaves_of(rule):
-        total += _size(segments[leaf.key], segments, limit - total) if isinstance(leaf, InSegment) else 1
-        if total > limit:
-            break
-    return total
+def values_in(leaf: Leaf) -> int:
+    """Count the values that a leaf lists."""
+    value = leaf.value if isinstance(leaf, Condition | Answered) else None
+    return len(value) if isinstance(value, tuple) else 0

@@ -16,7 +16,7 @@ from campaigns.segments.compile.dialect import speech_of
 from campaigns.segments.compile.frame import Frame
 from campaigns.segments.compile.tree import conditions
 from campaigns.segments.rules import Rule
-from campaigns.segments.walking import expand, simplify
+from campaigns.segments.walking import simplify
 
 __all__ = ["compile_rule"]
 
@@ -29,7 +29,7 @@ def compile_rule(
     `dialect` is the database's name, "sqlite" or "postgresql"; `segments` holds the rules of all segments
     that the rule stands on (see walking.resolve).
     """
-    frame = Frame(now=now, speech=speech_of(dialect))
-    source, where = conditions(simplify(expand(rule, segments or {})), frame)
+    frame = Frame(now=now, speech=speech_of(dialect), segments=segments or {})
+    source, where = conditions(simplify(rule), frame)
     ids = select(contacts.c.id).select_from(source).where(contacts.c.erased_at.is_(None), *where)
     return ids.correlate(None)  # whatever it is put into, its contacts are its own

@@ -5,6 +5,7 @@ PostgreSQL's does the same under the "C" collation.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -44,12 +45,26 @@ _JSON_TYPES = {
     FieldType.DATE: "string",
     FieldType.MOMENT: "string",
 }
-_DIGITS = "[0-9]"
+_TWO = "[0-9][0-9]"
+_DAY = f"{_TWO}{_TWO}-{_TWO}-{_TWO}"
+_MOMENT = f"{_DAY}T{_TWO}:{_TWO}:{_TWO}"
 
 
 def fold(text: str) -> str:
     """Bring a value to the case that both databases compare in: A–Z become a–z, no other letter changes."""
     return "".join(chr(ord(letter) + 32) if "A" <= letter <= "Z" else letter for letter in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored value; where `right` is not true it counts as missing, as it does where it is NULL."""
+
+    value: Expression
+    right: Condition | None = None
+
+    def and_right(self, asked: Condition) -> Condition:
+        """Add the test of the type to what is asked; last, since it is seldom needed."""
+        return asked if self.right is None else and_(asked, self.right)
 
 
 class Speech(Protocol):
@@ -61,8 +76,8 @@ class Speech(Protocol):
     def position(self, text: Expression, part: str | Expression) -> Expression:
         """Give the place of the first occurrence from 1; 0 where there is none."""
 
-    def attribute(self, column: Expression, key: str, type_: FieldType) -> Expression:
-        """Give an attribute's value; NULL where it is missing or of another type. Not for lists.
+    def attribute(self, column: Expression, key: str, type_: FieldType) -> "Stored":
+        """Give an attribute's value, with the test that it is of its type. Not for lists.
 
         Days are texts "2026-11-22", moments are texts of UTC to the second "2026-11-22T09:00:00".
         """
@@ -95,25 +110,22 @@ class Sqlite:
     def position(self, text: Expression, part: str | Expression) -> Expression:
         return func.instr(text, part)
 
-    def attribute(self, column: Expression, key: str, type_: FieldType) -> Expression:
+    def attribute(self, column: Expression, key: str, type_: FieldType) -> "Stored":
         path = self._path(key)
         found, value = func.json_type(column, path), func.json_extract(column, path)
-        if type_ is FieldType.BOOLEAN:
-            return case((found == _literal("true"), _one), (found == _literal("false"), _zero))
-        if type_ is FieldType.NUMBER:
-            numeric = or_(found == _literal("integer"), found == _literal("real"))
-            return case((numeric, value))
-        right = found == _literal("text")
-        if type_ is FieldType.DATE:
-            right = and_(right, value.op("GLOB")(_literal("-".join([_DIGITS * 4, _DIGITS * 2, _DIGITS * 2]))))
-        if type_ is FieldType.MOMENT:
-            shape = "-".join([_DIGITS * 4, _DIGITS * 2, _DIGITS * 2]) + "T" + ":".join([_DIGITS * 2] * 3)
-            right = and_(
-                right,
-                or_(value.op("GLOB")(_literal(shape + "*Z")), value.op("GLOB")(_literal(shape + "*+00:00"))),
-            )
-            value = func.substr(value, _one, literal_column("19"))
-        return case((right, value))
+        match type_:
+            case FieldType.BOOLEAN:
+                return Stored(case((found == _literal("true"), _one), (found == _literal("false"), _zero)))
+            case FieldType.NUMBER:
+                return Stored(value, or_(found == _literal("integer"), found == _literal("real")))
+            case FieldType.DATE:
+                return Stored(value, and_(value.op("GLOB")(_literal(_DAY)), found == _literal("text")))
+            case FieldType.MOMENT:
+                zulu, offset = (value.op("GLOB")(_literal(f"{_MOMENT}*{end}")) for end in ("Z", "+00:00"))
+                right = and_(or_(zulu, offset), found == _literal("text"))
+                return Stored(func.substr(value, _one, literal_column("19")), right)
+            case _:
+                return Stored(value, found == _literal("text"))
 
     def list_meets(self, column: Expression, key: str, values: Sequence[str]) -> Condition:
         items = self._items(column, key)
@@ -146,15 +158,17 @@ class Sqlite:
         if type_ is FieldType.DATE:
             return func.substr(type_coerce(value, String()), 6, 5)
         raw = type_coerce(value, BigInteger())  # the integer that Moment stores
-        million: Expression = literal_column("1000000")
-        seconds = (raw - ((raw % million) + million) % million).op("/")(million)
+        million: ColumnElement[int] = literal_column("1000000", BigInteger())
+        seconds = (raw - (raw % million + million) % million) // million  # before 1970 too
         return func.strftime("%m-%d", seconds, "unixepoch")
 
     def outside(self, column: Expression, ids: Select[Any] | CompoundSelect[Any]) -> Condition:
         return column.not_in(ids)
 
     def link_number(self, detail: Expression) -> Expression:
-        return self.attribute(detail, "link", FieldType.NUMBER)
+        # a text must not pass for a number by the affinity of the column it is compared with
+        stored = self.attribute(detail, "link", FieldType.NUMBER)
+        return case((stored.and_right(true()), stored.value))
 
 
 class Postgres:
@@ -166,21 +180,23 @@ class Postgres:
     def position(self, text: Expression, part: str | Expression) -> Expression:
         return func.strpos(text, part)
 
-    def attribute(self, column: Expression, key: str, type_: FieldType) -> Expression:
+    def attribute(self, column: Expression, key: str, type_: FieldType) -> "Stored":
+        """Test the type within a CASE: elsewhere a cast could be tried first, and fail on other types."""
         member = column.op("->", return_type=JSONB())(_literal(key))
         value: Expression = column.op("->>", return_type=String())(_literal(key))
         right = func.jsonb_typeof(member) == _literal(_JSON_TYPES[type_])
-        if type_ is FieldType.NUMBER:
-            return case((right, cast(value, Numeric())))
-        if type_ is FieldType.BOOLEAN:
-            return case((right, cast(value, Boolean())))
-        if type_ is FieldType.DATE:
-            right = and_(right, value.op("~")(_literal("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")))
-        if type_ is FieldType.MOMENT:
-            shape = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}.*(Z|[+]00:00)$"
-            right = and_(right, value.op("~")(_literal(shape)))
-            value = func.substr(value, _one, literal_column("19"))
-        return case((right, collate(value, "C")))
+        match type_:
+            case FieldType.NUMBER:
+                return Stored(case((right, cast(value, Numeric()))))
+            case FieldType.BOOLEAN:
+                return Stored(case((right, cast(value, Boolean()))))
+            case FieldType.DATE:
+                right = and_(right, value.op("~")(_literal("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")))
+            case FieldType.MOMENT:
+                shape = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}.*(Z|[+]00:00)$"
+                right = and_(right, value.op("~")(_literal(shape)))
+                value = func.substr(value, _one, literal_column("19"))
+        return Stored(case((right, collate(value, "C"))))
 
     def list_meets(self, column: Expression, key: str, values: Sequence[str]) -> Condition:
         items = self._items(column, key)
@@ -215,7 +231,7 @@ class Postgres:
         return ~exists(select(1).select_from(inner).where(next(iter(inner.c)) == column))
 
     def link_number(self, detail: Expression) -> Expression:
-        return self.attribute(detail, "link", FieldType.NUMBER)
+        return self.attribute(detail, "link", FieldType.NUMBER).value
 
 
 def _text_of(items: Any) -> Expression:

@@ -11,7 +11,7 @@ from campaigns.model.surveys import answers, responses, surveys
 from campaigns.segments.compile.dialect import speech_of
 from campaigns.segments.compile.frame import Frame
 from campaigns.segments.compile.history import did_evidence, order_evidence
-from campaigns.segments.compile.rows import TABLES, value_of
+from campaigns.segments.compile.rows import TABLES, stored_of
 from campaigns.segments.compile.tree import conditions
 from campaigns.segments.rules import Answered, Bought, Condition, ConsentIs, Did, HasRole, Leaf
 
@@ -54,7 +54,7 @@ def _field(leaf: Condition, frame: Frame) -> Select[Any]:
     if field.attribute is not None:
         value: Any = TABLES[field.entity].c.attributes[field.attribute]
     else:
-        value = value_of(field, frame.speech)
+        value = stored_of(field, frame.speech).value
     source = contacts.join(customers, customers.c.id == contacts.c.customer_id)
     source = source.outerjoin(activity, activity.c.contact_id == contacts.c.id)
     return select(value).select_from(source).where(contacts.c.id == frame.only)

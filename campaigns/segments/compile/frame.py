@@ -1,12 +1,14 @@
 """What the parts of the compiler hand to each other."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, CompoundSelect, Select
+from sqlalchemy import CTE, Column, ColumnElement, CompoundSelect, Select
 
 from campaigns.segments.compile.dialect import Speech
+from campaigns.segments.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Frame:
     now: datetime
     speech: Speech
     only: int | None = None  #: ask history about this one contact only (to explain)
+    segments: Mapping[str, Rule] = field(default_factory=dict)
+    made: dict[str, CTE] = field(default_factory=dict)  #: segments compiled so far, each once
 
 
 @dataclass(frozen=True, slots=True)

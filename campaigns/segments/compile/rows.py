@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, String, and_, case, func, literal, select
 
 from campaigns.model.base import Moment
 from campaigns.model.customers import activity, contacts, customers
 from campaigns.model.staff import staff
-from campaigns.segments.compile.dialect import Expression, Speech, fold, surely
+from campaigns.segments.compile.dialect import Expression, Speech, Stored, fold, surely
 from campaigns.segments.compile.frame import Compiled, Frame, Ids, Row
 from campaigns.segments.compile.intervals import anniversaries, interval_of, within
 from campaigns.segments.fields import Field, FieldType, Spelling
@@ -35,16 +35,14 @@ def field_condition(condition: Condition, frame: Frame) -> Compiled:
             return Row(surely(where) if negative else where, customer=entity == "customer")
 
 
-def value_of(field: Field, speech: Speech) -> Expression:
-    """Give the expression of a field's stored value; of an attribute, typed (lists: the whole JSON)."""
+def stored_of(field: Field, speech: Speech) -> Stored:
+    """Give a field's stored value; of an attribute, typed. Not for lists."""
     table = TABLES[field.entity]
     if field.attribute is not None:
-        if field.type is FieldType.LIST:
-            return table.c.attributes[field.attribute]
         return speech.attribute(table.c.attributes, field.attribute, field.type)
     if field.name in _DERIVED:
-        return _DERIVED[field.name](speech)
-    return table.c[field.name.partition(".")[2]]
+        return Stored(_DERIVED[field.name](speech))
+    return Stored(table.c[field.name.partition(".")[2]])
 
 
 def indexed(field: Field, speech: Speech) -> Expression | None:
@@ -54,7 +52,7 @@ def indexed(field: Field, speech: Speech) -> Expression | None:
     """
     if field.attribute is None or field.type in (FieldType.LIST, FieldType.BOOLEAN):
         return None
-    stored = value_of(field, speech)
+    stored = stored_of(field, speech).value
     return speech.fold(stored) if field.type is FieldType.TEXT else stored
 
 
@@ -82,18 +80,18 @@ _DERIVED: Mapping[str, Callable[[Speech], Expression]] = {
 
 def asked(field: Field, asking: Operator, value: Value, frame: Frame) -> ColumnElement[bool]:
     """Ask a field by a positive operator; the answer is NULL or false where the value is missing."""
+    if field.type is FieldType.LIST:
+        return _list(field, asking, value, frame.speech)
+    stored = stored_of(field, frame.speech)
     match field.type:
-        case FieldType.LIST:
-            return _list(field, asking, value, frame.speech)
         case FieldType.TEXT:
-            return _text(field, asking, value, frame.speech)
-        case FieldType.DATE | FieldType.MOMENT:
-            return _time(field, asking, value, frame)
+            return stored.and_right(_text(field, stored.value, asking, value, frame.speech))
         case FieldType.NUMBER:
-            return number_asked(value_of(field, frame.speech), asking, value, frame.speech.number)
+            return stored.and_right(number_asked(stored.value, asking, value, frame.speech.number))
         case FieldType.BOOLEAN:
-            stored = value_of(field, frame.speech)
-            return stored.is_not(None) if asking is Operator.SET else stored == value
+            return stored.value.is_not(None) if asking is Operator.SET else stored.value == value
+        case _:
+            return stored.and_right(_time(field, stored.value, asking, value, frame))
 
 
 def _list(field: Field, asking: Operator, value: Value, speech: Speech) -> ColumnElement[bool]:
@@ -106,8 +104,9 @@ def _list(field: Field, asking: Operator, value: Value, speech: Speech) -> Colum
     return speech.list_meets(column, key, texts)
 
 
-def _text(field: Field, asking: Operator, value: Value, speech: Speech) -> ColumnElement[bool]:
-    stored = value_of(field, speech)
+def _text(
+    field: Field, stored: Expression, asking: Operator, value: Value, speech: Speech
+) -> ColumnElement[bool]:
     if asking is Operator.SET:
         return and_(stored.is_not(None), stored != "")
     if field.spelling is Spelling.UPPER and asking in (Operator.EQUAL, Operator.IN):
@@ -156,8 +155,9 @@ def number_asked(
             return _COMPARED[asking](stored, bind(value))
 
 
-def _time(field: Field, asking: Operator, value: Value, frame: Frame) -> ColumnElement[bool]:
-    stored = value_of(field, frame.speech)
+def _time(
+    field: Field, stored: Expression, asking: Operator, value: Value, frame: Frame
+) -> ColumnElement[bool]:
     if asking is Operator.SET:
         return stored.is_not(None)
     if asking is Operator.ANNIVERSARY and isinstance(value, Span):
@@ -168,9 +168,10 @@ def _time(field: Field, asking: Operator, value: Value, frame: Frame) -> ColumnE
     return within(stored, interval, _written if field.attribute is not None else _typed(field))
 
 
-def _written(end: date) -> str:
+def _written(end: date) -> Expression:
     """Write a day or a moment as it stands in JSON, for comparison as text; moments to the second."""
-    return f"{end:%Y-%m-%dT%H:%M:%S}" if isinstance(end, datetime) else end.isoformat()
+    text = f"{end:%Y-%m-%dT%H:%M:%S}" if isinstance(end, datetime) else end.isoformat()
+    return literal(text, String())  # of its own type: a collation must not follow it into BETWEEN
 
 
 def _typed(field: Field) -> Callable[[date], Any]:

@@ -35,6 +35,9 @@ from campaigns.segments.rules import (
     Not,
     Rule,
 )
+from campaigns.segments.walking import simplify
+
+PIECE = 400  #: selects united at once
 
 
 def conditions(rule: Rule, frame: Frame) -> tuple[FromClause, list[ColumnElement[bool]]]:
@@ -82,7 +85,7 @@ def _leaf(rule: Rule, frame: Frame) -> Compiled:  # noqa: PLR0911 - one branch a
         case HasRole():
             return _has_role(rule, frame)
         case InSegment(key):
-            raise LookupError(f"segment {key!r} was not expanded")
+            return _in_segment(key, frame)
         case _:
             return Row(true())
 
@@ -102,7 +105,7 @@ def _meet(parts: Sequence[Compiled], speech: Speech) -> Compiled:
     if not sets:
         return Row(and_(*(row.where for row in rows)), customer=any(row.customer for row in rows))
     if not rows and all(part.outside for part in sets):
-        return Ids(contacts.c.id, union_all(*(_contact_ids(part) for part in sets)), outside=True)
+        return Ids(contacts.c.id, _union([ids for part in sets for ids in _selects(part)]), outside=True)
     source, where = _read(parts, speech)
     return Ids(contacts.c.id, select(contacts.c.id).select_from(source).where(*where))
 
@@ -118,18 +121,38 @@ def _join(parts: Sequence[Compiled], speech: Speech) -> Compiled:
         return row
     if any(part.outside for part in sets):
         return _negated(_meet([_negated(part) for part in ([row] if rows else []) + sets], speech))
-    selects = [_contact_ids(part) for part in sets]
+    selects = [ids for part in sets for ids in _selects(part)]
     if rows:
         source, where = _read([row], speech)
         selects.append(select(contacts.c.id).select_from(source).where(*where))
-    return Ids(contacts.c.id, union_all(*selects) if len(selects) > 1 else selects[0])
+    return Ids(contacts.c.id, _union(selects))
 
 
-def _contact_ids(part: Ids) -> Select[Any] | CompoundSelect[Any]:
-    """Give the set as ids of contacts, whatever its key."""
-    if part.key is contacts.c.id:
-        return part.ids
-    return select(contacts.c.id).where(part.key.in_(part.ids))
+def _union(selects: Sequence[Select[Any]]) -> Select[Any] | CompoundSelect[Any]:
+    """Unite; in pieces, since SQLite takes no more than 500 at once."""
+    if len(selects) == 1:
+        return selects[0]
+    if len(selects) <= PIECE:
+        return union_all(*selects)
+    pieces = [_union(selects[at : at + PIECE]) for at in range(0, len(selects), PIECE)]
+    return _union([select(contacts.c.id).where(contacts.c.id.in_(piece)) for piece in pieces])
+
+
+def _selects(part: Ids) -> list[Select[Any]]:
+    """Give the set as selects of ids of contacts, whatever its key; SQLite has no union within a union."""
+    if part.key is not contacts.c.id:
+        return [select(contacts.c.id).where(part.key.in_(part.ids))]
+    if isinstance(part.ids, CompoundSelect):
+        return [ids for ids in part.ids.selects if isinstance(ids, Select)]
+    return [part.ids]
+
+
+def _in_segment(key: str, frame: Frame) -> Ids:
+    """Name the segment's members once, beside the statement: nested in it, they would nest too deeply."""
+    if key not in frame.made:
+        source, where = conditions(simplify(frame.segments[key]), frame)
+        frame.made[key] = select(contacts.c.id).select_from(source).where(*where).cte()
+    return Ids(contacts.c.id, select(frame.made[key].c.id))
 
 
 def _has_role(rule: HasRole, frame: Frame) -> Ids:
