@@ -15,6 +15,11 @@ from web import assets, auth, faults, guard, language, nav
 
 #: The desks' pages, "module:blueprint", one line each.
 BLUEPRINTS: tuple[str, ...] = (
+    "web.marketing.campaigns:campaigns",
+    "web.marketing.segments:segments",
+    "web.marketing.content:templates",
+    "web.marketing.reports:reports",
+    "web.marketing.catcher:catcher",
     "web.sales.pages:customers",
     "web.sales.pages:tasks",
     "web.service.pages:lookup",

@@ -1,0 +1,1 @@
+"""The marketing desk: campaigns, segments, content, reports, caught mails."""

@@ -1,0 +1,101 @@
+"""Moments in a campaign's own time zone, schedules in words, and how long a run takes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from babel import dates
+from flask_babel import get_locale
+from flask_babel import gettext as _
+
+from campaigns.errors import BadForm
+from campaigns.records.campaigns import Campaign, Run
+from campaigns.recurrence import next_occurrence
+from web.marketing.campaigns.cards import rhythm_of
+from web.marketing.campaigns.words import WEEKDAYS
+
+SHOWN = 5  #: occurrences ahead
+
+
+def in_zone(moment: datetime, zone: str) -> str:
+    """Write a moment as the clocks of a zone show it, with the zone."""
+    locale, local = get_locale(), moment.astimezone(ZoneInfo(zone))
+    words = dates.format_datetime(local, "EEE d MMM y, HH:mm", locale=locale)
+    return f"{words} ({zone})"
+
+
+def local_input(moment: datetime | None, zone: str) -> str:
+    """Write a moment for a datetime-local field in a zone."""
+    if moment is None:
+        return ""
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat(timespec="minutes")
+
+
+def schedule_words(campaign: Campaign) -> str:
+    """Say when a campaign goes out."""
+    if campaign.schedule == "at" and campaign.starts_at is not None:
+        return in_zone(campaign.starts_at, campaign.time_zone)
+    if campaign.schedule == "recurring" and campaign.cron:
+        return f"{_rhythm_words(campaign.cron)} ({campaign.time_zone})"
+    return _("As soon as it is scheduled") if campaign.schedule == "now" else _("Not said yet")
+
+
+def _rhythm_words(cron: str) -> str:
+    rhythm = rhythm_of(cron)
+    if rhythm.every == "day":
+        return _("Every day at %(time)s", time=rhythm.at_time)
+    if rhythm.every == "week":
+        day = str(dict(WEEKDAYS)[rhythm.weekday])
+        return _("Every %(day)s at %(time)s", day=day, time=rhythm.at_time)
+    if rhythm.every == "month":
+        return _("On day %(day)s of each month at %(time)s", day=rhythm.month_day, time=rhythm.at_time)
+    return _("By the cron fields %(cron)s", cron=cron)
+
+
+def coming(campaign: Campaign, now: datetime) -> list[datetime]:
+    """The next times at which a recurring campaign opens a run."""
+    if campaign.schedule != "recurring" or not campaign.cron:
+        return []
+    found: list[datetime] = []
+    after = now
+    while len(found) < SHOWN:
+        try:
+            following = next_occurrence(campaign.cron, campaign.time_zone, after)
+        except BadForm:
+            break
+        if following is None or (campaign.ends_at is not None and following.at > campaign.ends_at):
+            break
+        found.append(following.at)
+        after = following.at
+    return found
+
+
+def shortest_gap(times: list[datetime]) -> timedelta | None:
+    """The shortest time between two runs, if there are two."""
+    return min((later - earlier for earlier, later in pairwise(times)), default=None)
+
+
+def throttled(mailable: int, per_minute: int | None) -> timedelta | None:
+    """How long a throttled run takes for so many mails."""
+    return timedelta(minutes=mailable / per_minute) if per_minute and mailable else None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    done: int
+    total: int
+    per_minute: float | None  #: since the start; None: too early to say
+    left: timedelta | None  #: None: too early to say
+
+
+def progress(run: Run, now: datetime) -> Progress:
+    """Say how far a run is, how fast it goes, and how long it will take still."""
+    done = run.sent + run.failed + run.skipped + run.unknown
+    if run.frozen_at is None or not done:
+        return Progress(done, run.mailable, None, None)
+    minutes = max((now - run.frozen_at).total_seconds(), 1.0) / 60
+    pace = done / minutes
+    return Progress(done, run.mailable, pace, timedelta(minutes=(run.mailable - done) / pace))

@@ -1,0 +1,202 @@
+"""Content: templates, their languages, what speaks against them, and their source."""
+
+from dataclasses import dataclass
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from campaigns.clock import utc_now
+from campaigns.errors import BadTemplate, NotFound
+from campaigns.records import templates as records
+from campaigns.records.templates import TemplateRow
+from campaigns.templates import preflight, starters
+from campaigns.templates.names import documented
+from campaigns.templates.render import compile_source, prepare
+from campaigns.templates.samples import sample_names
+from campaigns.values import Compiled, Content, Problem, Source
+from web.language import LANGUAGES
+from web.marketing.campaigns.preview import framed, preheader_of
+from web.marketing.desk import actor, desk
+from web.marketing.keys import new_key
+from web.marketing.sources import BLANK, KINDS, read_source
+from web.session import read, write
+
+templates = desk("templates", "/content")
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One language of a template: as written, and compiled."""
+
+    source: Source
+    compiled: Compiled
+
+
+@templates.get("/")
+def index() -> ResponseReturnValue:
+    """List the templates."""
+    with read() as session:
+        rows = records.listing(session)
+    return render_template("marketing/content/index.html", rows=rows)
+
+
+@templates.get("/new")
+def new() -> ResponseReturnValue:
+    """Offer the starters."""
+    return _new({}, ())
+
+
+def _new(form: dict[str, str], problems: tuple[Problem, ...]) -> ResponseReturnValue:
+    language = get_locale().language
+    offered = [(name, starters.title(name, language)) for name in starters.NAMES]
+    html = render_template(
+        "marketing/content/new.html", offered=offered, kinds=KINDS, form=form, problems=problems
+    )
+    return html, 422 if problems else 200
+
+
+@templates.get("/starters/<name>")
+def starter(name: str) -> ResponseReturnValue:
+    """Give a starter as an example reads it, for its frame."""
+    language = get_locale().language if get_locale().language in starters.LANGUAGES else "en"
+    return framed(_example(compile_source(starters.load(name, language))).html or "")
+
+
+@templates.post("/")
+def create() -> ResponseReturnValue:
+    """Make a template from a starter, in all of its languages, or an empty one."""
+    name = " ".join(request.form.get("name", "").split())
+    start = request.form.get("start", "")
+    problems = []
+    if not 0 < len(name) <= 200:
+        problems.append(
+            Problem("name", _("is empty or too long."), _("Use 1 to %(most)s characters.", most=200))
+        )
+    if start not in starters.NAMES and start not in BLANK:
+        problems.append(Problem("start", _("is missing."), _("Choose what to start from.")))
+    if problems:
+        return _new(request.form.to_dict(), tuple(problems))
+    bodies = [(source, compile_source(source)) for source in _sources_of(start)]
+    with write() as session:
+        key = new_key(name, lambda taken: records.find(session, taken) is not None)
+        records.save(session, key, name, bodies, author=actor(), now=utc_now())
+        made = records.find(session, key)
+    flash(_("This is your template; nothing uses it yet."), "success")
+    return redirect(url_for("templates.show", template_id=made))
+
+
+def _sources_of(start: str) -> list[Source]:
+    if start in starters.NAMES:
+        return [starters.load(start, language) for language in starters.LANGUAGES]
+    return [BLANK[start]]
+
+
+@templates.get("/<int:template_id>")
+def show(template_id: int) -> ResponseReturnValue:
+    """Show a template as an example reads it, and what speaks against it."""
+    with read() as session:
+        row, editions = _load(session, template_id)
+    edition = _chosen(editions, request.args.get("language"))
+    broken: tuple[Problem, ...] = ()
+    content = None
+    try:
+        content = _example(edition.compiled)
+    except BadTemplate as bad:
+        broken = bad.problems
+    return render_template(
+        "marketing/content/show.html",
+        row=row,
+        editions=editions,
+        edition=edition,
+        content=content,
+        broken=broken,
+        preheader=preheader_of(content.html) if content else "",
+        findings=preflight.check(edition.compiled, edition.source),
+        kinds=KINDS,
+        languages_known=LANGUAGES,
+    )
+
+
+@templates.get("/<int:template_id>/mail/<language>")
+def mail(template_id: int, language: str) -> ResponseReturnValue:
+    """Give the mail itself as an example reads it, for its frame."""
+    with read() as session:
+        _row, editions = _load(session, template_id)
+    return framed(_example(_chosen(editions, language).compiled).html or "")
+
+
+@templates.get("/<int:template_id>/edit")
+def edit(template_id: int) -> ResponseReturnValue:
+    """Show the source of one language; of a new one, that of the first to start from."""
+    with read() as session:
+        row, editions = _load(session, template_id)
+    wanted = request.args.get("language")
+    source = _chosen(editions, wanted).source
+    form = {
+        "language": wanted if wanted is not None else source.language,
+        "kind": source.kind.value,
+        "subject": source.subject,
+        "preheader": source.preheader,
+        "body": source.body,
+        "text": source.text,
+    }
+    return _edit(row, editions, form, ())
+
+
+def _edit(
+    row: TemplateRow, editions: list[Edition], form: dict[str, str], problems: tuple[Problem, ...]
+) -> ResponseReturnValue:
+    html = render_template(
+        "marketing/content/edit.html",
+        row=row,
+        editions=editions,
+        form=form,
+        problems=problems,
+        kinds=KINDS,
+        names=documented(),
+        is_new=form["language"] not in {one.source.language for one in editions},
+    )
+    return html, 422 if problems else 200
+
+
+@templates.post("/<int:template_id>/edit")
+def save(template_id: int) -> ResponseReturnValue:
+    """Compile a source and save it as a new version; the other languages stay as they are."""
+    form = {
+        name: request.form.get(name, "")
+        for name in ("language", "kind", "subject", "preheader", "body", "text")
+    }
+    with read() as session:
+        row, editions = _load(session, template_id)
+    try:
+        source = read_source(form)
+        made = Edition(source, compile_source(source))
+    except BadTemplate as bad:
+        return _edit(row, editions, form, bad.problems)
+    with write() as session:
+        _row, editions = _load(session, template_id)  # afresh: a colleague may have saved another language
+        kept = [one for one in editions if one.source.language != source.language]
+        bodies = [(one.source, one.compiled) for one in (*kept, made)]
+        records.save(session, row.key, row.name, bodies, author=actor(), now=utc_now())
+    flash(_("Saved as a new version. Runs that are under way keep the one they began with."), "success")
+    return redirect(url_for("templates.show", template_id=template_id, language=source.language))
+
+
+def _load(session: Session, template_id: int) -> tuple[TemplateRow, list[Edition]]:
+    row = next((one for one in records.listing(session) if one.id == template_id), None)
+    if row is None:
+        raise NotFound(f"There is no template {template_id}.")
+    version = records.newest_version(session, template_id)
+    pairs = zip(records.sources(session, version), records.compiled(session, version), strict=True)
+    return row, [Edition(source, compiled) for source, compiled in pairs]
+
+
+def _chosen(editions: list[Edition], language: str | None) -> Edition:
+    return next((one for one in editions if one.source.language == language), editions[0])
+
+
+def _example(compiled: Compiled) -> Content:
+    return prepare(compiled).render(sample_names(compiled.language))
