@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from campaigns.model.consent import topics
 from campaigns.model.customers import contacts, customers
 from campaigns.model.mail import campaigns, messages, runs, senders
+from campaigns.records import suppressions
 from campaigns.tracking.tokens import Token
 from campaigns.values import TopicClass
 
@@ -22,6 +23,7 @@ class Addressee:
     owner: int | None  #: the rep who looks after the customer
     locale: str | None
     erased: bool
+    suppressed: bool  #: the address is never to be mailed, whatever the contact says to topics
     run: int
     seq: int
     campaign: str
@@ -46,6 +48,7 @@ def find(session: Session, token: Token) -> Addressee | None:
             customers.c.owner_id.label("owner"),
             contacts.c.locale,
             contacts.c.erased_at,
+            contacts.c.email_hash.in_(suppressions.in_force()).label("suppressed"),
             campaigns.c.name.label("campaign"),
             topics.c.id.label("topic"),
             topics.c.name.label("topic_name"),
@@ -76,6 +79,7 @@ def find(session: Session, token: Token) -> Addressee | None:
         owner=row.owner,
         locale=row.locale,
         erased=row.erased_at is not None,
+        suppressed=bool(row.suppressed),
         run=token.run,
         seq=token.seq,
         campaign=row.campaign,

@@ -94,7 +94,7 @@ def learn(
     if not values:
         return
     held = session.execute(
-        sa.select(contacts.c.attributes).where(contacts.c.id == contact).with_for_update()
+        sa.select(contacts.c.attributes).where(contacts.c.id == contact).with_for_update(key_share=True)
     ).scalar_one()
     newest = _newest(session, contact, list(values))
     rows = ((contact, key, value, at, source.kind, source.ref) for key, value in values.items())

@@ -173,7 +173,7 @@ def hold(
     Also gives the moment from which a new word counts: now, or just after a word that is dated later than
     now by some wrong clock. What a contact says with their own hand must never lose to that.
     """
-    session.execute(sa.select(contacts.c.id).where(contacts.c.id == contact).with_for_update())
+    session.execute(sa.select(contacts.c.id).where(contacts.c.id == contact).with_for_update(key_share=True))
     c = consent_states.c
     newest = session.execute(
         sa.select(c.state, c.at).where(c.topic_id == topic_id, c.contact_id == contact)

@@ -226,6 +226,25 @@ def test_a_burst_takes_the_opens_of_its_source_with_it():
     assert judgements[3].reasons == ("3 links within 2 s",)
 
 
+def test_scores_clicked_in_a_mail_are_followed_like_links_but_are_none_of_them():
+    every_score = [replace(hit(60 + n / 10, link=n), kind="score") for n in range(11)]
+    assert {judgement.verdict for judgement in judge(every_score, sent_at=SENT, link_count=1)} == {
+        Verdict.MACHINE
+    }
+    link_and_score = [
+        hit(60, link=1),
+        replace(hit(61, link=1), kind="score"),
+        replace(hit(62, link=2), kind="score"),
+    ]
+    assert {judgement.verdict for judgement in judge(link_and_score, sent_at=SENT, link_count=1)} == {
+        Verdict.MACHINE
+    }
+    one_of_each = [hit(60, link=1), replace(hit(61, link=1), kind="score")]
+    assert {judgement.verdict for judgement in judge(one_of_each, sent_at=SENT, link_count=2)} == {
+        Verdict.HUMAN
+    }
+
+
 def test_ten_thousand_hits_on_one_message_are_judged_quickly():
     hits = [hit(number / 50, link=number % 400) for number in range(10_000)]
     judgements = judge(hits, sent_at=SENT, link_count=400)

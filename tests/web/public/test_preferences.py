@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from campaigns.clock import utc_now
 from campaigns.model.consent import topics, wordings
 from campaigns.model.customers import contacts
-from campaigns.records import consent
+from campaigns.records import consent, suppressions
 from campaigns.values import ConsentState, TopicClass
 from campaigns.wiring import Stores
+from tests.factories import SECRET
 from tests.web.public.scene import Scene, a_scene
 
 
@@ -93,6 +94,14 @@ def test_leaving_everything_is_a_no_to_each_topic_that_can_be_left(scene: Scene)
     ] * 3
     assert scene.state(orders) is None
     assert len(scene.events("consent withdrawn")) == 3
+
+
+def test_a_blocked_address_is_told_so_since_no_tick_reaches_it(scene: Scene) -> None:
+    assert "blocked" not in scene.get(scene.path("p")).text
+    with scene.stores.sessions.begin() as session:
+        hashed = suppressions.address_hash(SECRET, "ada@example.com")
+        suppressions.add(session, hashed, "complaint", now=utc_now(), actor="test")
+    assert "your address is blocked here" in scene.get(scene.path("p")).text
 
 
 def test_a_forgotten_contact_says_nothing_more(scene: Scene) -> None:

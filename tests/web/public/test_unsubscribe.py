@@ -96,10 +96,7 @@ def test_a_mistake_is_taken_back_with_the_wording_as_proof(scene: Scene) -> None
     assert (newest.state, newest.source) == (ConsentState.GRANTED, "preferences")
     [wording] = scene.rows(wordings)
     assert wording.id == newest.wording
-    assert (
-        wording.text
-        == "Please keep sending me “News & <offers>” from Harbour & Vine <b>"
-    )
+    assert wording.text == "Please keep sending me “News & <offers>” from Harbour & Vine <b>"
     assert len(scene.events("consent granted")) == 1
     scene.post(scene.path("u"), {"do": "take back"})
     assert len(scene.ledger()) == 3
