@@ -65,8 +65,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once in a writing transaction, so that it cannot fail half-way."""
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    plain = ("BEGIN",) if options.get("reading", False) else ("BEGIN IMMEDIATE",)
+    for statement in options.get("begin_by", plain):
+        connection.exec_driver_sql(statement)
 
 
 def migrate(database_url: str, revision: str = "head") -> None:
