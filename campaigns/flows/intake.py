@@ -62,7 +62,7 @@ def _begin_response(session: Session, hit: Hit) -> None:
     if version is not None:
         survey = surveys.edition(session, version).survey
         place = Place(survey, version, hit.contact, hit.run, hit.seq)
-        responses.begin(session, place, language="", now=hit.at)
+        responses.start(session, place, language="", now=hit.at)
 
 
 def _dedupe(hit: Hit) -> str:

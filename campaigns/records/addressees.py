@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -41,7 +42,34 @@ class Addressee:
 
 def find(session: Session, token: Token) -> Addressee | None:
     """Load whom a genuine token names; None where the contact or the run is no longer there."""
-    query = (
+    row = session.execute(_query(token)).one_or_none()
+    if row is None:
+        return None
+    return Addressee(
+        contact=row.contact,
+        customer=row.customer,
+        owner=row.owner,
+        locale=row.locale,
+        erased=row.erased_at is not None,
+        suppressed=bool(row.suppressed),
+        run=token.run,
+        seq=token.seq,
+        campaign=row.campaign,
+        topic=row.topic,
+        topic_name=row.topic_name,
+        topic_class=TopicClass(row.topic_class),
+        sender=row.sender,
+        imprint=row.imprint,
+        survey_version=row.survey_version_id,
+        tracking=row.tracking,
+        is_test=row.kind == "test",
+        address=row.address,
+        sent_at=row.at,
+    )
+
+
+def _query(token: Token) -> sa.Select[tuple[Any, ...]]:
+    return (
         sa.select(
             contacts.c.id.label("contact"),
             contacts.c.customer_id.label("customer"),
@@ -69,28 +97,4 @@ def find(session: Session, token: Token) -> Addressee | None:
         .join(customers, customers.c.id == contacts.c.customer_id)
         .outerjoin(messages, sa.and_(messages.c.run_id == runs.c.id, messages.c.seq == token.seq))
         .where(runs.c.id == token.run)
-    )
-    row = session.execute(query).one_or_none()
-    if row is None:
-        return None
-    return Addressee(
-        contact=row.contact,
-        customer=row.customer,
-        owner=row.owner,
-        locale=row.locale,
-        erased=row.erased_at is not None,
-        suppressed=bool(row.suppressed),
-        run=token.run,
-        seq=token.seq,
-        campaign=row.campaign,
-        topic=row.topic,
-        topic_name=row.topic_name,
-        topic_class=TopicClass(row.topic_class),
-        sender=row.sender,
-        imprint=row.imprint,
-        survey_version=row.survey_version_id,
-        tracking=row.tracking,
-        is_test=row.kind == "test",
-        address=row.address,
-        sent_at=row.at,
     )

@@ -40,7 +40,7 @@ def is_posted(session: Session, *, contact: int, run: int) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def begin(session: Session, place: Place, *, language: str, now: datetime) -> int:
+def start(session: Session, place: Place, *, language: str, now: datetime) -> int:
     """Open a provisional response, unless there is one; gives its id."""
     insert_many(
         session,
@@ -66,7 +66,7 @@ def post(
 
     Gives the response as it stood before, whose answers are those that were replaced.
     """
-    begin(session, place, language=language, now=now)
+    start(session, place, language=language, now=now)
     before = find(session, place, lock=True)
     assert before is not None
     if before.posted_at is not None and _same(before.answers, given):

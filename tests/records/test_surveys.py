@@ -118,8 +118,8 @@ def test_the_same_post_again_says_nothing_new(session: Session, place: Place, no
 def test_a_provisional_response_is_not_posted_and_has_no_answers(
     session: Session, place: Place, now: datetime
 ) -> None:
-    first = answered.begin(session, place, language="en", now=now)
-    assert answered.begin(session, place, language="en", now=now + MINUTE) == first
+    first = answered.start(session, place, language="en", now=now)
+    assert answered.start(session, place, language="en", now=now + MINUTE) == first
     assert not answered.is_posted(session, contact=place.contact, run=7)
     found = answered.find(session, place)
     assert found is not None
