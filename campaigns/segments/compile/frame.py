@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, Column, ColumnElement, CompoundSelect, Select
+from sqlalchemy import CTE, Column, ColumnElement, CompoundSelect, Select, Table
 
 from campaigns.segments.compile.dialect import Speech
 from campaigns.segments.rules import Rule
@@ -24,10 +24,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A condition on a contact's row, or on its customer's; unknown counts as false."""
+    """A condition on a contact's row, or on the one beside it in other tables; unknown counts as false."""
 
     where: ColumnElement[bool]
-    customer: bool = False  #: needs the customers table beside contacts
+    beside: frozenset[Table] = frozenset()  #: customers, activity
 
 
 @dataclass(frozen=True, slots=True)

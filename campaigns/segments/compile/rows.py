@@ -11,7 +11,7 @@ from campaigns.model.base import Moment
 from campaigns.model.customers import activity, contacts, customers
 from campaigns.model.staff import staff
 from campaigns.segments.compile.dialect import Expression, Speech, Stored, fold, surely
-from campaigns.segments.compile.frame import Compiled, Frame, Ids, Row
+from campaigns.segments.compile.frame import Frame, Row
 from campaigns.segments.compile.intervals import anniversaries, interval_of, within
 from campaigns.segments.fields import Field, FieldType, Spelling
 from campaigns.segments.rules import COMPLEMENTS, Condition, Operator, Span, Value
@@ -19,20 +19,15 @@ from campaigns.segments.rules import COMPLEMENTS, Condition, Operator, Span, Val
 TABLES = {"contact": contacts, "customer": customers, "activity": activity}
 
 
-def field_condition(condition: Condition, frame: Frame) -> Compiled:
+def field_condition(condition: Condition, frame: Frame) -> Row:
     """Compile one field condition."""
     positive = COMPLEMENTS.get(condition.operator, condition.operator)
     where = asked(condition.field, positive, condition.value, frame)
     negative = positive is not condition.operator
-    match condition.field.entity:
-        case "activity":
-            # a set, not an outer join: read in one go, and missing rows need no care
-            ids = select(activity.c.contact_id).where(where)
-            if frame.only is not None:
-                ids = ids.where(activity.c.contact_id == frame.only)
-            return Ids(contacts.c.id, ids, outside=negative)
-        case entity:
-            return Row(surely(where) if negative else where, customer=entity == "customer")
+    beside = TABLES[condition.field.entity]
+    return Row(
+        surely(where) if negative else where, frozenset() if beside is contacts else frozenset({beside})
+    )
 
 
 def stored_of(field: Field, speech: Speech) -> Stored:

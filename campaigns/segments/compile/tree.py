@@ -9,7 +9,9 @@ from sqlalchemy import (
     CompoundSelect,
     FromClause,
     Select,
+    Table,
     and_,
+    except_,
     false,
     or_,
     select,
@@ -17,7 +19,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from campaigns.model.customers import contacts, customers, roles
+from campaigns.model.customers import activity, contacts, customers, roles
 from campaigns.segments.compile.dialect import Speech, fold, surely
 from campaigns.segments.compile.frame import Compiled, Frame, Ids, Row
 from campaigns.segments.compile.history import answered, bought, consent_is, did
@@ -47,10 +49,35 @@ def conditions(rule: Rule, frame: Frame) -> tuple[FromClause, list[ColumnElement
 
 
 def _read(parts: Sequence[Compiled], speech: Speech) -> tuple[FromClause, list[ColumnElement[bool]]]:
+    rows = [part for part in parts if isinstance(part, Row)]
+    beside = _beside(rows)
     source: FromClause = contacts
-    if any(isinstance(part, Row) and part.customer for part in parts):
-        source = contacts.join(customers, customers.c.id == contacts.c.customer_id)
-    return source, [part.where if isinstance(part, Row) else _among(part, speech) for part in parts]
+    if customers in beside:
+        source = source.join(customers, customers.c.id == contacts.c.customer_id)
+    if activity in beside:
+        source = source.outerjoin(activity, activity.c.contact_id == contacts.c.id)
+    sets = [part for part in parts if isinstance(part, Ids)]
+    return source, [row.where for row in rows] + [_among(part, speech) for part in _subtract(sets, speech)]
+
+
+def _beside(rows: Sequence[Row]) -> frozenset[Table]:
+    return frozenset[Table]().union(*(row.beside for row in rows))
+
+
+def _subtract(sets: Sequence[Ids], speech: Speech) -> list[Ids]:
+    """Take the complements out of one of the sets, where the database is quicker so."""
+    inside = [part for part in sets if part.key is contacts.c.id and not part.outside]
+    first = next((part for part in inside if isinstance(part.ids, Select)), None)
+    outside = [part for part in sets if part.key is contacts.c.id and part.outside]
+    if first is None or not outside or not speech.quick_except:
+        return list(sets)
+    assert isinstance(first.ids, Select)
+    less = except_(first.ids, *(ids for part in outside for ids in _selects(part)))
+    return [
+        replace(part, ids=less) if part is first else part
+        for part in sets
+        if not any(part is taken for taken in outside)
+    ]
 
 
 def _among(part: Ids, speech: Speech) -> ColumnElement[bool]:
@@ -103,7 +130,7 @@ def _meet(parts: Sequence[Compiled], speech: Speech) -> Compiled:
     if len(parts) == 1:
         return parts[0]
     if not sets:
-        return Row(and_(*(row.where for row in rows)), customer=any(row.customer for row in rows))
+        return Row(and_(*(row.where for row in rows)), _beside(rows))
     if not rows and all(part.outside for part in sets):
         return Ids(contacts.c.id, _union([ids for part in sets for ids in _selects(part)]), outside=True)
     source, where = _read(parts, speech)
@@ -116,7 +143,7 @@ def _join(parts: Sequence[Compiled], speech: Speech) -> Compiled:
     sets = [part for part in parts if isinstance(part, Ids)]
     if len(parts) == 1:
         return parts[0]
-    row = Row(or_(false(), *(part.where for part in rows)), customer=any(part.customer for part in rows))
+    row = Row(or_(false(), *(part.where for part in rows)), _beside(rows))
     if not sets:
         return row
     if any(part.outside for part in sets):
