@@ -18,6 +18,7 @@ from campaigns.records.customers import Cursor, Page
 from campaigns.records.customers.acting import CHANNELS
 from campaigns.records.customers.people import BUYING_ROLES
 from campaigns.records.customers.stream import GROUPS
+from campaigns.records.staff import Staff
 from campaigns.values import Problem
 from web.sales.desk import customers, me
 from web.sales.sentences import Shown, tell
@@ -56,7 +57,7 @@ def render(customer: int, refused: Refused | None = None) -> str:
     with read() as session:
         summary = store.summary(session, customer, now)
         page = _stream(session, customer)
-        people = [one for one in staff.listing(session) if one.active]
+        people = staff.listing(session)
     return render_template(
         "customers/show.html",
         summary=summary,
@@ -64,13 +65,13 @@ def render(customer: int, refused: Refused | None = None) -> str:
         now=now,
         refused=refused or Refused(),
         once=token_hex(8),
-        owners=people,
+        owners=[one for one in people if one.active],
         me=me(),
         groups=tuple(GROUPS),
         case_kinds=CASE_KINDS,
         channels=CHANNELS,
         buying_roles=BUYING_ROLES,
-        **_of_stream(customer, page),
+        **_of_stream(customer, page, people),
     )
 
 
@@ -80,8 +81,11 @@ def stream(customer: int) -> ResponseReturnValue:
     with read() as session:
         title = store.get(session, customer).name
         page = _stream(session, customer)
+        people = staff.listing(session)
     last = request.args.get("day", "")
-    return render_template("customers/stream.html", **_of_stream(customer, page), last=last, title=title)
+    return render_template(
+        "customers/stream.html", **_of_stream(customer, page, people), last=last, title=title
+    )
 
 
 def _stream(session: Any, customer: int) -> Page:
@@ -95,8 +99,8 @@ def _stream(session: Any, customer: int) -> Page:
     )
 
 
-def _of_stream(customer: int, page: Page) -> dict[str, Any]:
-    days = by_day(tell(page, customer))
+def _of_stream(customer: int, page: Page, people: Sequence[Staff]) -> dict[str, Any]:
+    days = by_day(tell(page, customer, {one.email: one.name for one in people}))
     kept: dict[str, Any] = {"show": _group(), "people": "1" if _only_people() else None}
     further = {**kept, "from": str(page.next)} if page.next else None
     return {

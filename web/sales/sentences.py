@@ -1,5 +1,6 @@
 """Each line of the stream as a sentence for people, with its icon, who did it, and what can be looked up."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -25,12 +26,12 @@ class Shown:
     state: str | None  #: of the message, where it was sent or not
 
 
-def tell(page: Page, customer: int) -> list[Shown]:
-    """Turn a page of the stream into lines."""
-    return [_shown(page, customer, entry) for entry in page.entries]
+def tell(page: Page, customer: int, staff: Mapping[str, str]) -> list[Shown]:
+    """Turn a page of the stream into lines; `staff` names those of us by mail address."""
+    return [_shown(page, customer, entry, staff) for entry in page.entries]
 
 
-def _shown(page: Page, customer: int, entry: Entry) -> Shown:
+def _shown(page: Page, customer: int, entry: Entry, staff: Mapping[str, str]) -> Shown:
     line = _unsent(page, entry) if isinstance(entry, Unsent) else _event(page, entry)
     by = None if isinstance(entry, Unsent) else entry.detail.get("by")
     mail, state = None, None
@@ -41,7 +42,7 @@ def _shown(page: Page, customer: int, entry: Entry) -> Shown:
         if sent or (known and not isinstance(entry, Unsent) and entry.kind in {"failed", "unknown"}):
             mail = url_for("customers.mail", customer=customer, run=entry.run, seq=entry.seq)
     contact = page.contacts.get(entry.contact) if entry.contact is not None else None
-    return Shown(entry.at, contact, str(by) if by else None, line, mail, state)
+    return Shown(entry.at, contact, staff.get(str(by), str(by)) if by else None, line, mail, state)
 
 
 def _unsent(page: Page, entry: Unsent) -> Line:

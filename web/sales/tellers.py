@@ -1,5 +1,6 @@
 """One function a kind of event: what it tells, in the reader's language."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,13 +11,13 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from markupsafe import Markup, escape
 
-from campaigns.records.customers.stream import Page, order_number
+from campaigns.records.customers.stream import Page, Sheet, order_number
 from campaigns.records.history import Event
 from campaigns.surveys.answers import Answer
 from web.language import day, money
 from web.sales import words
 
-LONGEST_LINK = 90
+LONGEST_LINK = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,18 @@ def _clicked(told: Telling) -> Line:
     url = told.page.links.get((told.event.run or 0, told.detail.get("link") or 0), "")
     if not url:
         return Line("click", say(_("Clicked a link in %(campaign)s"), campaign=told.campaign), "info")
-    short = url if len(url) <= LONGEST_LINK else url[: LONGEST_LINK - 1] + "…"
+    short = shorten(url)
     where = Markup('<span class="stream-url" dir="ltr">{}</span>').format(short)
     told_ = say(_("Clicked %(link)s in %(campaign)s"), link=where, campaign=told.campaign)
     return Line("click", told_, "info", facts=((_("Address"), url),) if short != url else ())
+
+
+def shorten(url: str) -> str:
+    """A link as people speak of it: without scheme and what follows the question mark."""
+    plain = re.sub(r"^https?://(www\.)?", "", url).partition("#")[0]
+    place, mark, _rest = plain.partition("?")
+    short = place.rstrip("/") + ("?…" if mark else "")
+    return short if len(short) <= LONGEST_LINK else short[: LONGEST_LINK - 1] + "…"
 
 
 def _viewed(told: Telling) -> Line:
@@ -186,17 +195,24 @@ def _lifted(told: Telling) -> Line:
 def _answered(told: Telling) -> Line:
     name = told.text("name", "survey")
     response = told.detail.get("response")
-    given = told.page.answers.get(response, ()) if isinstance(response, int) else ()
-    facts = tuple((answer.question, _answer(answer)) for answer in given)
+    sheet = told.page.answers.get(response) if isinstance(response, int) else None
+    given = sheet.answers if sheet else ()
+    facts = tuple(_answer(sheet, answer) for answer in given if sheet)
     words_ = say(_("Answered the survey %(name)s"), name=name_of(name or "–"))
     quote = next((answer.text for answer in given if answer.text), "")
     return Line("forms", words_, "info", quote=quote or "", facts=facts)
 
 
-def _answer(answer: Answer) -> str:
+def _answer(sheet: Sheet, answer: Answer) -> tuple[str, str]:
+    """A question and its answer in the form's words, as far as the reader's language has them."""
+    language = words.reader().language
+    question = sheet.form.question(answer.question)
+    asked = question.text.read(language) if question else answer.question
     if answer.number is not None:
-        return str(answer.number)
-    return answer.text or ", ".join(answer.choices)
+        return asked, str(answer.number)
+    named = {one.key: one.text.read(language) for one in question.choices} if question else {}
+    chosen = [named.get(key) or sheet.products.get(key) or key for key in answer.choices]
+    return asked, answer.text or ", ".join(chosen)
 
 
 def _score(told: Telling) -> Line:
@@ -221,7 +237,7 @@ def _order(told: Telling, icon: str, tone: str, sentence: str, bare: str) -> Lin
     if not isinstance(minor, int) or not currency:
         return Line(icon, say(bare, number=name_of(number)), tone)
     lines = order.lines if order else ()
-    facts = [(line.product, f"{line.quantity} × · {money(line.minor, currency)}") for line in lines]
+    facts = [(line.product, f"{money(line.minor, currency)} ({line.quantity} ×)") for line in lines]
     if number:
         facts.insert(0, (_("Order number"), number))
     words_ = say(sentence, what=_bought(lines), total=money(minor, currency))

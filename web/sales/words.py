@@ -160,7 +160,7 @@ def order_status(value: str) -> str:
 
 def country(code: str | None) -> str:
     """Name a country by its code."""
-    names = _reader().territories
+    names = reader().territories
     return names.get((code or "").upper(), code or "")
 
 
@@ -170,7 +170,7 @@ def language(tag: str | None) -> str:
         locale = Locale.parse((tag or "").replace("_", "-"), sep="-")
     except (ValueError, LookupError):
         return tag or ""
-    return locale.get_display_name(_reader()) or str(tag)
+    return locale.get_display_name(reader()) or str(tag)
 
 
 def time_there(zone: str, now: datetime) -> str:
@@ -180,7 +180,7 @@ def time_there(zone: str, now: datetime) -> str:
     except (ValueError, KeyError, OSError):
         return zone
     return (
-        f"{dates.format_time(local, 'short', locale=_reader())} ({zone.rpartition('/')[2].replace('_', ' ')})"
+        f"{dates.format_time(local, 'short', locale=reader())} ({zone.rpartition('/')[2].replace('_', ' ')})"
     )
 
 
@@ -191,7 +191,7 @@ def value(held: object, kind: str) -> str:
     if isinstance(held, list):
         return ", ".join(value(one, "text") for one in held)
     if isinstance(held, int | float):
-        return numbers.format_decimal(held, locale=_reader())
+        return numbers.format_decimal(held, locale=reader())
     try:
         return _dated(str(held), kind)
     except ValueError:
@@ -200,9 +200,9 @@ def value(held: object, kind: str) -> str:
 
 def _dated(text: str, kind: str) -> str:
     if kind == "date":
-        return dates.format_date(date.fromisoformat(text), "medium", locale=_reader())
+        return dates.format_date(date.fromisoformat(text), "medium", locale=reader())
     if kind == "moment":
-        return dates.format_datetime(datetime.fromisoformat(text), "medium", get_timezone(), locale=_reader())
+        return dates.format_datetime(datetime.fromisoformat(text), "medium", get_timezone(), locale=reader())
     return text
 
 
@@ -221,11 +221,12 @@ def place(*parts: str | None) -> str:
 
 def clock(value: datetime) -> Markup:
     """Write the time of day; the full moment shows on pointing."""
-    zone, reader = get_timezone(), _reader()
-    text = dates.format_time(value.astimezone(zone), "short", locale=reader)
-    title = dates.format_datetime(value, "full", tzinfo=zone, locale=reader)
+    zone, theirs = get_timezone(), reader()
+    text = dates.format_time(value.astimezone(zone), "short", locale=theirs)
+    title = dates.format_datetime(value, "full", tzinfo=zone, locale=theirs)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(value.isoformat(), title, text)
 
 
-def _reader() -> Locale:
+def reader() -> Locale:
+    """Give the reader's language and region."""
     return get_locale() or Locale.parse(PLAIN["en"])

@@ -15,11 +15,13 @@ from sqlalchemy.orm import Session
 from campaigns.model.consent import topics
 from campaigns.model.customers import contacts
 from campaigns.model.mail import campaigns, links, messages, runs
-from campaigns.records import history, orders, responses
+from campaigns.model.surveys import responses as response_table
+from campaigns.records import catalog, history, orders, responses, surveys
 from campaigns.records.customers import people
 from campaigns.records.history import Event
 from campaigns.records.orders import Order
 from campaigns.surveys.answers import Answer
+from campaigns.surveys.form import Form, QuestionType
 from campaigns.values import EventKind, MessageState, Verdict
 
 #: What the stream can be narrowed to; a kind in no group shows only among all.
@@ -85,6 +87,15 @@ class Told:
     topic: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a response says, with the form that gives its words."""
+
+    form: Form
+    answers: tuple[Answer, ...]
+    products: dict[str, str]  #: names by SKU
+
+
 #: One line of the stream.
 Entry = Event | Unsent
 
@@ -101,7 +112,7 @@ class Page:
     links: dict[tuple[int, int], str]
     topics: dict[int, str]
     orders: dict[str, Order]
-    answers: dict[int, tuple[Answer, ...]]  #: by response
+    answers: dict[int, Sheet]  #: by response
 
 
 def stream(
@@ -243,6 +254,17 @@ def order_number(event: Event) -> str:
     return str(named or "")
 
 
-def _answers(session: Session, events: Sequence[Event]) -> dict[int, tuple[Answer, ...]]:
+def _answers(session: Session, events: Sequence[Event]) -> dict[int, Sheet]:
     asked = [one.detail.get("response") for one in events if one.kind == EventKind.ANSWERED.value]
-    return {one: responses.answers_of(session, one) for one in asked if isinstance(one, int)}
+    query = sa.select(response_table.c.id, response_table.c.version_id).where(
+        response_table.c.id.in_([one for one in asked if isinstance(one, int)])
+    )
+    return {row.id: _sheet(session, row.id, row.version_id) for row in session.execute(query)}
+
+
+def _sheet(session: Session, response: int, version: int) -> Sheet:
+    form = surveys.form_of(session, version)
+    given = responses.answers_of(session, response)
+    products = {question.key for question in form.questions if question.type is QuestionType.PRODUCT}
+    skus = [sku for answer in given if answer.question in products for sku in answer.choices]
+    return Sheet(form, given, catalog.names(session, skus))
