@@ -14,6 +14,10 @@ from web.public.visitor import Parts, keyring_of, nowhere
 
 MOST_BYTES = 1024 * 1024  #: of one request: fifty long answers
 HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex",

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from werkzeug.test import Client
 
@@ -26,6 +27,8 @@ from tests.factories import NOW, SECRET, a_contact, a_customer
 from web.hits import application
 
 PUBLIC = "http://t.shop.example"
+#: For a test of many inputs that the database has no part in.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 SENDER = Sender(
     "Harbour & Vine <b>", "hello@shop.example", "bounce.shop.example", None, "14 Quay Street, Bristol"
 )

@@ -13,7 +13,7 @@ from campaigns.clock import utc_now
 from campaigns.flows import intake
 from campaigns.model.mail import links
 from campaigns.tracking.tokens import Purpose
-from tests.web.public.scene import BROWSER, Scene
+from tests.web.public.scene import BROWSER, Scene, on_sqlite
 from web.public.book import Book, Unwritten
 from web.public.destinations import location
 from web.public.front import GIF
@@ -48,11 +48,13 @@ def test_a_click_leads_to_the_stored_destination(scene: Scene) -> None:
     assert (row.kind, row.link) == ("click", 1)
 
 
+@on_sqlite
 def test_a_destination_beyond_ascii_is_encoded(scene: Scene) -> None:
     answer = scene.get(scene.path("c") + "/2")
     assert answer.headers["Location"] == "https://xn--bcher-kva.example/stra%C3%9Fe?q=%C3%A4#%C3%B6"
 
 
+@on_sqlite
 def test_a_click_costs_no_read_once_its_link_is_known(scene: Scene) -> None:
     scene.get(scene.path("c") + "/1")
     with scene.stores.sessions.begin() as session:
@@ -60,6 +62,7 @@ def test_a_click_costs_no_read_once_its_link_is_known(scene: Scene) -> None:
     assert scene.get(scene.path("c") + "/1").status_code == 302
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ["o", "c"])
 def test_a_head_request_is_recorded_as_one_and_has_no_body(scene: Scene, path: str) -> None:
     answer = scene.client.head(scene.path(path) + ("/1" if path == "c" else ""))
@@ -69,6 +72,7 @@ def test_a_head_request_is_recorded_as_one_and_has_no_body(scene: Scene, path: s
     assert row.method == "HEAD"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "rest", ["/3", "/999999999999999999999999", "/-1", "/1/2", "/٣", "", "/", "/1?url=https://evil.example"]
 )
@@ -82,6 +86,7 @@ def test_a_link_that_the_run_does_not_have_leads_to_the_neutral_page(scene: Scen
     assert scene.hits() == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "url",
     ["javascript:alert(1)", "ftp://x.example/", "https://user:pw@x.example/", "https:///nohost", "//x.example",
@@ -103,6 +108,7 @@ def test_a_location_is_always_plain_ascii_of_the_web(text: str) -> None:
     )
 
 
+@on_sqlite
 @pytest.mark.parametrize("page", ["o", "c", "u", "v", "p", "s"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_forged_token_is_counted_and_gets_a_neutral_answer(scene: Scene, page: str, method: str) -> None:
@@ -123,11 +129,13 @@ def test_a_forged_token_is_counted_and_gets_a_neutral_answer(scene: Scene, page:
     assert scene.events() == []
 
 
+@on_sqlite
 @pytest.mark.parametrize("page", ["c", "u", "v", "p", "s"])
 def test_a_token_of_one_purpose_opens_no_other_page(scene: Scene, page: str) -> None:
     assert scene.get(f"/{page}/{scene.token(Purpose.OPEN)}").status_code == 404
 
 
+@on_sqlite
 @pytest.mark.parametrize("page", [Purpose.UNSUBSCRIBE, Purpose.PREFERENCES, Purpose.SURVEY, Purpose.VIEW])
 def test_a_genuine_token_of_what_is_gone_gets_the_neutral_page(scene: Scene, page: Purpose) -> None:
     letter = {Purpose.UNSUBSCRIBE: "u", Purpose.PREFERENCES: "p", Purpose.SURVEY: "s", Purpose.VIEW: "v"}[
@@ -173,6 +181,7 @@ def test_only_a_proxy_on_this_machine_is_believed_about_addresses() -> None:
     assert client({}) == ""
 
 
+@on_sqlite
 def test_options_and_posts_are_no_hits(scene: Scene) -> None:
     for method in ("OPTIONS", "POST", "PUT"):
         assert scene.client.open(scene.path("o"), method=method).status_code in {200, 404, 405}
@@ -235,6 +244,7 @@ def test_many_threads_share_commits_and_each_hit_is_there_when_its_call_returns(
     assert len(commits) < 80
 
 
+@on_sqlite
 def test_a_failed_commit_fails_all_who_share_it_and_the_next_goes_well(scene: Scene) -> None:
     class Failing(Book):
         broken = True
@@ -254,6 +264,7 @@ def test_a_failed_commit_fails_all_who_share_it_and_the_next_goes_well(scene: Sc
     assert [row.seq for row in scene.hits()] == [2]
 
 
+@on_sqlite
 def test_too_many_who_wait_are_turned_away(scene: Scene, monkeypatch) -> None:
     monkeypatch.setattr("web.public.book.MOST_WAITING", 0)
     with pytest.raises(Unwritten, match="Too many"):

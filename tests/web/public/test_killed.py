@@ -12,9 +12,7 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import pytest
-
-from tests.web.public.scene import Scene
+from tests.web.public.scene import Scene, on_sqlite
 
 UNDER_LOAD = 1.5  #: seconds
 CLIENTS = 8
@@ -22,7 +20,7 @@ SERVE = """
 import sys
 from pathlib import Path
 from campaigns.wiring import open_stores
-from tests.web.public.scene import settings
+from tests.web.public.scene import on_sqlite, settings
 from web.hits import serve
 url, port, data = sys.argv[1:]
 serve(open_stores(url), settings(Path(data), url, hits_port=int(port)))
@@ -106,17 +104,15 @@ def test_kill_9_under_load_loses_no_answered_hit(scene: Scene, database_url: str
     assert len(stored) - len(clients.answered) <= CLIENTS  # only what was on its way to an answer
 
 
+@on_sqlite
 def test_the_worker_does_not_outlive_its_parent(scene: Scene, database_url: str, tmp_path: Path) -> None:
-    if database_url.startswith("postgresql"):
-        pytest.skip("the database makes no difference")
     with served(database_url, tmp_path) as (process, port):
         process.kill()
         wait_until(lambda: not listens(port), 5)
 
 
+@on_sqlite
 def test_real_headers_come_through_the_server(scene: Scene, database_url: str, tmp_path: Path) -> None:
-    if database_url.startswith("postgresql"):
-        pytest.skip("the database makes no difference")
     with served(database_url, tmp_path) as (_process, port):
         raw = (
             f"GET {scene.path('o')} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.0.0.1, 203.0.113.9\r\n".encode()

@@ -12,7 +12,7 @@ from campaigns.records import consent, suppressions
 from campaigns.values import ConsentState, TopicClass
 from campaigns.wiring import Stores
 from tests.factories import SECRET
-from tests.web.public.scene import Scene, a_scene
+from tests.web.public.scene import Scene, a_scene, on_sqlite
 
 
 def ticked(page: str) -> set[int]:
@@ -20,6 +20,7 @@ def ticked(page: str) -> set[int]:
     return {int(box.split('"')[0]) for box in boxes if " checked" in box.split(">")[0]}
 
 
+@on_sqlite
 def test_the_page_shows_each_topic_as_it_stands_and_changes_nothing(scene: Scene) -> None:
     page = scene.get(scene.path("p"))
     assert page.status_code == 200
@@ -57,6 +58,7 @@ def test_the_same_post_again_changes_nothing(scene: Scene) -> None:
     assert len(scene.events()) == 2
 
 
+@on_sqlite
 def test_a_topic_that_was_not_shown_stays_as_it_is(scene: Scene) -> None:
     scene.post(scene.path("p"), {"shown": [scene.other_topic], "topic": []})
     scene.post(scene.path("p"), {"topic": [scene.other_topic]})
@@ -65,12 +67,14 @@ def test_a_topic_that_was_not_shown_stays_as_it_is(scene: Scene) -> None:
     assert scene.state(scene.other_topic) is None
 
 
+@on_sqlite
 @pytest.mark.parametrize("number", ["999", "-1", "٣", "1e3", "9" * 40, "<b>"])
 def test_topics_that_do_not_exist_are_passed_over(scene: Scene, number: str) -> None:
     assert scene.post(scene.path("p"), {"shown": [number], "topic": [number]}).status_code == 200
     assert len(scene.ledger()) == 1
 
 
+@on_sqlite
 def test_a_private_topic_is_neither_shown_nor_granted(scene: Scene) -> None:
     with scene.stores.sessions.begin() as session:
         session.execute(sa.update(topics).where(topics.c.id == scene.other_topic).values(public=False))
@@ -104,6 +108,7 @@ def test_a_blocked_address_is_told_so_since_no_tick_reaches_it(scene: Scene) -> 
     assert "your address is blocked here" in scene.get(scene.path("p")).text
 
 
+@on_sqlite
 def test_a_forgotten_contact_says_nothing_more(scene: Scene) -> None:
     with scene.stores.sessions.begin() as session:
         session.execute(sa.update(contacts).values(erased_at=utc_now()))
@@ -114,6 +119,7 @@ def test_a_forgotten_contact_says_nothing_more(scene: Scene) -> None:
     assert scene.state(scene.other_topic) is None
 
 
+@on_sqlite
 def test_a_test_mail_changes_nothing(stores: Stores, tmp_path: Path) -> None:
     scene = a_scene(stores, tmp_path, test=True)
     for data in ({"shown": [scene.topic]}, {"do": "leave everything"}):

@@ -13,7 +13,7 @@ from campaigns.model.service import tasks
 from campaigns.model.surveys import answers, responses
 from campaigns.records import surveys
 from campaigns.wiring import Stores
-from tests.web.public.scene import Scene, a_scene
+from tests.web.public.scene import Scene, a_scene, on_sqlite
 
 GOOD = {
     "nps": "9",
@@ -38,6 +38,7 @@ def checked(page: str, name: str) -> list[str]:
     return [box.split('"')[0] for box in boxes if " checked" in box.split(">")[0]]
 
 
+@on_sqlite
 def test_the_page_shows_all_five_types_and_stores_nothing(scene: Scene) -> None:
     page = scene.get(scene.path("s"))
     assert page.status_code == 200
@@ -101,6 +102,7 @@ def test_the_last_post_holds_and_takes_back_what_it_leaves_out(scene: Scene) -> 
     assert len(scene.events("answered")) == 2
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("change", "question", "words"),
     [
@@ -130,6 +132,7 @@ def test_what_does_not_hold_is_told_beside_its_question_and_nothing_is_lost(
     assert attributes(scene) == {}
 
 
+@on_sqlite
 def test_all_problems_are_told_at_once(scene: Scene) -> None:
     page = scene.post(scene.path("s"), {"why": "y" * 4001})
     assert "3 answers need another look" in page.text
@@ -151,6 +154,7 @@ def test_a_clicked_score_is_chosen_on_the_page_but_is_no_answer(scene: Scene) ->
     assert attributes(scene) == {}
 
 
+@on_sqlite
 @pytest.mark.parametrize("score", ["11", "-1", "x", "", "٣", "1" * 500])
 def test_a_score_that_is_none_is_passed_over(scene: Scene, score: str) -> None:
     page = scene.client.get(scene.path("s"), query_string={"score": score})
@@ -159,6 +163,7 @@ def test_a_score_that_is_none_is_passed_over(scene: Scene, score: str) -> None:
     assert scene.hits() == []
 
 
+@on_sqlite
 def test_a_machine_that_follows_every_score_begins_no_response(scene: Scene) -> None:
     for score in range(11):
         scene.get(f"{scene.path('s')}?score={score}")
@@ -176,6 +181,7 @@ def test_a_post_confirms_that_a_person_clicked(scene: Scene) -> None:
     assert [row.verdict for row in scene.events("score clicked")] == ["human"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(("score", "made"), [("0", 1), ("6", 1), ("7", 0), ("10", 0)])
 def test_an_unhappy_customer_becomes_one_task_of_the_owner(scene: Scene, score: str, made: int) -> None:
     for why in ("Too slow", "Still too slow"):
@@ -194,6 +200,7 @@ def test_an_unhappy_customer_becomes_one_task_of_the_owner(scene: Scene, score: 
         assert found[0].due_at is not None
 
 
+@on_sqlite
 def test_a_closed_survey_takes_no_more_answers(scene: Scene) -> None:
     with scene.stores.sessions.begin() as session:
         surveys.archive(session, scene.survey, now=utc_now())
@@ -203,6 +210,7 @@ def test_a_closed_survey_takes_no_more_answers(scene: Scene) -> None:
     assert scene.rows(responses) == scene.hits() == []
 
 
+@on_sqlite
 def test_a_mail_without_a_survey_and_a_forgotten_contact_get_the_closed_page(
     stores: Stores, tmp_path: Path
 ) -> None:
@@ -213,6 +221,7 @@ def test_a_mail_without_a_survey_and_a_forgotten_contact_get_the_closed_page(
     assert scene.get(scene.path("s")).status_code == 410
 
 
+@on_sqlite
 def test_a_test_mail_shows_problems_and_thanks_but_stores_nothing(stores: Stores, tmp_path: Path) -> None:
     scene = a_scene(stores, tmp_path, test=True)
     scene.get(scene.path("s") + "?score=3")
@@ -224,6 +233,7 @@ def test_a_test_mail_shows_problems_and_thanks_but_stores_nothing(stores: Stores
     assert scene.rows(responses) == scene.rows(answers) == scene.events() == scene.rows(tasks) == []
 
 
+@on_sqlite
 def test_the_survey_speaks_the_contacts_language(stores: Stores, tmp_path: Path) -> None:
     scene = a_scene(stores, tmp_path, locale="de-AT")
     page = scene.get(scene.path("s")).text
@@ -233,6 +243,7 @@ def test_the_survey_speaks_the_contacts_language(stores: Stores, tmp_path: Path)
     assert scene.rows(responses)[0].language == "de-at"
 
 
+@on_sqlite
 def test_without_tracking_no_score_is_noted(stores: Stores, tmp_path: Path) -> None:
     scene = a_scene(stores, tmp_path, tracking=False)
     assert checked(scene.get(scene.path("s") + "?score=7").text, "nps") == ["7"]

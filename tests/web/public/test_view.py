@@ -6,7 +6,7 @@ from campaigns.clock import utc_now
 from campaigns.model.customers import contacts
 from campaigns.model.mail import template_bodies
 from campaigns.tracking.tokens import Purpose
-from tests.web.public.scene import Scene
+from tests.web.public.scene import Scene, on_sqlite
 
 
 def test_the_message_is_shown_as_it_was_sent_and_counted(scene: Scene) -> None:
@@ -19,10 +19,12 @@ def test_the_message_is_shown_as_it_was_sent_and_counted(scene: Scene) -> None:
     assert [(row.kind, row.link) for row in scene.hits()] == [("view", None)]
 
 
+@on_sqlite
 def test_the_pixel_is_left_out(scene: Scene) -> None:
     assert "/o/" not in scene.get(scene.path("v")).text
 
 
+@on_sqlite
 def test_the_message_is_shut_in_a_sandbox(scene: Scene) -> None:
     policy = scene.get(scene.path("v")).headers["Content-Security-Policy"]
     assert policy.startswith("sandbox ")
@@ -31,12 +33,14 @@ def test_the_message_is_shut_in_a_sandbox(scene: Scene) -> None:
     assert "default-src 'none'" in policy
 
 
+@on_sqlite
 def test_what_a_contact_is_called_is_escaped(scene: Scene) -> None:
     with scene.stores.sessions.begin() as session:
         session.execute(sa.update(contacts).values(given_name="<script>alert(1)</script>"))
     assert "<script" not in scene.get(scene.path("v")).text
 
 
+@on_sqlite
 def test_a_plain_letter_is_shown_as_text(scene: Scene) -> None:
     with scene.stores.sessions.begin() as session:
         letter = {
@@ -50,6 +54,7 @@ def test_a_plain_letter_is_shown_as_text(scene: Scene) -> None:
     assert '<a href="https://shop.example/x"' in page
 
 
+@on_sqlite
 def test_what_can_no_longer_be_rendered_says_so(scene: Scene) -> None:
     with scene.stores.sessions.begin() as session:
         session.execute(sa.update(contacts).values(given_name=None))
@@ -58,6 +63,7 @@ def test_what_can_no_longer_be_rendered_says_so(scene: Scene) -> None:
     assert "can no longer be shown" in page.text
 
 
+@on_sqlite
 def test_a_forgotten_contacts_message_is_not_shown(scene: Scene) -> None:
     with scene.stores.sessions.begin() as session:
         session.execute(sa.update(contacts).values(erased_at=utc_now()))
