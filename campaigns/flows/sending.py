@@ -30,6 +30,7 @@ from campaigns.values import EventKind, Fact, Gate, MessageKey, Outcome, Outcome
 
 KEPT_MAILINGS = 20
 LOOK_EVERY = 0.5  #: seconds between looks whether a person has paused or cancelled
+RENEW_EVERY = 60.0  #: seconds between renewals of the lease on a chunk that is being sent
 BACKEND_REST = timedelta(seconds=30)  #: how long a chunk waits after its backend failed
 #: Reply codes that say that the address itself is dead (RFC 3463): only these suppress it.
 DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
@@ -72,11 +73,12 @@ class Work:
 class Tally:
     """Keeps what the backend tells of a chunk, and tells the backend when to stop (delivery.backend.Watch)."""
 
-    def __init__(self, post: Postbox, run: int) -> None:
+    def __init__(self, post: Postbox, chunk: Chunk) -> None:
         self.outcomes: dict[int, Outcome] = {}
         self.moments: dict[int, datetime] = {}  #: when each was answered
-        self._post, self._run = post, run
-        self._looked, self._stopping = monotonic(), False
+        self._post, self._chunk = post, chunk
+        self._looked = self._renewed = monotonic()
+        self._stopping = False
 
     def started(self, key: MessageKey) -> None:
         """The crash journal will write this down."""
@@ -87,10 +89,23 @@ class Tally:
 
     def stopping(self) -> bool:
         if not self._stopping and monotonic() - self._looked >= LOOK_EVERY:
-            with self._post.readers() as session:
-                self._stopping = self._post.stopped() or not outbox.is_running(session, self._run)
+            self._stopping = self._post.stopped() or not self._may_go_on()
             self._looked = monotonic()
         return self._stopping
+
+    def _may_go_on(self) -> bool:
+        """Look, and hold the chunk for longer; a sender that was taken for lost must start nothing more."""
+        with self._post.readers() as session:
+            if not outbox.may_go_on(session, self._chunk):
+                return False
+        if monotonic() - self._renewed >= RENEW_EVERY:
+            try:
+                with self._post.sessions.begin() as session:
+                    outbox.renew(session, self._chunk)
+            except Fenced:
+                return False
+            self._renewed = monotonic()
+        return True
 
 
 def drain(post: Postbox) -> int:
@@ -116,7 +131,7 @@ def _claim(post: Postbox) -> Chunk | None:
 def send_chunk(post: Postbox, chunk: Chunk) -> int:
     """Send one claimed chunk; gives how many messages were answered for."""
     work = _load(post, chunk)
-    tally = Tally(post, chunk.run)
+    tally = Tally(post, chunk)
     rest: timedelta | None = None
     try:
         post.backend.send(_mails(post, work), tally)

