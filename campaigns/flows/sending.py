@@ -32,6 +32,7 @@ KEPT_MAILINGS = 20
 LOOK_EVERY = 0.5  #: seconds between looks whether a person has paused or cancelled
 RENEW_EVERY = 60.0  #: seconds between renewals of the lease on a chunk that is being sent
 BACKEND_REST = timedelta(seconds=30)  #: how long a chunk waits after its backend failed
+PREPARE_REST = timedelta(minutes=1)  #: how long a run waits after its mail could not be prepared
 #: Reply codes that say that the address itself is dead (RFC 3463): only these suppress it.
 DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 KIND = {
@@ -130,7 +131,12 @@ def _claim(post: Postbox) -> Chunk | None:
 
 def send_chunk(post: Postbox, chunk: Chunk) -> int:
     """Send one claimed chunk; gives how many messages were answered for."""
-    work = _load(post, chunk)
+    try:
+        work = _load(post, chunk)
+    except Exception:
+        log.exception("a run's mail cannot be prepared; it waits", run=chunk.run)
+        _put_off(post, chunk)
+        return 0
     tally = Tally(post, chunk)
     rest: timedelta | None = None
     try:
@@ -142,6 +148,12 @@ def send_chunk(post: Postbox, chunk: Chunk) -> int:
         # whatever went wrong: what is on the wire must be in the store
         _settle(post, work, tally, rest)
     return len(tally.outcomes)
+
+
+def _put_off(post: Postbox, chunk: Chunk) -> None:
+    """Give back a chunk that cannot be prepared, and let the rest of its run wait with it, not other runs."""
+    with post.sessions.begin() as session:
+        outbox.put_off(session, chunk, until=post.clock() + PREPARE_REST)
 
 
 def _load(post: Postbox, chunk: Chunk) -> Work:
@@ -180,6 +192,10 @@ def _mails(post: Postbox, work: Work) -> Iterator[Outgoing]:
             yield work.mailing.mail(recipient, bought=bought, now=post.clock())
         except BadInput as error:
             work.skipped[recipient.seq] = (Gate.RENDER_ERROR, str(error))
+        except Exception as error:
+            # a mistake of ours with one contact must not keep all the others from their mail, again and again
+            log.exception("a mail could not be made", run=work.chunk.run, seq=recipient.seq)
+            work.skipped[recipient.seq] = (Gate.RENDER_ERROR, f"{type(error).__name__}: {error}")
 
 
 def _settle(post: Postbox, work: Work, tally: Tally, rest: timedelta | None) -> None:

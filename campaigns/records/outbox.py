@@ -112,9 +112,10 @@ def renew(session: Session, chunk: Chunk) -> None:
 def load(session: Session, chunk: Chunk, gates: Gates | None) -> tuple[list[Recipient], dict[int, Gate]]:
     """The chunk's queued messages, and by seq those that a gate stops now though it did not at the freeze.
 
-    Without gates (a test mail) nothing stops a message.
+    Without gates (a test mail) nothing stops a message, except that its contact is gone.
     """
-    gate: sa.ColumnElement[str | None] = sa.null() if gates is None else gates.stopping()
+    gone = (contacts.c.id.is_(None), sa.literal(Gate.ERASED.value))
+    gate = sa.case(gone, else_=sa.null() if gates is None else gates.stopping())
     query = (
         sa.select(
             messages.c.seq,
@@ -124,8 +125,8 @@ def load(session: Session, chunk: Chunk, gates: Gates | None) -> tuple[list[Reci
             *[column.label(f"contact_{column.name}") for column in contacts.c],
             *[column.label(f"customer_{column.name}") for column in customers.c],
         )
-        .join(contacts, contacts.c.id == messages.c.contact_id)
-        .join(customers, customers.c.id == contacts.c.customer_id)
+        .outerjoin(contacts, contacts.c.id == messages.c.contact_id)
+        .outerjoin(customers, customers.c.id == contacts.c.customer_id)
         .where(
             messages.c.run_id == chunk.run,
             messages.c.seq.between(chunk.first, chunk.last),
@@ -197,6 +198,24 @@ def settle(
     )
     state = {"state": "ready", "not_before": retry_at} if left else {"state": "done"}
     _ours(session, chunk, {**state, "owner": None, "lease_until": None})
+
+
+def put_off(session: Session, chunk: Chunk, *, until: datetime) -> None:
+    """Give a chunk back unsent, and let all that its run has ready wait until a moment.
+
+    Raises:
+        Fenced: the chunk is no longer ours; nothing is written.
+    """
+    _ours(session, chunk, {"state": "ready", "owner": None, "lease_until": None})
+    session.execute(
+        sa.update(chunks)
+        .where(
+            chunks.c.run_id == chunk.run,
+            chunks.c.state == "ready",
+            sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before < until),
+        )
+        .values(not_before=until)
+    )
 
 
 def _settled(outcome: Outcome, at: datetime) -> tuple[str, None, datetime | None, str]:

@@ -15,7 +15,7 @@ from campaigns.flows import sending
 from campaigns.flows.sending import Postbox, drain
 from campaigns.mailing import Mailing, Signing
 from campaigns.model.customers import contacts
-from campaigns.model.mail import chunks, messages
+from campaigns.model.mail import chunks, messages, runs
 from campaigns.records import audience, campaigns, gates, outbox
 from campaigns.tracking.tokens import Keyring
 from tests.factories import NOW, SECRET, a_campaign, a_contact, a_run, a_topic
@@ -113,6 +113,59 @@ def broken_for(address, monkeypatch):
         return whole(self, recipient, **named)
 
     monkeypatch.setattr(Mailing, "mail", mail)
+
+
+def test_our_own_mistake_with_one_contact_keeps_nobody_else_from_their_mail(
+    stores, catcher, post, monkeypatch
+):
+    broken_for("b@example.com", monkeypatch)
+    run = a_frozen_run(stores, "a@example.com", "b@example.com", "c@example.com")
+    drain(post)
+    assert the_states(stores, run) == {
+        "a@example.com": "sent",
+        "b@example.com": "skipped",
+        "c@example.com": "sent",
+    }
+    with stores.readers() as session:
+        row = session.execute(
+            sa.select(messages.c.gate, messages.c.reply).where(messages.c.address == "b@example.com")
+        ).one()
+        assert (row.gate, "AttributeError" in row.reply) == ("render error", True)
+
+
+def test_a_run_whose_mail_cannot_be_prepared_waits_and_holds_up_no_other(stores, catcher, post, monkeypatch):
+    monkeypatch.setattr(audience, "CHUNK", 1)
+    broken = a_frozen_run(stores, "a@example.com", "b@example.com")
+    fine = a_frozen_run(stores, "c@example.com")
+    with stores.sessions.begin() as session:
+        session.execute(sa.update(runs).where(runs.c.id == broken).values(sender_id=99))
+    assert drain(post) == 1
+    assert arrived(catcher) == ["c@example.com"]
+    assert set(the_states(stores, broken).values()) == {"queued"}
+    assert set(the_states(stores, fine).values()) == {"sent"}
+    with stores.readers() as session:
+        rows = session.execute(sa.select(chunks).where(chunks.c.run_id == broken)).all()
+        assert [(row.state, row.owner) for row in rows] == [("ready", None)] * 2
+        assert all(row.not_before > utc_now() for row in rows)
+
+
+def test_a_message_whose_contact_is_gone_is_skipped_and_the_chunk_ends(stores, catcher, post):
+    run = a_frozen_run(stores, "a@example.com", "b@example.com")
+    with stores.sessions.begin() as session:
+        session.execute(
+            sa.update(messages).where(messages.c.address == "b@example.com").values(contact_id=10**6)
+        )
+    claimed = []
+
+    def claim(session, owner, whole=outbox.claim):
+        claimed.append(owner)
+        assert len(claimed) < 5, "the chunk is claimed again and again"
+        return whole(session, owner)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(outbox, "claim", claim)
+        drain(post)
+    assert the_states(stores, run) == {"a@example.com": "sent", "b@example.com": "skipped"}
 
 
 class Failing:
