@@ -69,6 +69,7 @@ def show(run_id: int) -> ResponseReturnValue:
         runs=runs,
         sentence=sentence(report),
         chart=chart(report),
+        machines=sum(hour.machines for hour in report.hours),
         gate_words=GATES,
         lists=PEOPLE,
         counts=counts(report),
@@ -152,11 +153,10 @@ def sentence(report: RunReport) -> str:
 
 
 def chart(report: RunReport) -> Chart:
-    """Lay out the first 48 hours: people who opened and clicked, and machines, by the hour."""
+    """Lay out the first 48 hours: people who opened and who clicked, by the hour."""
     labels = [_("%(hours)s h", hours=hour) for hour in range(len(report.hours))]
     series = [
         Series(_("People who opened"), tuple(hour.opened for hour in report.hours)),
         Series(_("People who clicked"), tuple(hour.clicked for hour in report.hours)),
-        Series(_("Machines and mail proxies"), tuple(hour.machines for hour in report.hours)),
     ]
     return line_chart(labels, series)
