@@ -6,9 +6,10 @@ claim (committed) → load, gates asked again → render → wire → settle: st
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from campaigns import mailing
@@ -33,6 +34,8 @@ LOOK_EVERY = 0.5  #: seconds between looks whether a person has paused or cancel
 RENEW_EVERY = 60.0  #: seconds between renewals of the lease on a chunk that is being sent
 BACKEND_REST = timedelta(seconds=30)  #: how long a chunk waits after its backend failed
 PREPARE_REST = timedelta(minutes=1)  #: how long a run waits after its mail could not be prepared
+STORE_REST = 1.0  #: seconds between two attempts to write what became of a chunk
+STORE_PATIENCE = 600.0  #: seconds to go on attempting; less than the lease
 #: Reply codes that say that the address itself is dead (RFC 3463): only these suppress it.
 DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 KIND = {
@@ -77,16 +80,24 @@ class Tally:
     def __init__(self, post: Postbox, chunk: Chunk) -> None:
         self.outcomes: dict[int, Outcome] = {}
         self.moments: dict[int, datetime] = {}  #: when each was answered
+        self._begun: set[int] = set()
         self._post, self._chunk = post, chunk
         self._looked = self._renewed = monotonic()
         self._stopping = False
 
     def started(self, key: MessageKey) -> None:
         """The crash journal will write this down."""
+        self._begun.add(key.seq)
 
     def answered(self, key: MessageKey, outcome: Outcome) -> None:
         self.outcomes[key.seq] = outcome
         self.moments[key.seq] = self._post.clock()
+
+    def close(self) -> None:
+        """Whatever was begun and never answered may be on the wire: it must not be sent again."""
+        for seq in self._begun - self.outcomes.keys():
+            self.outcomes[seq] = Outcome(OutcomeKind.UNKNOWN, text="the backend gave no answer")
+            self.moments[seq] = self._post.clock()
 
     def stopping(self) -> bool:
         if not self._stopping and monotonic() - self._looked >= LOOK_EVERY:
@@ -146,14 +157,18 @@ def send_chunk(post: Postbox, chunk: Chunk) -> int:
         raise
     finally:
         # whatever went wrong: what is on the wire must be in the store
+        tally.close()
         _settle(post, work, tally, rest)
     return len(tally.outcomes)
 
 
 def _put_off(post: Postbox, chunk: Chunk) -> None:
     """Give back a chunk that cannot be prepared, and let the rest of its run wait with it, not other runs."""
-    with post.sessions.begin() as session:
-        outbox.put_off(session, chunk, until=post.clock() + PREPARE_REST)
+    until = post.clock() + PREPARE_REST
+    try:
+        _persist(post, lambda session: outbox.put_off(session, chunk, until=until))
+    except Fenced:
+        log.warning("chunk was taken over", run=chunk.run, chunk=chunk.number)
 
 
 def _load(post: Postbox, chunk: Chunk) -> Work:
@@ -202,30 +217,56 @@ def _settle(post: Postbox, work: Work, tally: Tally, rest: timedelta | None) -> 
     now = post.clock()
     outcomes, retry_at = _give_up_or_retry(work, tally.outcomes, now)
     if rest is not None:
-        retry_at = now + rest
+        retry_at = max(retry_at or now, now + rest)
+
+    def write(session: Session) -> None:
+        outbox.settle(
+            session,
+            work.chunk,
+            outcomes,
+            moments=tally.moments,
+            skipped=work.skipped,
+            retry_at=retry_at,
+            now=now,
+        )
+        if not work.is_test:
+            history.record_many(session, _facts(work, outcomes, tally.moments))
+            _suppress_dead(session, post, work, outcomes, now)
+
     try:
-        with post.sessions.begin() as session:
-            outbox.settle(
-                session,
-                work.chunk,
-                outcomes,
-                moments=tally.moments,
-                skipped=work.skipped,
-                retry_at=retry_at,
-                now=now,
-            )
-            if not work.is_test:
-                history.record_many(session, _facts(work, outcomes, tally.moments))
-                for seq in _dead(outcomes):
-                    hashed = suppressions.address_hash(post.secret, work.recipients[seq].address)
-                    evidence = {"run": work.chunk.run, "seq": seq, "reply": outcomes[seq].text}
-                    suppressions.add(
-                        session, hashed, "hard bounce", now=now, evidence=evidence, actor="sender"
-                    )
+        _persist(post, write)
     except Fenced:
         log.warning(
             "chunk was taken over; its outcomes are not written", run=work.chunk.run, chunk=work.chunk.number
         )
+
+
+def _persist(post: Postbox, write: Callable[[Session], None]) -> None:
+    """Write in one transaction, again and again while the store is away, locked or in a deadlock.
+
+    What is known of mails that have left must not be lost for that; a fence refuses what comes too late.
+    """
+    until = monotonic() + STORE_PATIENCE
+    while True:
+        try:
+            with post.sessions.begin() as session:
+                write(session)
+        except (OperationalError, InterfaceError):
+            if monotonic() > until:
+                raise
+            log.warning("the store does not take what was sent; trying again", exc_info=True)
+            sleep(STORE_REST)
+        else:
+            return
+
+
+def _suppress_dead(
+    session: Session, post: Postbox, work: Work, outcomes: dict[int, Outcome], now: datetime
+) -> None:
+    for seq in _dead(outcomes):
+        hashed = suppressions.address_hash(post.secret, work.recipients[seq].address)
+        evidence = {"run": work.chunk.run, "seq": seq, "reply": outcomes[seq].text}
+        suppressions.add(session, hashed, "hard bounce", now=now, evidence=evidence, actor="sender")
 
 
 def _give_up_or_retry(

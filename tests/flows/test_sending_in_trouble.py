@@ -6,18 +6,22 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from campaigns.clock import utc_now
 from campaigns.delivery import caught
 from campaigns.delivery.backend import open_backend
 from campaigns.delivery.catcher import Catcher
+from campaigns.errors import BackendError
 from campaigns.flows import sending
 from campaigns.flows.sending import Postbox, drain
 from campaigns.mailing import Mailing, Signing
 from campaigns.model.customers import contacts
+from campaigns.model.events import events
 from campaigns.model.mail import chunks, messages, runs
 from campaigns.records import audience, campaigns, gates, outbox
 from campaigns.tracking.tokens import Keyring
+from campaigns.values import Outcome, OutcomeKind
 from tests.factories import NOW, SECRET, a_campaign, a_contact, a_run, a_topic
 
 
@@ -168,6 +172,25 @@ def test_a_message_whose_contact_is_gone_is_skipped_and_the_chunk_ends(stores, c
     assert the_states(stores, run) == {"a@example.com": "sent", "b@example.com": "skipped"}
 
 
+def test_outcomes_survive_a_store_that_is_away_for_a_moment(stores, catcher, post, monkeypatch):
+    run = a_frozen_run(stores, "a@example.com")
+    failures = [1, 2]
+
+    def settle(*args, whole=outbox.settle, **named):
+        whole(*args, **named)
+        if failures:
+            failures.pop()
+            raise OperationalError("settle", {}, Exception("deadlock, or locked, or restarted"))
+
+    monkeypatch.setattr(outbox, "settle", settle)
+    monkeypatch.setattr(sending, "STORE_REST", 0.05, raising=False)
+    assert drain(post) == 1
+    assert the_states(stores, run) == {"a@example.com": "sent"}
+    with stores.readers() as session:
+        assert campaigns.get_run(session, run).sent == 1
+        assert session.scalars(sa.select(events.c.kind)).all() == ["sent"]
+
+
 class Failing:
     """A backend that breaks its promise: it raises with a message on the wire."""
 
@@ -183,3 +206,30 @@ class Failing:
                 if self.told[mail.rcpt_to]:
                     watch.answered(mail.key, self.told[mail.rcpt_to])
         raise self.error
+
+
+def test_what_was_started_and_never_answered_is_in_doubt_even_if_the_backend_broke(stores, post):
+    run = a_frozen_run(stores, "a@example.com", "b@example.com", "c@example.com")
+    post.backend.close()
+    post.backend = Failing(
+        RuntimeError("no idea"), {"a@example.com": Outcome(OutcomeKind.SENT, 250), "b@example.com": None}
+    )
+    post.backend.close = lambda: None
+    with pytest.raises(RuntimeError):
+        drain(post)
+    assert the_states(stores, run) == {
+        "a@example.com": "sent",
+        "b@example.com": "unknown",
+        "c@example.com": "queued",
+    }
+
+
+def test_a_backend_that_comes_and_goes_does_not_use_up_the_tries_of_deferred_mail(stores, post):
+    a_frozen_run(stores, "a@example.com", "b@example.com")
+    post.backend.close()
+    post.backend = Failing(BackendError("gone"), {"a@example.com": Outcome(OutcomeKind.DEFERRED, 451)})
+    post.backend.close = lambda: None
+    with pytest.raises(BackendError):
+        drain(post)
+    with stores.readers() as session:
+        assert session.scalar(sa.select(chunks.c.not_before)) > utc_now() + timedelta(minutes=3)
