@@ -292,11 +292,16 @@ def expire_leases(session: Session, *, now: datetime) -> list[tuple[int, int]]:
 
 def recall(session: Session, run: int, gate: Gate, *, now: datetime) -> int:
     """Skip what of a run is still queued and not held by a sender; gives how many."""
-    open_chunks = sa.select(chunks.c.first_seq, chunks.c.last_seq).where(
-        chunks.c.run_id == run, chunks.c.state == "ready"
+    taken = (
+        session.execute(  # first: from here on nobody claims them, and one given back later is not among them
+            sa.update(chunks)
+            .where(chunks.c.run_id == run, chunks.c.state == "ready")
+            .values(state="done")
+            .returning(chunks.c.first_seq, chunks.c.last_seq)
+        ).all()
     )
     count = 0
-    for first, last in session.execute(open_chunks).all():
+    for first, last in taken:
         count += changed(
             session,
             sa.update(messages)
@@ -307,10 +312,8 @@ def recall(session: Session, run: int, gate: Gate, *, now: datetime) -> int:
             )
             .values(state=MessageState.SKIPPED.value, gate=gate.value, at=now),
         )
-    session.execute(
-        sa.update(chunks).where(chunks.c.run_id == run, chunks.c.state == "ready").values(state="done")
-    )
-    session.execute(sa.update(runs).where(runs.c.id == run).values(skipped=runs.c.skipped + count))
+    if count:
+        session.execute(sa.update(runs).where(runs.c.id == run).values(skipped=runs.c.skipped + count))
     return count
 
 

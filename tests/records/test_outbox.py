@@ -1,6 +1,7 @@
 """The outbox: claimed once, settled once, never twice, never lost."""
 
 import threading
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -166,3 +167,39 @@ def test_recalled_messages_are_skipped_except_those_that_a_sender_holds(stores, 
         assert outbox.is_drained(session, run)
         assert states(session, run) == ["sent"] + ["skipped"] * 9
         assert campaigns.get_run(session, run).skipped == 9
+
+
+@pytest.mark.parametrize("what", ["given back", "claimed"])
+def test_recalling_while_a_chunk_is_given_back_or_claimed_loses_and_doubles_nothing(
+    stores, run, monkeypatch, what
+):
+    """On PostgreSQL others write between the statements of a recall; SQLite's writers are alone."""
+    if stores.engine.dialect.name == "sqlite":
+        pytest.skip("writers are alone")
+    with stores.sessions.begin() as session:
+        held = outbox.claim(session, "me")
+    claimed, met = [], []
+
+    def meanwhile(session, statement, whole=outbox.changed):
+        if not met:
+            met.append(True)
+            with stores.sessions.begin() as other:
+                if what == "given back":
+                    settle(other, held, {1: SENT})
+                elif (chunk := outbox.claim(other, "you")) is not None:
+                    claimed.append((chunk, outbox.load(other, chunk, asked(other, run))[0]))
+        return whole(session, statement)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "changed", meanwhile)
+        with stores.sessions.begin() as session:
+            outbox.recall(session, run, Gate.EXPIRED, now=NOW)
+    with stores.sessions.begin() as session:
+        if what == "claimed":
+            settle(session, held, {1: SENT})
+        for chunk, ready in claimed:
+            settle(session, chunk, {one.seq: SENT for one in ready})
+        outbox.recall(session, run, Gate.EXPIRED, now=NOW)
+        kept, counted = campaigns.get_run(session, run), Counter(states(session, run))
+        assert (kept.sent, kept.skipped) == (counted["sent"], counted["skipped"])
+        assert counted["queued"] == 0
