@@ -180,6 +180,9 @@ def _load(post: Postbox, chunk: Chunk) -> Work:
         is_test = run.kind == "test"
         asked = None if is_test else gates.of_campaign(session, campaign, run.topic_id, now=now)
         ready, stopped = outbox.load(session, chunk, asked)
+        if not is_test:
+            stopped |= _moved_and_suppressed(session, post.secret, ready)
+            ready = [one for one in ready if one.seq not in stopped]
         skipped = {seq: (gate, "") for seq, gate in stopped.items()}
         if now >= run.expires_at:
             skipped |= {one.seq: (Gate.EXPIRED, "") for one in ready}
@@ -188,6 +191,14 @@ def _load(post: Postbox, chunk: Chunk) -> Work:
         if common.uses("order"):
             bought = names.last_orders(session, [one.customer_id for one in ready])
     return Work(chunk, common, is_test, {one.seq: one for one in ready}, bought, skipped)
+
+
+def _moved_and_suppressed(session: Session, secret: bytes, ready: list[Recipient]) -> dict[int, Gate]:
+    """Those whose address changed after the freeze and whose old one, where the mail would go, is suppressed."""
+    moved = [one for one in ready if one.address != one.contact["email"]]
+    hashed = {one.seq: suppressions.address_hash(secret, one.address) for one in moved}
+    listed = suppressions.hashes(session, hashed.values())
+    return {seq: Gate.SUPPRESSED for seq, one in hashed.items() if one in listed}
 
 
 def _mailing(post: Postbox, session: Session, run: Run, campaign: str) -> Mailing:

@@ -19,7 +19,7 @@ from campaigns.mailing import Mailing, Signing
 from campaigns.model.customers import contacts
 from campaigns.model.events import events
 from campaigns.model.mail import chunks, messages, runs
-from campaigns.records import audience, campaigns, gates, outbox
+from campaigns.records import audience, campaigns, gates, outbox, suppressions
 from campaigns.tracking.tokens import Keyring
 from campaigns.values import Outcome, OutcomeKind
 from tests.factories import NOW, SECRET, a_campaign, a_contact, a_run, a_topic
@@ -170,6 +170,20 @@ def test_a_message_whose_contact_is_gone_is_skipped_and_the_chunk_ends(stores, c
         patched.setattr(outbox, "claim", claim)
         drain(post)
     assert the_states(stores, run) == {"a@example.com": "sent", "b@example.com": "skipped"}
+
+
+def test_an_old_address_that_was_suppressed_after_the_freeze_is_not_mailed(stores, catcher, post):
+    run = a_frozen_run(stores, "old@example.com", "other@example.com")
+    with stores.sessions.begin() as session:
+        suppressions.add(session, suppressions.address_hash(SECRET, "old@example.com"), "complaint", now=NOW)
+        session.execute(
+            sa.update(contacts)
+            .where(contacts.c.email == "old@example.com")
+            .values(email="new@example.com", email_hash=suppressions.address_hash(SECRET, "new@example.com"))
+        )
+    drain(post)
+    assert the_states(stores, run) == {"old@example.com": "skipped", "other@example.com": "sent"}
+    assert arrived(catcher) == ["other@example.com"]
 
 
 def test_outcomes_survive_a_store_that_is_away_for_a_moment(stores, catcher, post, monkeypatch):
