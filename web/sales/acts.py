@@ -8,6 +8,7 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_timezone
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
 from campaigns.clock import utc_now
 from campaigns.errors import BadForm
@@ -57,7 +58,7 @@ def add_note(customer: int) -> ResponseReturnValue:
             _typed("note-text"),
             actor=me().email,
             now=utc_now(),
-            contact=_contact("note-contact"),
+            contact=_here(session, customer, "note-contact"),
             channel=_typed("note-channel") or "note",
             once=_once(),
         )
@@ -74,7 +75,7 @@ def add_task(customer: int) -> ResponseReturnValue:
         people.get(session, customer)
         new = NewTask(
             customer,
-            _contact("task-contact"),
+            _here(session, customer, "task-contact"),
             _typed("task-title"),
             _typed("task-reason"),
             whole(_typed("task-owner")),
@@ -93,7 +94,9 @@ def open_case(customer: int) -> ResponseReturnValue:
     kind = _typed("case-kind")
     with write() as session:
         people.get(session, customer)
-        new = NewCase(customer, kind, _typed("case-subject"), _contact("case-contact"), me().id)
+        new = NewCase(
+            customer, kind, _typed("case-subject"), _here(session, customer, "case-contact"), me().id
+        )
         cases.open_case(session, new, actor=me().email, now=utc_now(), once=_once())
     if kind == "complaint":
         return _back(customer, _("The complaint is open. Marketing mails nothing until it is closed."))
@@ -188,6 +191,12 @@ def _once() -> str | None:
 
 def _contact(name: str) -> int | None:
     return whole(_typed(name))
+
+
+def _here(session: Session, customer: int, name: str) -> int | None:
+    """The contact that was chosen, who must be one at this customer; None for nobody in particular."""
+    chosen = _contact(name)
+    return None if chosen is None else people.contact_of(session, customer, chosen).id
 
 
 def _day(name: str, where: str, at: time) -> datetime | None:

@@ -1,6 +1,8 @@
 """The sales desk's blueprints, and who may do what on their pages."""
 
-from flask import Blueprint, current_app
+from typing import Any
+
+from flask import Blueprint, abort, current_app
 
 from campaigns.records.staff import Desk, Staff
 from web import auth
@@ -11,6 +13,7 @@ tasks = Blueprint("tasks", __name__, url_prefix="/tasks", template_folder="templ
 
 ACTING = (Desk.SALES, Desk.SERVICE)  #: may write on a customer's record
 LIFTING = (Desk.SERVICE,)  #: may take an address off the never-mail list
+LARGEST = 10**18 - 1  #: of an id, within 63 bits
 READING = (Desk.SALES, Desk.SERVICE, Desk.MARKETING)
 
 
@@ -22,6 +25,14 @@ def _read() -> None:
 @tasks.before_request
 def _act() -> None:
     auth.require_desk(*ACTING)
+
+
+@customers.url_value_preprocessor
+@tasks.url_value_preprocessor
+def fits(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Stop with 404 at a number that no store could hold."""
+    if any(isinstance(value, int) and value > LARGEST for value in (values or {}).values()):
+        abort(404)
 
 
 @customers.app_context_processor

@@ -22,10 +22,10 @@ def index() -> ResponseReturnValue:
     """Show customers: those that match what was typed, or all, the newest first."""
     text = request.args.get("q", "").strip()
     wanted = wanted_of(me().id)
-    page = whole(request.args.get("page")) or 1
+    page = page_asked()
     with read() as session:
         if text:
-            found = store.search(session, text, wanted=wanted, page=min(page, MOST_PAGES))
+            found = store.search(session, text, wanted=wanted, page=page)
         else:
             found = store.browse(session, wanted=wanted, before=whole(request.args.get("before")))
         people = staff.listing(session)
@@ -48,10 +48,19 @@ def wanted_of(mine: int) -> Wanted:
     """Read the filters of the address; "me" is whoever asks."""
     owner = request.args.get("owner", "")
     return Wanted(
-        stage=request.args.get("stage") or None,
+        stage=_plain("stage"),
         owner=mine if owner == "me" else whole(owner),
-        country=request.args.get("country") or None,
+        country=_plain("country"),
     )
+
+
+def _plain(name: str) -> str | None:
+    return request.args.get(name, "").replace("\0", "") or None
+
+
+def page_asked() -> int:
+    """Read which page is asked for, the first where that is unclear."""
+    return min(whole(request.args.get("page")) or 1, MOST_PAGES)
 
 
 def whole(text: str | None) -> int | None:

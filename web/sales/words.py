@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale, dates, numbers
+from babel import Locale, UnknownLocaleError, dates, numbers
 from flask import current_app, url_for
 from flask_babel import get_locale, get_timezone
 from flask_babel import gettext as _
@@ -20,7 +20,7 @@ def _named(known: dict[str, str], value: str | None) -> str:
 def kind(value: str) -> str:
     """Name a kind of customer."""
     return _named(
-        {"person": _("Person"), "household": _("Household"), "organisation": _("Organisation")}, value
+        {"person": _("Private person"), "household": _("Household"), "organisation": _("Organisation")}, value
     )
 
 
@@ -146,18 +146,6 @@ def verdict(value: str) -> str:
     return _named(known, value)
 
 
-def order_status(value: str) -> str:
-    """Name where an order stands."""
-    known = {
-        "placed": _("Placed"),
-        "paid": _("Paid"),
-        "shipped": _("Shipped"),
-        "cancelled": _("Cancelled"),
-        "returned": _("Returned"),
-    }
-    return _named(known, value)
-
-
 def country(code: str | None) -> str:
     """Name a country by its code."""
     names = reader().territories
@@ -168,7 +156,7 @@ def language(tag: str | None) -> str:
     """Name a language by its tag."""
     try:
         locale = Locale.parse((tag or "").replace("_", "-"), sep="-")
-    except (ValueError, LookupError):
+    except (ValueError, UnknownLocaleError):
         return tag or ""
     return locale.get_display_name(reader()) or str(tag)
 

@@ -8,7 +8,7 @@ from campaigns.clock import utc_now
 from campaigns.records import tasks as store
 from web.auth import safe_next
 from web.sales.desk import me, tasks
-from web.sales.finding import whole
+from web.sales.finding import page_asked
 from web.session import read, write
 
 VIEWS = ("mine", "unowned", "done")
@@ -19,7 +19,7 @@ def index() -> ResponseReturnValue:
     """Show tasks, the most urgent first."""
     view = request.args.get("view", "mine")
     view = view if view in VIEWS else "mine"
-    page = whole(request.args.get("page")) or 1
+    page = page_asked()
     now = utc_now()
     with read() as session:
         owner = None if view == "unowned" else me().id

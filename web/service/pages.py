@@ -11,14 +11,17 @@ from campaigns.records import staff
 from campaigns.records.cases import KINDS
 from campaigns.records.staff import Desk
 from web import auth
-from web.sales.desk import me
-from web.sales.finding import whole
+from web.sales.desk import fits, me
+from web.sales.finding import page_asked
 from web.session import read, write
 
 lookup = Blueprint("lookup", __name__, url_prefix="/lookup", template_folder="templates")
 cases = Blueprint("cases", __name__, url_prefix="/cases", template_folder="templates")
 
 ACTING = (Desk.SERVICE, Desk.SALES)
+
+
+cases.url_value_preprocessor(fits)
 
 
 @lookup.before_request
@@ -46,7 +49,7 @@ def index() -> ResponseReturnValue:
     kind = request.args.get("kind", "")
     kind = kind if kind in KINDS else ""
     closed = request.args.get("state") == "closed"
-    page = whole(request.args.get("page")) or 1
+    page = page_asked()
     with read() as session:
         found, more = store.listing(session, closed=closed, kind=kind or None, page=page)
         counts = store.counts_open(session)
