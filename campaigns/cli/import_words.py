@@ -12,12 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from campaigns.flows.importing import Result
+from campaigns.flows.importing_orders import OrderResult
 from campaigns.imports.complaints import Complaint
 from campaigns.imports.mapping import Layout
 from campaigns.imports.source import Source
 from campaigns.model.base import from_microseconds
 
 WIDTH = 120  #: where there is no terminal to measure
+NAMES = 20  #: of a column, as it is shown
 LONGEST = 60  #: of a value in a sentence
 #: Where a contact's field stands in what was read of its row.
 _READ_AS = {
@@ -32,9 +34,15 @@ _MOMENTS = {"said_at", "placed_at", "status_at"}
 
 def mapping_preview(source: Source, layout: Layout, shown: Sequence[Mapping[str, Any]]) -> str:
     """Show each column, what it becomes, and how the first rows are read."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
     table = Table(box=None, pad_edge=False, header_style="")
-    for title, least in (("Column", 18), ("becomes", 20), *((f"line {row['line']}", 0) for row in shown)):
-        table.add_column(title, no_wrap=True, overflow="ellipsis", min_width=least)
+    for title in ("Column", "becomes"):
+        table.add_column(title, no_wrap=True, overflow="ellipsis", max_width=NAMES)
+    room = max((console.width - 2 * NAMES) // max(len(shown), 1) - 2, 6)
+    for row in shown:
+        table.add_column(f"line {row['line']}", no_wrap=True, overflow="ellipsis", max_width=room)
     for name, column in layout.fields.items():
         values = [_value(row, _READ_AS.get(name, name)) for row in shown]
         table.add_row(*map(Text, (plain(layout.header[column]), name, *values)))
@@ -43,9 +51,6 @@ def mapping_preview(source: Source, layout: Layout, shown: Sequence[Mapping[str,
         table.add_row(
             *map(Text, (plain(layout.header[column]), f"{attribute.key} ({attribute.kind})", *values))
         )
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH)
     with console.capture() as written:
         console.print(table)
     name = plain_path(source.path)
@@ -86,6 +91,38 @@ def some_complaints(title: str, complaints: Iterable[Complaint]) -> str:
     return "\n".join([title, *lines]) + "\n\n" if lines else ""
 
 
+def orders_result(
+    file: str, result: OrderResult, seconds: float, listed: Path | None, *, dry_run: bool
+) -> str:
+    """Say what came of an import of orders, in counts and words."""
+    tally = result.tally
+    counts = dict(tally.orders) | {
+        "refused rows": result.refused_rows,
+        "new products": tally.new_products,
+        "changed products": tally.changed_products,
+        "first orders": tally.first_orders,
+    }
+    lines = [_headline(file, result.rows, seconds, dry_run=dry_run)]
+    lines += _counts(
+        counts,
+        {
+            "new": "new orders",
+            "changed": "orders changed",
+            "unchanged": "orders unchanged",
+            "refused": "orders refused",
+            "refused rows": "rows refused; an order is taken whole or not at all",
+            "new products": "new products",
+            "changed products": "products renamed or put into another category",
+            "first orders": "customers are prospects no longer: this was their first order",
+        },
+    )
+    if tally.statuses:
+        told = ", ".join(f"{count:,} {status}" for status, count in sorted(tally.statuses.items()))
+        lines.append(f"Orders that came to a status: {told}.")
+    lines += _changes((f"order {plain(c.order)}", c.field, c.old, c.new) for c in result.changes)
+    return "\n".join([*lines, *_closing(listed, dry_run=dry_run)])
+
+
 def contacts_result(
     file: str, result: Result, topic: str | None, seconds: float, listed: Path | None, *, dry_run: bool
 ) -> str:
@@ -105,10 +142,13 @@ def contacts_result(
         },
     )
     lines += _consents(result.words, topic)
-    if result.changes:
-        lines += ["Changed, for example:"]
-        lines += [f"  line {c.line}: {c.field} {plain(c.old)!r} → {plain(c.new)!r}" for c in result.changes]
+    lines += _changes((f"line {c.line}", c.field, c.old, c.new) for c in result.changes)
     return "\n".join([*lines, *_closing(listed, dry_run=dry_run)])
+
+
+def _changes(changes: Iterable[tuple[str, str, str, str]]) -> list[str]:
+    shown = [f"  {where}: {field} {plain(old)!r} → {plain(new)!r}" for where, field, old, new in changes]
+    return ["Changed, for example:", *shown] if shown else []
 
 
 def _headline(file: str, rows: int, seconds: float, *, dry_run: bool) -> str:
@@ -119,7 +159,7 @@ def _headline(file: str, rows: int, seconds: float, *, dry_run: bool) -> str:
 
 def _counts(counts: Mapping[str, int], words: Mapping[str, str]) -> list[str]:
     shown = [
-        (counts[name], text)
+        (counts.get(name, 0), text)
         for name, text in words.items()
         if name in {"new", "changed", "unchanged", "refused"} or counts.get(name)
     ]

@@ -16,17 +16,20 @@ from typing import IO, Any, TypeVar
 import click
 from sqlalchemy.orm import Session
 
-from campaigns.cli.import_progress import progressing
-from campaigns.cli.import_words import contacts_result, mapping_preview, some_complaints
+from campaigns.cli.import_progress import Told, progressing
+from campaigns.cli.import_words import contacts_result, mapping_preview, orders_result, some_complaints
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
 from campaigns.errors import BadImport
 from campaigns.flows import importing
+from campaigns.flows.importing_orders import import_orders, prepare_orders, preview_orders, register_orders
 from campaigns.imports.complaints import Complaints
 from campaigns.imports.mapping import Attribute, read_attribute
+from campaigns.imports.money import currency
 from campaigns.imports.values import Bad, country, moment
 from campaigns.records.imports import Import
-from campaigns.records.staging import Staging, staging
+from campaigns.records.staging import staging
+from campaigns.records.statistics import analyze
 from campaigns.values import Problem
 from campaigns.wiring import Stores, migrate, open_stores
 
@@ -35,15 +38,19 @@ R = TypeVar("R")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Door:
-    """How this command is to go about it, whatever it imports."""
+    """What an import goes through, whatever it brings."""
 
     settings: Settings
     stores: Stores
     now: datetime
     actor: str
     dry_run: bool
+    complaints: Complaints
+    progress: Told
+    seconds: float = 0.0  #: that the merge took
+    listed: Path | None = None  #: where the complaints are, if there were any
 
 
 _PATH = click.Path(dir_okay=False, path_type=Path)
@@ -122,47 +129,86 @@ def contacts(  # noqa: PLR0913 - one argument an option
     click.echo(some_complaints("Of these rows:", wrong), nl=False)
     if preview or not _is_wanted(file, yes=yes or dry_run):
         return
-    with (
-        _door(now, dry_run=dry_run) as door,
-        _listed(file, rejects) as (complaints, listed),
-        progressing() as progress,
-    ):
+    with _door(file, rejects, now, dry_run=dry_run) as door:
+        result = _merge(
+            door,
+            partial(importing.register, kind="contacts", prepared=prepared, actor=door.actor, now=now),
+            partial(
+                importing.import_contacts,
+                prepared=prepared,
+                secret=door.settings.secret,
+                now=now,
+                complaints=door.complaints,
+                progress=door.progress,
+            ),
+        )
+    click.echo(contacts_result(file.name, result, topic, door.seconds, door.listed, dry_run=dry_run))
 
-        def merge(session: Session, staged: Staging, made_by: Import) -> importing.Result:
-            return importing.import_contacts(
-                session, staged, prepared, made_by,
-                secret=door.settings.secret, now=now, complaints=complaints, progress=progress,
-            )  # fmt: skip
 
-        def register(session: Session) -> Import:
-            return importing.register(session, "contacts", prepared, actor=door.actor, now=now)
+@import_.command()
+@_shared
+@click.option("--decimal", metavar="MARK", help="Before the decimals of amounts, ',' or '.', if not clear.")
+@click.option("--currency", "code", metavar="EUR", help="Of the lines that name none.")
+def orders(  # noqa: PLR0913 - one argument an option
+    *,
+    file: Path,
+    chosen: tuple[str, ...],
+    delimiter: str | None,
+    encoding: str,
+    rejects: Path | None,
+    decimal: str | None,
+    code: str | None,
+    preview: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Bring in the orders of FILE.csv, one row a line of an order.
 
-        began = time.monotonic()
-        result = _merge(door, register, merge)
-        seconds = time.monotonic() - began
-    click.echo(contacts_result(file.name, result, topic, seconds, listed(), dry_run=dry_run))
+    The file speaks of each of its orders whole: all its lines, in any place. The same file again changes
+    nothing; an order of which any line is refused is refused whole.
+    """
+    now = utc_now()
+    home = _read("--currency", code, currency)
+    columns = _chosen(chosen)
+    found = prepare_orders(
+        file, encoding=encoding, delimiter=delimiter, chosen=columns, decimal=decimal, currency=home
+    )
+    shown, wrong = preview_orders(found, now=now)
+    click.echo(mapping_preview(found.source, found.layout, shown))
+    click.echo(some_complaints("Of these rows:", wrong), nl=False)
+    if preview or not _is_wanted(file, yes=yes or dry_run):
+        return
+    with _door(file, rejects, now, dry_run=dry_run) as door:
+        result = _merge(
+            door,
+            partial(register_orders, file=found, actor=door.actor, now=now),
+            partial(import_orders, file=found, now=now, complaints=door.complaints, progress=door.progress),
+        )
+    click.echo(orders_result(file.name, result, door.seconds, door.listed, dry_run=dry_run))
 
 
 # -- what both commands do ------------------------------------------------------------------------
 
 
 @contextmanager
-def _door(now: datetime, *, dry_run: bool) -> Iterator[Door]:
+def _door(file: Path, rejects: Path | None, now: datetime, *, dry_run: bool) -> Iterator[Door]:
     settings = from_environment()
     migrate(settings.database_url)
+    path = rejects or file.with_name(f"{file.stem}.rejects.csv")
     stores = open_stores(settings.database_url)
     try:
-        yield Door(settings, stores, now, _actor(), dry_run)
+        with _listed(file, path, always=rejects is not None) as complaints, progressing() as progress:
+            door = Door(settings, stores, now, _actor(), dry_run, complaints, progress)
+            yield door
+        if complaints.counts:
+            door.listed = path
     finally:
         stores.engine.dispose()
 
 
-def _merge(
-    door: Door,
-    register: Callable[[Session], Import],
-    merge: Callable[[Session, Staging, Import], R],
-) -> R:
+def _merge(door: Door, register: Callable[[Session], Import], merge: Callable[..., R]) -> R:
     """Merge in one transaction; it is undone if this is a dry run, or anything fails."""
+    began = time.monotonic()
     made_by = None
     if not door.dry_run:
         with door.stores.sessions.begin() as session:
@@ -172,11 +218,15 @@ def _merge(
         staging(connection) as staged,
         Session(connection) as session,
     ):
-        result = merge(session, staged, made_by or register(session))
+        result = merge(session, staged, made_by=made_by or register(session))
         if door.dry_run:
             session.rollback()
         else:
             session.commit()
+    if not door.dry_run:
+        with door.stores.sessions.begin() as session:
+            analyze(session)
+    door.seconds = time.monotonic() - began
     return result
 
 
@@ -196,20 +246,15 @@ def _is_wanted(file: Path, *, yes: bool) -> bool:
 
 
 @contextmanager
-def _listed(file: Path, rejects: Path | None) -> Iterator[tuple[Complaints, Callable[[], Path | None]]]:
-    """Collect complaints in a file, which appears once all is done, if it was asked for or holds anything."""
-    path = rejects or file.with_name(f"{file.stem}.rejects.csv")
+def _listed(file: Path, path: Path, *, always: bool) -> Iterator[Complaints]:
+    """Collect complaints in a file, which appears once all is done, if it holds anything or always."""
     if path.exists() and path.samefile(file):
         raise BadImport([Problem("--rejects", "is the file to be read.", "Give it another name.")])
     with _beside(path) as (written, made):
         complaints = Complaints(written)
-
-        def listed() -> Path | None:
-            return path if complaints.counts else None
-
-        yield complaints, listed
+        yield complaints
         written.flush()
-        if rejects or complaints.counts:
+        if always or complaints.counts:
             made.replace(path)
 
 
