@@ -1,5 +1,7 @@
 """What the database's planner lives on: fresh statistics, and indexes on the attributes that rules ask."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -54,16 +56,21 @@ def ensure_index(session: Session, entity: str, key: str) -> bool:
     if row is None or field is None:
         raise NotFound(f"There is no attribute {key!r} of a {entity} that rules can ask.")
     dialect = session.get_bind().dialect
-    expression = indexed(field, speech_of(dialect.name))
-    if expression is None:
+    stored = indexed(field, speech_of(dialect.name))
+    if stored is None or stored.right is None:
         return False
-    written = expression.compile(
-        dialect=dialect, compile_kwargs={"literal_binds": True, "include_table": False}
-    )
+    value, right = (_written(part, dialect) for part in (stored.value, stored.right))
     # a hash has no limit to the length of a text, and rules ask texts for equality alone
     method = "USING hash " if is_postgres(session) and field.type is FieldType.TEXT else ""
     name = f"ix_{TABLES[entity].name}_attribute_{row.id}"
     session.connection().exec_driver_sql(
-        f"CREATE INDEX IF NOT EXISTS {name} ON {TABLES[entity].name} {method}(({written}))"
+        f"CREATE INDEX IF NOT EXISTS {name} ON {TABLES[entity].name} {method}(({value})) WHERE {right}"
     )
     return True
+
+
+def _written(expression: sa.ColumnElement[Any], dialect: sa.Dialect) -> str:
+    """Write an expression as an index wants it: without the name of its table."""
+    return str(
+        expression.compile(dialect=dialect, compile_kwargs={"literal_binds": True, "include_table": False})
+    )

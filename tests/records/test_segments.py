@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import delete, insert, literal, select, text
+from sqlalchemy import delete, event, insert, literal, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.cli.segments import count as count_command
@@ -231,9 +231,14 @@ def test_an_index_on_an_attribute_is_made_once_and_used(
 
 
 def _plan(session: Session, prefix: str, statement: Any) -> str:
-    dialect = session.get_bind().dialect
-    written = str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
-    return "\n".join(str(tuple(row)) for row in session.connection().exec_driver_sql(prefix + written))
+    connection = session.connection()
+    event.listen(
+        connection,
+        "before_cursor_execute",
+        lambda _c, _k, sql, values, *_rest: (prefix + sql, values),
+        retval=True,
+    )
+    return "\n".join(str(tuple(row)) for row in connection.execute(statement))
 
 
 def test_a_long_text_fits_the_index_of_its_attribute(people: Session, now: datetime) -> None:

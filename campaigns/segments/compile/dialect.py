@@ -6,7 +6,6 @@ PostgreSQL's does the same under the "C" collation.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -195,22 +194,22 @@ class Postgres:
         return func.strpos(text, part)
 
     def attribute(self, column: Expression, key: str, type_: FieldType) -> "Stored":
-        """Test the type within a CASE: elsewhere a cast could be tried first, and fail on other types."""
         member = column.op("->", return_type=JSONB())(_literal(key))
-        value: Expression = column.op("->>", return_type=String())(_literal(key))
+        text: Expression = collate(column.op("->>", return_type=String())(_literal(key)), "C")
         right = func.jsonb_typeof(member) == _literal(_JSON_TYPES[type_])
         match type_:
             case FieldType.NUMBER:
-                return Stored(case((right, cast(value, Numeric()))))
+                return Stored(member, right)  # jsonb compares numbers exactly, and fails on no other type
             case FieldType.BOOLEAN:
-                return Stored(case((right, cast(value, Boolean()))))
+                return Stored(case((right, cast(member, Boolean()))))
             case FieldType.DATE:
-                right = and_(right, value.op("~")(_literal("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")))
+                return Stored(text, and_(text.op("~")(_literal("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")), right))
             case FieldType.MOMENT:
                 shape = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}.*(Z|[+]00:00)$"
-                right = and_(right, value.op("~")(_literal(shape)))
-                value = func.substr(value, _one, literal_column("19"))
-        return Stored(case((right, collate(value, "C"))))
+                start = collate(func.substr(text, _one, literal_column("19")), "C")
+                return Stored(start, and_(text.op("~")(_literal(shape)), right))
+            case _:
+                return Stored(text, right)
 
     def list_meets(self, column: Expression, key: str, values: Sequence[str]) -> Condition:
         items = self._items(column, key)
@@ -234,7 +233,7 @@ class Postgres:
         return and_(func.jsonb_typeof(value) == _literal("string"), _text_of(items) != _literal(""))
 
     def number(self, value: float) -> Expression:
-        return literal(Decimal(repr(value)), Numeric())
+        return literal(value, JSONB())
 
     def day_of_year(self, value: Expression, type_: FieldType) -> Expression:
         moment = func.timezone(_literal("UTC"), value) if type_ is FieldType.MOMENT else value
@@ -245,7 +244,8 @@ class Postgres:
         return ~exists(select(1).select_from(inner).where(next(iter(inner.c)) == column))
 
     def link_number(self, detail: Expression) -> Expression:
-        return self.attribute(detail, "link", FieldType.NUMBER).value
+        stored = self.attribute(detail, "link", FieldType.NUMBER)
+        return case((stored.and_right(true()), cast(stored.value, Numeric())))
 
     def aside(self, column: Expression) -> Expression:
         return column

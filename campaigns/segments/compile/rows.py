@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -40,15 +41,15 @@ def stored_of(field: Field, speech: Speech) -> Stored:
     return Stored(table.c[field.name.partition(".")[2]])
 
 
-def indexed(field: Field, speech: Speech) -> Expression | None:
+def indexed(field: Field, speech: Speech) -> Stored | None:
     """Give the expression to index so that an attribute is found by its value; None where none helps.
 
-    It must stand in the compiled rules letter for letter.
+    It must stand in the compiled rules letter for letter, and so must the test of the type.
     """
     if field.attribute is None or field.type in (FieldType.LIST, FieldType.BOOLEAN):
         return None
-    stored = stored_of(field, speech).value
-    return speech.fold(stored) if field.type is FieldType.TEXT else stored
+    stored = stored_of(field, speech)
+    return replace(stored, value=speech.fold(stored.value)) if field.type is FieldType.TEXT else stored
 
 
 def _domain(speech: Speech) -> Expression:
