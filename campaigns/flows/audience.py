@@ -2,11 +2,15 @@
 
 from datetime import datetime
 
+import structlog
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from campaigns.records import audience, campaigns, gates, segments
-from campaigns.records.campaigns import Campaign
-from campaigns.values import RunState
+from campaigns.records.campaigns import Campaign, Run
+from campaigns.values import CampaignState, RunState
+
+log = structlog.get_logger()
 
 
 def freeze_open_runs(session: Session, now: datetime) -> list[int]:
@@ -16,9 +20,32 @@ def freeze_open_runs(session: Session, now: datetime) -> list[int]:
     """
     for run in campaigns.runs_in(session, RunState.OPEN):
         if run.segment_version_id is not None:
-            freeze(session, run.id, now)
+            _freeze_or_pause(session, run, now)
             return [run.id]
     return []
+
+
+def _freeze_or_pause(session: Session, run: Run, now: datetime) -> None:
+    """Pause for a person what cannot be frozen; else it would hold up every other run, tick by tick."""
+    try:
+        with session.begin_nested():
+            freeze(session, run.id, now)
+    except OperationalError:
+        raise  # about the store, not the run
+    except Exception as error:
+        log.exception("an audience could not be frozen", run=run.id)
+        campaigns.move(
+            session,
+            run.campaign_id,
+            CampaignState.PAUSED,
+            expected=[CampaignState.RUNNING, CampaignState.SCHEDULED],
+            actor="worker",
+            what=f"paused: the audience could not be frozen: {str(error) or type(error).__name__}",
+            now=now,
+        )
+        campaigns.move_runs(
+            session, run.campaign_id, RunState.PAUSED, expected=[RunState.OPEN, RunState.RUNNING]
+        )
 
 
 def freeze(session: Session, run_id: int, now: datetime) -> int:

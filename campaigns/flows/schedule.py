@@ -6,6 +6,8 @@ whoever moves a campaign's due moment opens the run, and (campaign, occurrence) 
 
 from datetime import datetime, timedelta
 
+import structlog
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from campaigns import mailing
@@ -14,6 +16,8 @@ from campaigns.records import campaigns, outbox, segments, surveys, templates
 from campaigns.records.campaigns import Campaign, Pinned, Run
 from campaigns.recurrence import next_occurrence, require_zone
 from campaigns.values import CampaignState, Gate, Problem, RunState
+
+log = structlog.get_logger()
 
 LATE = timedelta(hours=6)  #: a start missed by more waits for a person
 WORKER = "worker"
@@ -113,10 +117,37 @@ def open_runs(session: Session, now: datetime) -> list[int]:
     """
     opened = []
     for campaign in campaigns.due(session, now):
-        run = _open(session, campaign, now)
+        run = None
+        try:
+            with session.begin_nested():
+                run = _open(session, campaign, now)
+        except OperationalError:
+            raise  # about the store, not the campaign
+        except NotAllowed:
+            continue  # a person has paused or cancelled it since it was read
+        except Exception as error:
+            log.exception("a run could not be opened", campaign=campaign.id)
+            _hand_back(session, campaign, str(error) or type(error).__name__, now)
         if run is not None:
             opened.append(run)
     return opened
+
+
+def _hand_back(session: Session, campaign: Campaign, why: str, now: datetime) -> None:
+    """Take a campaign whose run cannot be opened back to a person; one whose earlier run goes on ends with it."""
+    going = campaign.state is CampaignState.RUNNING
+    what = f"run {campaign.occurrence} could not be opened: {why}"
+    campaigns.move(
+        session,
+        campaign.id,
+        CampaignState.RUNNING if going else CampaignState.DRAFT,
+        expected=[campaign.state],
+        actor=WORKER,
+        what=what,
+        now=now,
+        due_at=None,
+        occurrence=None,
+    )
 
 
 def _open(session: Session, campaign: Campaign, now: datetime) -> int | None:
@@ -199,7 +230,8 @@ def pause(session: Session, campaign_id: int, *, actor: str, now: datetime) -> N
         what="paused",
         now=now,
     )
-    campaigns.move_runs(session, campaign_id, RunState.PAUSED, expected=[RunState.RUNNING])
+    # a freeze that is under way is waited for, so that its run is paused too
+    campaigns.move_runs(session, campaign_id, RunState.PAUSED, expected=[RunState.OPEN, RunState.RUNNING])
 
 
 def resume(session: Session, campaign_id: int, *, actor: str, now: datetime) -> None:
@@ -217,7 +249,8 @@ def resume(session: Session, campaign_id: int, *, actor: str, now: datetime) -> 
         what="resumed",
         now=now,
     )
-    campaigns.move_runs(session, campaign_id, RunState.RUNNING, expected=[RunState.PAUSED])
+    for to, frozen in ((RunState.OPEN, False), (RunState.RUNNING, True)):
+        campaigns.move_runs(session, campaign_id, to, expected=[RunState.PAUSED], frozen=frozen)
 
 
 def cancel(session: Session, campaign_id: int, *, actor: str, now: datetime) -> None:
@@ -242,8 +275,6 @@ def finish_runs(session: Session, now: datetime) -> list[int]:
     """End the runs that have nothing left to send; gives their ids."""
     ended = []
     for run in campaigns.runs_in(session, RunState.CANCELLED, RunState.RUNNING):
-        if run.finished_at is not None:
-            continue
         if run.state is RunState.CANCELLED:
             outbox.recall(session, run.id, Gate.RECALLED, now=now)
         elif now >= run.expires_at:
@@ -254,6 +285,7 @@ def finish_runs(session: Session, now: datetime) -> list[int]:
 
 
 def _end(session: Session, run: Run, now: datetime) -> bool:
+    campaigns.hold(session, run.campaign_id)
     fresh = campaigns.get_run(session, run.id)
     to = RunState.DOUBTS if fresh.unknown else RunState.FINISHED
     if run.state is RunState.CANCELLED:

@@ -159,6 +159,11 @@ def get(session: Session, campaign: int) -> Campaign:
     return _campaign(row)
 
 
+def hold(session: Session, campaign: int) -> None:
+    """Keep other writers of a campaign away until the end; before its runs are changed, to avoid deadlocks."""
+    session.execute(sa.select(campaigns.c.id).where(campaigns.c.id == campaign).with_for_update())
+
+
 def listing(session: Session, *, state: CampaignState | None = None, limit: int = 200) -> list[Campaign]:
     """Campaigns that are not deleted, newest first."""
     query = (
@@ -312,27 +317,41 @@ def runs_of(session: Session, campaign: int, *, kind: str = "campaign") -> list[
 
 
 def runs_in(session: Session, *states: RunState) -> list[Run]:
-    """All runs in one of these states, oldest first."""
-    query = sa.select(runs).where(runs.c.state.in_([state.value for state in states])).order_by(runs.c.id)
+    """The runs in one of these states that are not over, oldest first."""
+    query = (
+        sa.select(runs)
+        .where(runs.c.state.in_([state.value for state in states]), runs.c.finished_at.is_(None))
+        .order_by(runs.c.id)
+    )
     return [_run(row) for row in session.execute(query).mappings()]
 
 
-def move_runs(session: Session, campaign: int, to: RunState, *, expected: Sequence[RunState]) -> None:
-    """Change the state of a campaign's runs that are in one of `expected`."""
-    session.execute(
+def move_runs(
+    session: Session,
+    campaign: int,
+    to: RunState,
+    *,
+    expected: Sequence[RunState],
+    frozen: bool | None = None,
+) -> None:
+    """Change the state of a campaign's runs that are in one of `expected`; and frozen, or not, if that is said."""
+    change = (
         sa.update(runs)
         .where(runs.c.campaign_id == campaign, runs.c.state.in_([state.value for state in expected]))
         .values(state=to.value)
     )
+    if frozen is not None:
+        change = change.where(runs.c.frozen_at.is_not(None) if frozen else runs.c.frozen_at.is_(None))
+    session.execute(change)
 
 
 def end_run(session: Session, run: Run, to: RunState, *, now: datetime) -> bool:
-    """Mark a run as over; False if another did so first."""
+    """Mark a run as over; False if another did so, or changed its state, since it was read."""
     return (
         changed(
             session,
             sa.update(runs)
-            .where(runs.c.id == run.id, runs.c.finished_at.is_(None))
+            .where(runs.c.id == run.id, runs.c.state == run.state.value, runs.c.finished_at.is_(None))
             .values(state=to.value, finished_at=now),
         )
         == 1
