@@ -94,6 +94,11 @@ class Statements:
         count: int = self._execute(statement, given).rowcount
         return count
 
+    def make_temporary(self, name: str, columns: str) -> None:
+        """Make an empty table for this transaction alone."""
+        for statement in self.sql.temporary(name, columns):
+            self.run(statement)
+
     def rows(self, statement: str, **given: object) -> list[Any]:
         """Run a query and give its rows."""
         return list(self._execute(statement, given))
