@@ -39,21 +39,22 @@ def ledger_of(session: Session, run: int) -> Ledger:
 
 
 def bounces_of(session: Session, run: int) -> list[tuple[str, bool, int]]:
-    """Returned messages among those sent: domain, whether for good, how many."""
-    domain = domain_of(session, messages.c.address)
-    hard = events.c.detail["hard"].as_boolean()
-    at = sa.and_(messages.c.run_id == events.c.run_id, messages.c.seq == events.c.seq)
-    query = (
-        sa.select(domain, hard, sa.func.count(sa.distinct(messages.c.seq)))
+    """Count returned messages among those sent: domain, whether one notice was for good, how many."""
+    hard = sa.case((events.c.detail["hard"].as_boolean(), 1), else_=0)
+    each = (
+        sa.select(messages.c.address, sa.func.max(hard).label("hard"))
         .select_from(events)
-        .join(messages, at)
+        .join(messages, sa.and_(messages.c.run_id == events.c.run_id, messages.c.seq == events.c.seq))
         .where(
             events.c.run_id == run,
             events.c.kind == EventKind.BOUNCED.value,
             messages.c.state == MessageState.SENT.value,
         )
-        .group_by(domain, hard)
+        .group_by(messages.c.seq, messages.c.address)
+        .subquery()
     )
+    domain = domain_of(session, each.c.address)
+    query = sa.select(domain, each.c.hard, sa.func.count()).group_by(domain, each.c.hard)
     return [(name or "", bool(dead), count) for name, dead, count in session.execute(query)]
 
 
@@ -66,9 +67,9 @@ def domains_of(
     def of(state: MessageState) -> sa.ColumnElement[int]:
         return sa.func.sum(sa.case((messages.c.state == state.value, 1), else_=0))
 
-    states = (MessageState.SENT, MessageState.FAILED, MessageState.UNKNOWN)
+    sent, failed, unknown = of(MessageState.SENT), of(MessageState.FAILED), of(MessageState.UNKNOWN)
     query = (
-        sa.select(domain, sa.func.count(), *map(of, states))
+        sa.select(domain, sa.func.count(), sent, failed, unknown)
         .where(messages.c.run_id == run, messages.c.address.is_not(None))
         .group_by(domain)
         .order_by(sa.func.count().desc(), domain)
@@ -78,7 +79,7 @@ def domains_of(
         returned[name] = returned.get(name, 0) + count
     lines = [
         DomainLine(name, mailed, sent, failed, unknown, returned.get(name, 0))
-        for name, mailed, sent, failed, unknown in session.execute(query)
+        for name, mailed, sent, failed, unknown in session.execute(query).tuples()
     ]
     return (*lines[:DOMAINS], *([_together(lines[DOMAINS:])] if lines[DOMAINS:] else []))
 
