@@ -9,6 +9,7 @@ from campaigns.records import campaign_desk, consent, segments
 from campaigns.records import campaigns as records
 from campaigns.records.reports import campaign_list_numbers
 from campaigns.values import CampaignState
+from web.language import chosen_timezone
 from web.marketing.campaigns import times
 from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.cards import read_name
@@ -66,5 +67,12 @@ def create() -> ResponseReturnValue:
         page = render_template("marketing/campaigns/new.html", form=request.form, problems=bad.problems)
         return page, 422
     with write() as session:
-        made = records.create(session, chosen.pop("name"), actor=actor(), now=utc_now(), **chosen)
+        made = records.create(
+            session,
+            chosen.pop("name"),
+            actor=actor(),
+            now=utc_now(),
+            time_zone=str(chosen_timezone()),
+            **chosen,
+        )
     return redirect(url_for("campaigns.show", campaign_id=made))

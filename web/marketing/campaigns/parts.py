@@ -12,7 +12,7 @@ from campaigns.clock import utc_now
 from campaigns.errors import BadForm, BadInput
 from campaigns.flows import audience, checking, schedule
 from campaigns.flows.checking import Finding
-from campaigns.records import campaign_desk, outbox
+from campaigns.records import campaign_desk, outbox, segments
 from campaigns.records import campaigns as records
 from campaigns.records.campaigns import Campaign, Run
 from campaigns.templates.preflight import Level
@@ -102,13 +102,14 @@ def reach(campaign_id: int) -> ResponseReturnValue:
     with read() as session:
         campaign = campaign_desk.shown(session, campaign_id)
         counted, why = reach_of(session, campaign, utc_now())
+        segment = next((one for one in segments.listing(session) if one.id == campaign.segment_id), None)
         return render_template(
             "marketing/campaigns/reach.html",
             campaign=campaign,
             reach=counted,
             why=why,
             gate_words=GATES,
-            per_minute=campaign.per_minute,
+            sentence=segment.sentence if segment else "",
         )
 
 

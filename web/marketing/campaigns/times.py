@@ -21,8 +21,7 @@ SHOWN = 5  #: occurrences ahead
 def in_zone(moment: datetime, zone: str) -> str:
     """Write a moment as the clocks of a zone show it, with the zone."""
     locale, local = get_locale(), moment.astimezone(ZoneInfo(zone))
-    words = dates.format_datetime(local, "EEE d MMM y, HH:mm", locale=locale)
-    return f"{words} ({zone})"
+    return f"{dates.format_skeleton('yMMMEd', local.date(), locale=locale)}, {local:%H:%M} ({zone})"
 
 
 def local_input(moment: datetime | None, zone: str) -> str:

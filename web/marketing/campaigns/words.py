@@ -40,6 +40,10 @@ FIELDS: Mapping[str, LazyString] = {
     "ends_at": _("Last day"),
     "per_minute": _("Mails a minute"),
     "send_within_hours": _("Give up after"),
+    "schedule": _("When"),
+    "every": _("How often"),
+    "weekday": _("On"),
+    "month_day": _("On day"),
     "typed": _("Number of recipients"),
 }
 ALIASES = {
