@@ -1,16 +1,17 @@
 """Who may be mailed: every gate as one SQL expression.
 
-Asked at the freeze, and again when a chunk is loaded: consent may have gone in between.
+Asked at the freeze, and again when a chunk is loaded: consent may have gone in between. Each gate looks one
+contact up by index: a chunk of some hundred must not cost a pass over everybody's words, and PostgreSQL
+would go through a list that is too large to be hashed once for every contact.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.model.consent import consent_states, suppressions, topics
+from campaigns.model.consent import consents, suppressions, topics
 from campaigns.model.customers import contacts, customers
 from campaigns.model.events import events
 from campaigns.model.mail import runs
@@ -41,7 +42,7 @@ class Gates:
         rules: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]] = [
             (contacts.c.erased_at.is_not(None), _name(Gate.ERASED)),
             (contacts.c.email.is_(None), _name(Gate.NO_ADDRESS)),
-            (contacts.c.email_hash.in_(_suppressed()), _name(Gate.SUPPRESSED)),
+            (_suppressed(), _name(Gate.SUPPRESSED)),
             *self._of_consent(),
         ]
         if self.topic_class is TopicClass.MARKETING:
@@ -49,41 +50,37 @@ class Gates:
         return sa.case(*rules, else_=sa.null())
 
     def _of_consent(self) -> list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]]:
-        said = sa.select(consent_states.c.contact_id).where(consent_states.c.topic_id == self.topic)
+        said = sa.func.coalesce(_newest_word(self.topic), "")
         if self.topic_class is TopicClass.MARKETING:
-            yes = said.where(consent_states.c.state == ConsentState.GRANTED.value)
-            return [(contacts.c.id.not_in(yes), _name(Gate.NO_CONSENT))]
+            return [(said != ConsentState.GRANTED.value, _name(Gate.NO_CONSENT))]
         if self.topic_class is TopicClass.SERVICE:
-            no = said.where(consent_states.c.state == ConsentState.WITHDRAWN.value)
-            return [(contacts.c.id.in_(no), _name(Gate.NO_CONSENT))]
+            return [(said == ConsentState.WITHDRAWN.value, _name(Gate.NO_CONSENT))]
         return []
 
     def _of_marketing(self) -> list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]]:
-        complaining = sa.select(cases.c.customer_id).where(
-            cases.c.kind == "complaint", cases.c.closed_at.is_(None)
-        )
         rules: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]] = [
-            (contacts.c.customer_id.in_(complaining), _name(Gate.COMPLAINT_OPEN)),
+            (_complaining(), _name(Gate.COMPLAINT_OPEN)),
             (sa.func.coalesce(customers.c.hold_until > self.now, sa.false()), _name(Gate.HELD)),
         ]
         if self.cap is not None:
-            rules.append((contacts.c.id.in_(self._capped(self.cap)), _name(Gate.FREQUENCY_CAP)))
+            rules.append((self._had(self.cap) >= self.cap.count, _name(Gate.FREQUENCY_CAP)))
         return rules
 
-    def _capped(self, cap: Cap) -> sa.Select[Any]:
-        """Contacts that had their share of marketing lately."""
+    def _had(self, cap: Cap) -> sa.ScalarSelect[int]:
+        """How many messages of marketing a contact had lately."""
         return (
-            sa.select(events.c.contact_id)
+            sa.select(sa.func.count())
+            .select_from(events)
             .join(runs, runs.c.id == events.c.run_id)
             .join(topics, topics.c.id == runs.c.topic_id)
             .where(
                 events.c.kind == EventKind.SENT.value,
                 events.c.at >= self.now - timedelta(days=cap.days),
-                events.c.contact_id.is_not(None),
+                events.c.contact_id == contacts.c.id,
                 topics.c.topic_class == TopicClass.MARKETING.value,
             )
-            .group_by(events.c.contact_id)
-            .having(sa.func.count() >= cap.count)
+            .correlate(contacts)
+            .scalar_subquery()
         )
 
 
@@ -100,5 +97,25 @@ def _name(gate: Gate) -> sa.ColumnElement[str]:
     return sa.literal(gate.value, sa.String(30))
 
 
-def _suppressed() -> sa.Select[Any]:
-    return sa.select(suppressions.c.address_hash).where(suppressions.c.lifted_at.is_(None))
+def _suppressed() -> sa.ColumnElement[bool]:
+    here = sa.select(suppressions.c.id).where(
+        suppressions.c.address_hash == contacts.c.email_hash, suppressions.c.lifted_at.is_(None)
+    )
+    return here.correlate(contacts).exists()
+
+
+def _complaining() -> sa.ColumnElement[bool]:
+    theirs = sa.select(cases.c.id).where(
+        cases.c.customer_id == contacts.c.customer_id,
+        cases.c.kind == "complaint",
+        cases.c.closed_at.is_(None),
+    )
+    return theirs.correlate(contacts).exists()
+
+
+def _newest_word(topic: int) -> sa.ScalarSelect[str]:
+    """What the view consent_states says of one contact: of two words at one moment, the later entered."""
+    c = consents.c
+    words = sa.select(c.state).where(c.topic_id == topic, c.contact_id == contacts.c.id)
+    newest = words.order_by(c.at.desc(), c.id.desc()).limit(1)
+    return newest.correlate(contacts).scalar_subquery()

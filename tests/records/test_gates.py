@@ -1,0 +1,28 @@
+"""The gates as SQL: what they cost, whoever else is in the store."""
+
+import pytest
+import sqlalchemy as sa
+
+from campaigns.model.customers import contacts, customers
+from campaigns.records import campaigns, gates
+from campaigns.values import TopicClass
+from tests.factories import NOW, a_campaign, a_topic
+
+
+def test_asking_for_one_contact_reads_nobody_elses_words_mails_or_complaints(stores):
+    if stores.engine.dialect.name != "sqlite":
+        pytest.skip("an empty table is always scanned there")
+    with stores.sessions.begin() as session:
+        for topic_class in TopicClass:
+            topic = a_topic(session, topic_class)
+            campaign = campaigns.get(session, a_campaign(session, topic=topic, cap_count=3, cap_days=7))
+            asked = gates.of_campaign(session, campaign, topic, now=NOW).stopping()
+            query = (
+                sa.select(asked)
+                .select_from(contacts.join(customers, customers.c.id == contacts.c.customer_id))
+                .where(contacts.c.id == 1)
+            )
+            plain = query.compile(session.connection(), compile_kwargs={"literal_binds": True})
+            plan = [row.detail for row in session.execute(sa.text(f"EXPLAIN QUERY PLAN {plain}"))]
+            assert [step for step in plan if "SEARCH" in step]
+            assert [step for step in plan if step.startswith("SCAN")] == []
