@@ -1,9 +1,11 @@
 """Hold a report against what the world really did: any difference is an error."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from campaigns.records.reports import RunReport, summary_lines
 from campaigns.surveys.scoring import nps
+from campaigns.values import Gate
 from demo.truth import Truth
 
 
@@ -20,7 +22,9 @@ class Difference:
         return f"{self.campaign}: {self.name}: the report says {self.reported}, the world did {self.happened}"
 
 
-def differences(report: RunReport, truth: Truth, *, refused: int) -> list[Difference]:
+def differences(
+    report: RunReport, truth: Truth, *, refused: int, gates: Counter[str] | None
+) -> list[Difference]:
     """Compare every number of a report that the world knows too."""
     said = dict(summary_lines(report))
     happened: dict[str, object] = {
@@ -49,7 +53,20 @@ def differences(report: RunReport, truth: Truth, *, refused: int) -> list[Differ
     found += _compare(report, "viewed in a browser", report.viewed.human, len(truth.viewed))
     links = {str(link.number): link.clicked.human for link in report.links if link.clicked.human}
     found += _compare(report, "people's clicks by link", links, dict(truth.clicks_by_people))
+    if gates is not None:
+        found += _of_gates(report, gates)
     return found + _of_survey(report, truth)
+
+
+def _of_gates(report: RunReport, gates: Counter[str]) -> list[Difference]:
+    """Whom no gate stops is mailed or held out: the hold-out is drawn, so the two are compared together."""
+    stopped = {one.gate.value: one.at_freeze + one.later for one in report.ledger.gates}
+    reached = report.ledger.sent + report.ledger.failed + stopped.pop(Gate.HOLD_OUT.value, 0)
+    said = {**stopped, "": reached}
+    return [
+        *_compare(report, "gates", dict(sorted(said.items())), dict(sorted(gates.items()))),
+        *_compare(report, "audience", report.ledger.audience, gates.total()),
+    ]
 
 
 def _of_survey(report: RunReport, truth: Truth) -> list[Difference]:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,10 +23,11 @@ from campaigns.flows import schedule
 from campaigns.model.events import hits
 from campaigns.model.mail import messages
 from campaigns.records import campaigns
+from campaigns.records import hits as hit_records
 from campaigns.records.reports import run_report, summary_lines
 from campaigns.values import CampaignState
 from campaigns.wiring import Stores, migrate, open_stores
-from demo import company, seeds
+from demo import company, life, seeds
 from demo.checking import Difference, differences
 from demo.fates import is_refused
 from demo.postmaster import Postmaster, refuse
@@ -60,7 +62,7 @@ def run(*, once: bool, customers: int) -> int:
             start([command], stage.settings.data / LOG) for command in ("hits", "web", "worker", "sender")
         ]
         _wait_for_pages(stage)
-        found = _play(stage, setup)
+        found = _play(stage, setup, customers)
         _tell(stage, found, time.monotonic() - started)
         while not once and not stopping():
             stopping.wait(1.0)
@@ -136,7 +138,7 @@ def _set_up(stage: Stage, customers: int) -> seeds.Setup:
     _postroom("import", "orders", str(orders), "--yes")
     with stage.stores.sessions.begin() as session:
         setup = seeds.with_segments(session, setup, now)
-        seeds.let_life_happen(session, setup.topic, stage.settings.secret, now)
+        life.live(session, life.draw_life(customers), setup.topic, stage.settings.secret, now)
     return setup
 
 
@@ -156,7 +158,7 @@ def _wait_for_pages(stage: Stage) -> None:
             time.sleep(0.1)
 
 
-def _play(stage: Stage, setup: seeds.Setup) -> list[Difference]:
+def _play(stage: Stage, setup: seeds.Setup, customers: int) -> list[Difference]:
     now = utc_now()
     soon = now + timedelta(seconds=2)
     with stage.stores.sessions.begin() as session:
@@ -167,14 +169,21 @@ def _play(stage: Stage, setup: seeds.Setup) -> list[Difference]:
     stage.console.print(
         f"Two campaigns are scheduled for {soon:%H:%M:%S} UTC; the world waits for its mail …"
     )
-    world = World(stage.mail.folder, Postmaster(HOST, stage.returned.port), {survey}, utc_now)
+    world = World(
+        stage.mail.folder, Postmaster(HOST, stage.returned.port), {survey}, stage.settings.public_url
+    )
     deadline = time.monotonic() + PATIENCE
     world.play(lambda: _are_over(stage, (letter, survey), deadline))
     stage.console.print(
         "The world has answered; waiting until every hit is judged and every returned mail read …"
     )
     _wait_for_verdicts(stage, deadline)
-    return [one for campaign in (letter, survey) for one in _report(stage, world, campaign)]
+    gates = life.expected_gates(company.people(now, customers), life.draw_life(customers))
+    return [
+        *_report(stage, world, letter, gates),
+        *_report(stage, world, survey, None),
+        *_strays(stage, world),
+    ]
 
 
 def _are_over(stage: Stage, campaign_ids: tuple[int, ...], deadline: float) -> bool:
@@ -198,8 +207,17 @@ def _wait_for_verdicts(stage: Stage, deadline: float) -> None:
     sys.exit("postroom: some hits were not judged, or some returned mail not read, in time.")
 
 
-def _report(stage: Stage, world: World, campaign: int) -> list[Difference]:
-    """Print one campaign's report and hold it against the world."""
+def _strays(stage: Stage, world: World) -> list[Difference]:
+    """Hold the count of forged requests against those that the world made."""
+    with stage.stores.readers() as session:
+        counted = hit_records.stray_counts(session, since="")
+    return (
+        [] if counted == world.forged else [Difference("forged requests", "by page", counted, world.forged)]
+    )
+
+
+def _report(stage: Stage, world: World, campaign: int, gates: Counter[str] | None) -> list[Difference]:
+    """Print one campaign's report and hold it against the world, and its gates against what was expected."""
     with stage.stores.readers() as session:
         run = campaigns.runs_of(session, campaign)[0]
         report = run_report(session, run.id, utc_now())
@@ -209,7 +227,7 @@ def _report(stage: Stage, world: World, campaign: int) -> list[Difference]:
     for name, value in summary_lines(report):
         table.add_row(name, f"{value:,}" if isinstance(value, int) else value)
     stage.console.print(table)
-    return differences(report, world.truths[campaign], refused=refused)
+    return differences(report, world.truths[campaign], refused=refused, gates=gates)
 
 
 def _tell(stage: Stage, found: list[Difference], seconds: float) -> None:

@@ -1,33 +1,25 @@
 """What the company sets up before it writes to anybody: people, sender, topics, templates, segments, a survey."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from random import Random
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.model.customers import contacts
 from campaigns.records import (
     campaigns,
-    cases,
     consent,
     segments,
     senders,
     staff,
-    suppressions,
     surveys,
     templates,
 )
-from campaigns.records.cases import NewCase
-from campaigns.records.consent import Provenance
 from campaigns.records.staff import Desk, NewStaff
 from campaigns.surveys.form import parse_form
 from campaigns.templates import starters
 from campaigns.templates.render import compile_source
-from campaigns.values import BodyKind, ContactId, Sender, Source, TopicClass
-from demo.company import SEED
+from campaigns.values import BodyKind, Sender, Source, TopicClass
 
 AUTHOR = "Mara Voss"
 PASSWORD = "nightingale-demo"  # noqa: S105 - printed at every start: the demo's store holds nobody real
@@ -213,50 +205,6 @@ def with_segments(session: Session, setup: Setup, now: datetime) -> Setup:
         segments.save(session, key, name, {"version": 1, "rule": rule}, author=AUTHOR, now=now)
         made[key] = _known(segments.find(session, key))
     return replace(setup, segments=made)
-
-
-def let_life_happen(session: Session, topic: int, secret: bytes, now: datetime) -> None:
-    """What happened since the export: some left, some addresses died, some complain, some share an address."""
-    draw = Random(SEED + 2)
-    rows = session.execute(
-        sa.select(contacts.c.id, contacts.c.customer_id, contacts.c.email).order_by(contacts.c.id)
-    ).all()
-    some = len(rows) // 100
-    drawn = draw.sample(range(len(rows)), 8 * some)
-    left, dead, angry, twins = (
-        drawn[: 5 * some],
-        drawn[5 * some : 6 * some],
-        drawn[6 * some : 7 * some],
-        drawn[7 * some :],
-    )
-    twins = twins[: len(twins) // 2 * 2]
-    for at in left:
-        said = now - timedelta(days=draw.randrange(1, 20))
-        consent.withdraw(
-            session,
-            ContactId(rows[at].id),
-            topic,
-            Provenance(said, "preferences", "preferences page"),
-            now=now,
-        )
-    for at in dead:
-        if rows[at].email:
-            hashed = suppressions.address_hash(secret, rows[at].email)
-            suppressions.add(
-                session, hashed, "hard bounce", now=now, evidence={"from": "the former system"}, actor=AUTHOR
-            )
-    for at in angry:
-        complaint = NewCase(rows[at].customer_id, "complaint", "The sleeve arrived bent", rows[at].id)
-        cases.open_case(session, complaint, actor="Sofía Lindqvist", now=now - timedelta(days=2))
-    for one, other in zip(twins[::2], twins[1::2], strict=True):
-        shared = rows[one].email
-        if shared:
-            hashed = suppressions.address_hash(secret, shared)
-            session.execute(
-                sa.update(contacts)
-                .where(contacts.c.id == rows[other].id)
-                .values(email=shared, email_hash=hashed)
-            )
 
 
 def draft_letter(session: Session, setup: Setup, now: datetime, at: datetime) -> int:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from email.policy import default
 from heapq import heappop, heappush
 from html import unescape
@@ -13,8 +12,10 @@ from itertools import count
 from pathlib import Path
 from random import Random
 from re import compile as pattern
+from string import ascii_letters, digits
 from urllib.parse import urlencode, urlsplit
 
+from campaigns.clock import utc_now
 from campaigns.delivery import caught
 from campaigns.delivery.caught import CaughtMail
 from demo import browsers
@@ -32,6 +33,7 @@ WAIT = {Fate.SCANNER: 1.5, Fate.SCANNER_THEN_READS: 1.5, Fate.PREFETCH: 3.0, Fat
 PEOPLES_WAIT = 12.0
 READING = 0.05  #: seconds between two things that one person does; kept short, the demo is watched
 LOOK_EVERY = 0.3
+FORGED = {"o": "open", "c": "click", "v": "view", "u": "unsubscribe", "p": "preferences", "s": "survey"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,16 @@ class Letter:
 class World:
     """Plays until told to stop; `truths` then says what it did, by campaign."""
 
-    def __init__(
-        self, folder: Path, postmaster: Postmaster, surveys: set[int], clock: Callable[[], datetime]
-    ) -> None:
-        self._folder, self._postmaster, self._surveys, self._clock = folder, postmaster, surveys, clock
+    def __init__(self, folder: Path, postmaster: Postmaster, surveys: set[int], public_url: str) -> None:
+        self._folder, self._postmaster, self._surveys = folder, postmaster, surveys
+        self._public_url = public_url
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="world")
         self._seen: set[str] = set()
         self._due: list[tuple[float, int, Letter, Fate, Random]] = []
         self._numbers = count()
         self._running: list[Future[None]] = []
         self.truths: dict[int, Truth] = {}
+        self.forged: dict[str, int] = {}  #: requests with tokens that nobody signed, by page
 
     def play(self, is_over: Callable[[], bool]) -> None:
         """Go on until no more mail will come and everybody has done what they do.
@@ -78,6 +80,19 @@ class World:
         for future in self._running:
             future.result()
         self._pool.shutdown()
+        self._forge()
+
+    def _forge(self) -> None:
+        """Ask for what nobody was sent: a neutral page answers, and it is counted."""
+        draw = Random("forged")
+        browser = browsers.gateway(draw)
+        for page, what in FORGED.items():
+            for _ in range(5):
+                token = "".join(draw.choices(ascii_letters + digits, k=36))
+                path = f"/{page}/{token}" + ("/1" if page == "c" else "")
+                answer = browser.get(self._public_url + path)
+                assert answer.status in (200, 404), f"a forged {what} address answered {answer.status}"
+                self.forged[what] = self.forged.get(what, 0) + 1
 
     def _receive(self) -> int:
         names = [path.name for path in (self._folder / "new").glob("*.eml") if path.name not in self._seen]
@@ -105,12 +120,12 @@ class World:
         truth = self.truths[letter.campaign]
         if fate in RETURNED:
             status, diagnostic = RETURNED[fate]
-            self._postmaster.return_mail(letter.mail, status, diagnostic, now=self._clock())
+            self._postmaster.return_mail(letter.mail, status, diagnostic, now=utc_now())
             truth.note(
                 truth.bounced_hard if fate is Fate.BOUNCES_HARD else truth.bounced_soft, letter.address
             )
         elif fate is Fate.COMPLAINS:
-            self._postmaster.report_abuse(letter.mail, now=self._clock())
+            self._postmaster.report_abuse(letter.mail, now=utc_now())
             truth.note(truth.complained, letter.address)
         else:
             ACTS[fate](letter, truth, draw)
