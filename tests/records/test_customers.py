@@ -17,7 +17,7 @@ from campaigns.records import attributes, cases, consent, customers, history, su
 from campaigns.records.attributes import Source
 from campaigns.records.cases import NewCase
 from campaigns.records.consent import Provenance
-from campaigns.records.customers import Wanted
+from campaigns.records.customers import Wanted, finding
 from campaigns.records.customers.finding import countries
 from campaigns.records.tasks import NewTask
 from campaigns.values import ContactId, EventKind, Fact, TopicClass, Verdict
@@ -441,3 +441,13 @@ def test_of_a_large_customer_some_contacts_are_shown_and_the_rest_is_counted(ses
         a_contact(session, customer_id=customer)
     found = customers.summary(session, customer, NOW)
     assert (len(found.persons), found.more_contacts) == (25, 2)
+
+
+@pytest.mark.parametrize("typed", ["anna vogt", "anna@x", "+49301234567", "K-1"])
+def test_every_way_of_finding_goes_by_an_index(session, typed):
+    if session.get_bind().dialect.name != "sqlite":
+        pytest.skip("PostgreSQL scans a table this small, whatever its indexes")
+    for _rank, query in finding._ways(session, typed):
+        text = query.limit(5).compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        plan = session.execute(sa.text("EXPLAIN QUERY PLAN " + str(text).replace(":", "\\:"))).all()
+        assert [row.detail for row in plan if "SCAN" in row.detail] == [], str(text)

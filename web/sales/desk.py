@@ -41,9 +41,17 @@ def _words() -> dict[str, object]:
     return {
         "words": words,
         "has_page": lambda endpoint: endpoint in current_app.view_functions,
+        "links_campaigns": links_campaigns,
         "may_act": person is not None and any(person.sits_at(desk) for desk in ACTING),
         "may_lift": person is not None and any(person.sits_at(desk) for desk in LIFTING),
     }
+
+
+def links_campaigns() -> bool:
+    """Tell whether a campaign's name leads to its page: it is there, and open to who is asking."""
+    person = auth.current()
+    known = "campaigns.show" in current_app.view_functions
+    return known and person is not None and person.sits_at(Desk.MARKETING)
 
 
 def me() -> Staff:

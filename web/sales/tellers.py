@@ -1,12 +1,10 @@
 """One function a kind of event: what it tells, in the reader's language."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from markupsafe import Markup, escape
@@ -16,8 +14,7 @@ from campaigns.records.history import Event
 from campaigns.surveys.answers import Answer
 from web.language import day, money
 from web.sales import words
-
-LONGEST_LINK = 70
+from web.sales.desk import links_campaigns
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ def campaign(page: Page, run: int | None) -> Markup:
     told = page.runs.get(run or 0)
     if told is None:
         return escape(_("a mail"))
-    if told.deleted or "campaigns.show" not in current_app.view_functions:
+    if told.deleted or not links_campaigns():
         return name_of(told.name)
     return Markup('<a href="{}"><bdi>{}</bdi></a>').format(words.campaign_url(told.campaign), told.name)
 
@@ -118,18 +115,10 @@ def _clicked(told: Telling) -> Line:
     url = told.page.links.get((told.event.run or 0, told.detail.get("link") or 0), "")
     if not url:
         return Line("click", say(_("Clicked a link in %(campaign)s"), campaign=told.campaign), "info")
-    short = shorten(url)
+    short = words.link(url)
     where = Markup('<span class="stream-url" dir="ltr">{}</span>').format(short)
     told_ = say(_("Clicked %(link)s in %(campaign)s"), link=where, campaign=told.campaign)
     return Line("click", told_, "info", facts=((_("Address"), url),) if short != url else ())
-
-
-def shorten(url: str) -> str:
-    """A link as people speak of it: without scheme and what follows the question mark."""
-    plain = re.sub(r"^https?://(www\.)?", "", url).partition("#")[0]
-    place, mark, _rest = plain.partition("?")
-    short = place.rstrip("/") + ("?…" if mark else "")
-    return short if len(short) <= LONGEST_LINK else short[: LONGEST_LINK - 1] + "…"
 
 
 def _viewed(told: Telling) -> Line:
@@ -222,7 +211,11 @@ def _score(told: Telling) -> Line:
 
 
 def _imported(told: Telling) -> Line:
-    file = told.text("file")
+    file, fields = told.text("file"), told.detail.get("fields")
+    if told.text("change") == "changed":
+        named = ", ".join(map(str, fields)) if isinstance(fields, list) else ""
+        facts = ((_("What changed"), named),) if named else ()
+        return Line("file-import", escape(_("Changed by an import")), facts=facts, quiet=True)
     if not file:
         return Line("file-import", escape(_("Came in by an import")), quiet=True)
     return Line("file-import", say(_("Came in by the import %(file)s"), file=name_of(file)), quiet=True)

@@ -1,5 +1,6 @@
 """What the store's words are called on a page, in the reader's language."""
 
+import re
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,8 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from web.language import PLAIN
+
+LONGEST_LINK = 70
 
 
 def _named(known: dict[str, str], value: str | None) -> str:
@@ -200,6 +203,14 @@ def campaign_url(number: int) -> str:
     argument = next((name for rule in rules for name in rule.arguments), "campaign")
     named: dict[str, Any] = {argument: number}
     return url_for("campaigns.show", **named)
+
+
+def link(url: str) -> str:
+    """A link as people speak of it: without scheme and what follows the question mark."""
+    plain = re.sub(r"^https?://(www\.)?", "", url).partition("#")[0]
+    place, mark, _rest = plain.partition("?")
+    short = place.rstrip("/") + ("?…" if mark else "")
+    return short if len(short) <= LONGEST_LINK else short[: LONGEST_LINK - 1] + "…"
 
 
 def place(*parts: str | None) -> str:
