@@ -12,13 +12,13 @@ from typing import TypeVar
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from campaigns.clock import utc_now
 from campaigns.config import Settings
 from campaigns.delivery.maildir import read_new, take
-from campaigns.flows import audience, intake, schedule
-from campaigns.records import outbox
+from campaigns.flows import audience, intake, schedule, sending
 from campaigns.tracking.tokens import Keyring
 from campaigns.wiring import Stores
 
@@ -65,17 +65,23 @@ class Worker:
 
     def tick_runs(self) -> None:
         """Open what is due, freeze what is open, finish what is drained; each in a transaction of its own."""
-        opened = self._write(schedule.open_runs)
-        frozen = self._write(audience.freeze_open_runs)
-        finished = self._write(schedule.finish_runs)
-        if opened or frozen or finished:
-            log.info("runs", opened=opened, frozen=frozen, finished=finished)
+        steps = {
+            "opened": schedule.open_runs,
+            "frozen": audience.freeze_open_runs,
+            "finished": schedule.finish_runs,
+        }
+        for name, step in steps.items():
+            try:
+                if runs := self._write(step):
+                    log.info("runs", **{name: runs})
+            except Exception:  # what cannot be opened must not keep others from being finished
+                log.exception("tick failed", tick=name)
 
     def tick_leases(self) -> None:
         """List as in doubt what a lost sender left behind."""
-        doubtful = self._write(lambda session, now: outbox.expire_leases(session, now=now))
+        doubtful = self._write(sending.give_up_lost)
         if doubtful:
-            log.warning("a sender was lost; its messages are in doubt", messages=len(doubtful))
+            log.warning("a sender was lost; its messages are in doubt", messages=doubtful)
 
     def tick_returns(self) -> None:
         """Read what the mail server put into the bounce Maildir; each mail is stored before it is moved on."""
@@ -83,13 +89,21 @@ class Worker:
         if folder is None:
             return
         for path in read_new(folder):
-            with self._stores.sessions.begin() as session:
-                raw = path.read_bytes()
-                kind = intake.receive_mail(
-                    session, raw, self._keyring, self._settings.secret, now=self._clock()
-                )
+            try:
+                kind = self._receive(path)
+            except OperationalError:
+                raise  # about the store: the mail is read again
+            except Exception:
+                # it stays in cur, to be looked at; left in new it would keep all others from being read
+                log.exception("a returned mail could not be read", file=path.name)
+                kind = "unreadable"
             take(path)
             log.info("returned mail", kind=kind, file=path.name)
+
+    def _receive(self, path: Path) -> str:
+        with self._stores.sessions.begin() as session:
+            raw = path.read_bytes()
+            return intake.receive_mail(session, raw, self._keyring, self._settings.secret, now=self._clock())
 
     def _write(self, act: Callable[[Session, datetime], T]) -> T:
         with self._stores.sessions.begin() as session:

@@ -21,11 +21,13 @@ from campaigns.records import (
     campaigns,
     gates,
     history,
+    messages,
     names,
     outbox,
     suppressions,
 )
 from campaigns.records.campaigns import Run
+from campaigns.records.messages import Message
 from campaigns.records.outbox import Chunk, Fenced, Recipient
 from campaigns.values import EventKind, Fact, Gate, MessageKey, Outcome, OutcomeKind, Outgoing
 
@@ -278,6 +280,20 @@ def _suppress_dead(
         hashed = suppressions.address_hash(post.secret, work.recipients[seq].address)
         evidence = {"run": work.chunk.run, "seq": seq, "reply": outcomes[seq].text}
         suppressions.add(session, hashed, "hard bounce", now=now, evidence=evidence, actor="sender")
+
+
+def give_up_lost(session: Session, now: datetime) -> int:
+    """List as in doubt, in the ledger and in the history, what lost senders left behind; gives how many."""
+    doubtful = outbox.expire_leases(session, now=now)
+    left = [messages.find(session, run, seq) for run, seq in doubtful]
+    history.record_many(session, [_in_doubt(one, now) for one in left if one is not None and not one.is_test])
+    return len(doubtful)
+
+
+def _in_doubt(one: Message, now: datetime) -> Fact:
+    kind = EventKind.UNKNOWN
+    key, detail = f"{kind}:{one.run}:{one.seq}", {"code": None, "reply": one.reply}
+    return Fact(kind, now, key, one.contact, one.customer, one.run, one.seq, "sender", detail=detail)
 
 
 def _give_up_or_retry(

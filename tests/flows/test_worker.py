@@ -1,0 +1,93 @@
+"""The worker's ticks: what fails is told and passed over, and keeps nothing else waiting."""
+
+import os
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from campaigns.config import from_environment
+from campaigns.flows import intake, schedule
+from campaigns.model.events import events
+from campaigns.model.mail import chunks
+from campaigns.records import campaigns, messages, outbox
+from campaigns.values import CampaignState
+from campaigns.worker import Worker
+from tests.factories import NOW, a_contact
+from tests.flows.test_schedule import a_ready_campaign, scheduled, send_all, state, tick
+
+
+@pytest.fixture
+def maildir(tmp_path):
+    (tmp_path / "bounces" / "new").mkdir(parents=True)
+    return tmp_path / "bounces"
+
+
+@pytest.fixture
+def worker(stores, tmp_path, maildir):
+    settings = from_environment(
+        {"POSTROOM_DATA": str(tmp_path / "var"), "POSTROOM_BOUNCE_MAILDIR": str(maildir)}
+    )
+    return Worker(stores, settings, clock=lambda: NOW)
+
+
+@pytest.fixture
+def campaign(stores):
+    with stores.sessions.begin() as session:
+        return a_ready_campaign(session)
+
+
+def test_a_returned_mail_that_cannot_be_read_is_moved_on_and_the_next_are_read(worker, maildir, monkeypatch):
+    for number, raw in enumerate([b"poison", b"fine", b"fine"]):
+        path = maildir / "new" / f"{number}"
+        path.write_bytes(raw)
+        os.utime(path, (number, number))
+    read = []
+
+    def receive(session, raw, *rest, **named):
+        if raw == b"poison":
+            raise RuntimeError("a mistake of ours")
+        read.append(raw)
+        return "stray"
+
+    monkeypatch.setattr(intake, "receive_mail", receive)
+    worker.tick_returns()
+    assert read == [b"fine", b"fine"]
+    assert list((maildir / "new").iterdir()) == []
+    assert len(list((maildir / "cur").iterdir())) == 3
+
+
+def test_a_step_that_fails_keeps_no_run_from_being_finished(stores, worker, campaign, monkeypatch):
+    scheduled(stores, campaign)
+    tick(stores, NOW)
+    send_all(stores)
+
+    def broken(session, now):
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(schedule, "open_runs", broken)
+    worker.tick_runs()
+    assert state(stores, campaign) is CampaignState.FINISHED
+
+
+def test_what_a_lost_sender_left_is_in_doubt_in_the_history_too_except_tests(stores, worker, campaign):
+    scheduled(stores, campaign)
+    tick(stores, NOW)
+    with stores.sessions.begin() as session:
+        run = campaigns.runs_of(session, campaign)[0]
+        pinned = campaigns.Pinned(run.topic_id, run.sender_id, run.template_version_id, None, None)
+        test = campaigns.open_run(
+            session, campaigns.get(session, campaign), pinned, occurrence="test-1", kind="test", now=NOW
+        )
+        messages.add_test(session, test, a_contact(session), "me@example.com", now=NOW)
+        assert outbox.claim(session, "lost").run == test  # a person waits for it
+        assert outbox.claim(session, "lost").run == run.id
+        session.execute(sa.update(chunks).values(lease_until=NOW - timedelta(days=400)))
+    worker.tick_leases()
+    worker.tick_leases()
+    with stores.readers() as session:
+        rows = session.execute(
+            sa.select(events.c.kind, events.c.run_id, events.c.seq).order_by(events.c.seq)
+        ).all()
+        assert [tuple(row) for row in rows] == [("unknown", run.id, seq) for seq in (1, 2, 3)]
+        assert campaigns.get_run(session, test).unknown == 1
