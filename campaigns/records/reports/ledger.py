@@ -79,7 +79,7 @@ def domains_of(
         returned[name] = returned.get(name, 0) + count
     lines = [
         DomainLine(name, mailed, sent, failed, unknown, returned.get(name, 0))
-        for name, mailed, sent, failed, unknown in session.execute(query).tuples()
+        for name, mailed, sent, failed, unknown in session.execute(query)
     ]
     return (*lines[:DOMAINS], *([_together(lines[DOMAINS:])] if lines[DOMAINS:] else []))
 

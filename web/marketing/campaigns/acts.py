@@ -11,6 +11,7 @@ from campaigns.errors import NotAllowed
 from campaigns.flows import schedule as flow
 from campaigns.records import campaign_desk
 from web.marketing.campaigns.blueprint import campaigns
+from web.marketing.campaigns.words import refusal
 from web.marketing.desk import actor
 from web.session import read, write
 
@@ -58,9 +59,8 @@ def delete(campaign_id: int) -> ResponseReturnValue:
         with write() as session:
             campaign_desk.shown(session, campaign_id)
             campaign_desk.delete(session, campaign_id, actor=actor(), now=utc_now())
-    except NotAllowed as refused:
-        flash(str(refused), "warning")
-        return redirect(url_for("campaigns.show", campaign_id=campaign_id))
+    except NotAllowed:
+        return _refuse(campaign_id)
     flash(_("Deleted. Unsubscribe links in its mails keep working."), "success")
     return redirect(url_for("campaigns.index"))
 
@@ -87,8 +87,14 @@ def _do(campaign_id: int, act: Callable[..., None], done: str) -> ResponseReturn
         with write() as session:
             campaign_desk.shown(session, campaign_id)
             act(session, campaign_id, actor=actor(), now=utc_now())
-    except NotAllowed as refused:
-        flash(str(refused), "warning")
-    else:
-        flash(done, "success")
+    except NotAllowed:
+        return _refuse(campaign_id)
+    flash(done, "success")
+    return redirect(url_for("campaigns.show", campaign_id=campaign_id))
+
+
+def _refuse(campaign_id: int) -> ResponseReturnValue:
+    with read() as session:
+        campaign = campaign_desk.shown(session, campaign_id)
+    flash(refusal(campaign.state), "warning")
     return redirect(url_for("campaigns.show", campaign_id=campaign_id))

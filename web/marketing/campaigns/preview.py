@@ -132,9 +132,10 @@ def test(campaign_id: int) -> ResponseReturnValue:
     person = auth.current()
     assert person is not None
     contact = number_from(request.form.get("contact"))
+    with read() as session:
+        campaign_desk.shown(session, campaign_id)
     try:
         with write() as session:
-            campaign_desk.shown(session, campaign_id)
             testing.send_test(session, campaign_id, contact=contact or 0, address=person.email, now=utc_now())
     except BadForm as bad:
         missing = ", ".join(str(label_of(problem)) for problem in bad.problems)

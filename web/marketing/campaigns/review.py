@@ -21,7 +21,7 @@ from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.choices import choices
 from web.marketing.campaigns.parts import Checked, Reach, checked, reach_of
 from web.marketing.campaigns.preview import people_of, render
-from web.marketing.campaigns.words import CARD_OF, GATES, field_of, label_of, tell
+from web.marketing.campaigns.words import CARD_OF, GATES, field_of, label_of, refusal, tell
 from web.marketing.desk import actor, number_from, signing
 from web.session import read, write
 
@@ -95,8 +95,9 @@ def schedule(campaign_id: int) -> ResponseReturnValue:
             at = flow.schedule(session, campaign_id, actor=actor(), now=now)
     except BadForm as bad:
         return _page(campaign_id, bad.problems)
-    except NotAllowed as refused:
-        flash(str(refused), "warning")
+    except NotAllowed:
+        with read() as session:
+            flash(refusal(campaign_desk.shown(session, campaign_id).state), "warning")
         return redirect(url_for("campaigns.show", campaign_id=campaign_id))
     if campaign.schedule == "now":
         flash(_("It goes out now. You can pause or cancel it here."), "success")

@@ -16,9 +16,9 @@ from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.cards import Offered
 from web.marketing.campaigns.choices import choices, is_complete
 from web.marketing.campaigns.page import Typed, page
-from web.marketing.campaigns.words import label_of
+from web.marketing.campaigns.words import label_of, refusal
 from web.marketing.desk import is_part
-from web.session import write
+from web.session import read, write
 
 Reader = Callable[[Offered], dict[str, Any]]
 
@@ -58,10 +58,12 @@ def _save(campaign_id: int, card: str, reader: Reader) -> ResponseReturnValue:
         if is_part():
             return _part(card, problems=bad.problems), 422
         return page(campaign_id, Typed(card, request.form.to_dict(), bad.problems))
-    except NotAllowed as refused:
+    except NotAllowed:
+        with read() as session:
+            refused = refusal(campaign_desk.shown(session, campaign_id).state)
         if is_part():
-            return _part(card, refused=str(refused)), 409
-        flash(str(refused), "warning")
+            return _part(card, refused=refused), 409
+        flash(refused, "warning")
         return redirect(url_for("campaigns.show", campaign_id=campaign_id))
     if is_part():
         return _part(card, complete=is_complete(campaign, card)), 200, {"HX-Trigger": f"saved, saved-{card}"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from flask_babel import LazyString
+from flask_babel import LazyString, gettext
 from flask_babel import lazy_gettext as _
 
 from campaigns.values import CampaignState, Gate, Problem
@@ -74,6 +74,15 @@ TABS: tuple[tuple[str, LazyString, tuple[CampaignState, ...]], ...] = (
     ("cancelled", _("Cancelled"), (CampaignState.CANCELLED,)),
 )
 
+STATES: Mapping[CampaignState, LazyString] = {
+    CampaignState.DRAFT: _("a draft"),
+    CampaignState.SCHEDULED: _("scheduled"),
+    CampaignState.RUNNING: _("running"),
+    CampaignState.PAUSED: _("paused"),
+    CampaignState.FINISHED: _("finished"),
+    CampaignState.CANCELLED: _("cancelled"),
+    CampaignState.DOUBTS: _("finished, with messages in doubt"),
+}
 LACKS: Mapping[str, LazyString] = {
     "given_name": _("first name"),
     "family_name": _("last name"),
@@ -89,6 +98,11 @@ def tell(words: str, values: Mapping[str, object]) -> str:
     """Say a sentence of the rooms below in the reader's language, its numbers written as there."""
     shown = {name: number(value) if isinstance(value, int) else value for name, value in values.items()}
     return said(words) % shown
+
+
+def refusal(state: CampaignState) -> str:
+    """Say that a campaign's state forbids what was asked."""
+    return gettext("That cannot be done now: the campaign is %(state)s.", state=STATES[state])
 
 
 def field_of(problem: Problem) -> str:
