@@ -292,7 +292,8 @@ def give_up_lost(session: Session, now: datetime) -> int:
 
 def _in_doubt(one: Message, now: datetime) -> Fact:
     kind = EventKind.UNKNOWN
-    key, detail = f"{kind}:{one.run}:{one.seq}", {"code": None, "reply": one.reply}
+    key = f"{kind}:{one.run}:{one.seq}"
+    detail: dict[str, object] = {"code": None, "reply": one.reply}
     return Fact(kind, now, key, one.contact, one.customer, one.run, one.seq, "sender", detail=detail)
 
 

@@ -240,15 +240,8 @@ def due(session: Session, now: datetime) -> list[Campaign]:
 def take_due(session: Session, campaign: Campaign, *, then: tuple[datetime, str] | None) -> bool:
     """Take a due occurrence for oneself and set the next; False if another scheduler took it first."""
     at, name = then or (None, None)
-    return (
-        changed(
-            session,
-            sa.update(campaigns)
-            .where(campaigns.c.id == campaign.id, campaigns.c.due_at == campaign.due_at)
-            .values(due_at=at, occurrence=name),
-        )
-        == 1
-    )
+    taken = sa.update(campaigns).where(campaigns.c.id == campaign.id, campaigns.c.due_at == campaign.due_at)
+    return changed(session, taken.values(due_at=at, occurrence=name)) == 1
 
 
 def open_run(
@@ -347,15 +340,10 @@ def move_runs(
 
 def end_run(session: Session, run: Run, to: RunState, *, now: datetime) -> bool:
     """Mark a run as over; False if another did so, or changed its state, since it was read."""
-    return (
-        changed(
-            session,
-            sa.update(runs)
-            .where(runs.c.id == run.id, runs.c.state == run.state.value, runs.c.finished_at.is_(None))
-            .values(state=to.value, finished_at=now),
-        )
-        == 1
+    as_read = sa.update(runs).where(
+        runs.c.id == run.id, runs.c.state == run.state.value, runs.c.finished_at.is_(None)
     )
+    return changed(session, as_read.values(state=to.value, finished_at=now)) == 1
 
 
 def _run(row: Any) -> Run:
