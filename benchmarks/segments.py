@@ -179,71 +179,56 @@ ACTIVITY = """INSERT INTO activity (contact_id, last_sent_at, last_opened_at, la
     max(CASE WHEN kind = 'clicked' AND verdict = 'human' THEN at END) FROM events GROUP BY contact_id"""
 
 
+ALIVE = "SELECT count(*) FROM contacts WHERE erased_at IS NULL AND"
+PROFILE = f"""{ALIVE} country IN ('DE', 'AT') AND lower(city) = 'berlin'
+    AND (locale = 'de' OR locale LIKE 'de-%') AND"""
+LATELY = "SELECT contact_id FROM events WHERE kind = 'opened' AND verdict = 'human' AND at >= :ago{}"
+BEHAVIOUR = f"""{ALIVE} id IN (SELECT contact_id FROM events WHERE kind = 'clicked' AND verdict = 'human'
+    AND at >= :ago90 GROUP BY contact_id HAVING count(*) >= 2 EXCEPT {LATELY.format(30)})"""
+PURCHASE = f"""{ALIVE} customer_id IN (SELECT o.customer_id FROM orders o
+    JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
+    WHERE p.category = 'tea' AND o.status NOT IN ('cancelled', 'returned') AND o.currency = 'EUR'
+    AND o.placed_at >= :ago90 GROUP BY o.customer_id HAVING sum(l.amount_minor) >= 5000)"""
+SILENT = f"""{ALIVE} id NOT IN (SELECT contact_id FROM activity
+    WHERE last_opened_at >= :ago90 OR last_clicked_at >= :ago90)"""
+SILENT_POSTGRES = f"""{ALIVE} NOT EXISTS (SELECT 1 FROM activity a WHERE a.contact_id = contacts.id
+    AND (a.last_opened_at >= :ago90 OR a.last_clicked_at >= :ago90))"""
+BY_EVENTS = f"""SELECT count(*) FROM (SELECT id FROM contacts WHERE erased_at IS NULL
+    EXCEPT {LATELY.format(90)}) s"""
+JSON_SQLITE, JSON_POSTGRES = "json_extract(attributes, '$.score')", "(attributes ->> 'score')::numeric"
+SCORE = "contact.attributes.score"
+QUARTER = {"last": {"days": 90}}
+SINCE = {"is": "not in the last", "value": {"days": 90}}
+
+
 def questions() -> list[Question]:
-    score = "contact.attributes.score"
-    last = {"last": {"days": 90}}
-    alive = "SELECT count(*) FROM contacts WHERE erased_at IS NULL AND"
-    profile = f"""{alive} country IN ('DE', 'AT') AND lower(city) = 'berlin'
-        AND (locale = 'de' OR locale LIKE 'de-%') AND"""
-    repeated = """SELECT contact_id FROM events WHERE kind = 'clicked' AND verdict = 'human' AND at >= :ago90
-        GROUP BY contact_id HAVING count(*) >= 2"""
-    lately = "SELECT contact_id FROM events WHERE kind = 'opened' AND verdict = 'human' AND at >= :ago{}"
-    behaviour = f"{alive} id IN ({repeated} EXCEPT {lately.format(30)})"
-    purchase = f"""{alive} customer_id IN (SELECT o.customer_id FROM orders o
-        JOIN order_lines l ON l.order_id = o.id JOIN products p ON p.id = l.product_id
-        WHERE p.category = 'tea' AND o.status NOT IN ('cancelled', 'returned') AND o.currency = 'EUR'
-        AND o.placed_at >= :ago90 GROUP BY o.customer_id HAVING sum(l.amount_minor) >= 5000)"""
-    silent = f"""{alive} id NOT IN (SELECT contact_id FROM activity
-        WHERE last_opened_at >= :ago90 OR last_clicked_at >= :ago90)"""
-    silent_pg = f"""{alive} NOT EXISTS (SELECT 1 FROM activity a WHERE a.contact_id = contacts.id
-        AND (a.last_opened_at >= :ago90 OR a.last_clicked_at >= :ago90))"""
-    by_events = f"""SELECT count(*) FROM (SELECT id FROM contacts WHERE erased_at IS NULL
-        EXCEPT {lately.format(90)}) s"""
-    since = {"is": "not in the last", "value": {"days": 90}}
+    """List the questions, each as a rule and as a person would write it in SQL."""
+    profile = [
+        {"field": "contact.country", "is": "in", "value": ["DE", "AT"]},
+        {"field": "contact.city", "is": "=", "value": "Berlin"},
+        {"field": "contact.language", "is": "=", "value": "de"},
+        {"field": SCORE, "is": ">", "value": 50},
+    ]
+    attribute = {"field": SCORE, "is": "between", "value": [20, 30]}
+    behaviour = [
+        {"did": "clicked", "times": {"at least": 2}, "within": QUARTER},
+        {"did_not": "opened", "within": {"last": {"days": 30}}},
+    ]
+    spent = {"at least": 5000, "currency": "EUR"}
+    purchase = {"bought": {"category": "tea"}, "spent": spent, "within": QUARTER}
+    silent = [{"field": f"activity.last_{what}_at", **SINCE} for what in ("opened", "clicked")]
+    between = "BETWEEN 20 AND 30"
     return [
         Question(
-            "profile",
-            {
-                "all": [
-                    {"field": "contact.country", "is": "in", "value": ["DE", "AT"]},
-                    {"field": "contact.city", "is": "=", "value": "Berlin"},
-                    {"field": "contact.language", "is": "=", "value": "de"},
-                    {"field": score, "is": ">", "value": 50},
-                ]
-            },
-            f"{profile} json_extract(attributes, '$.score') > 50",
-            f"{profile} (attributes ->> 'score')::numeric > 50",
+            "profile", {"all": profile}, f"{PROFILE} {JSON_SQLITE} > 50", f"{PROFILE} {JSON_POSTGRES} > 50"
         ),
         Question(
-            "attribute",
-            {"field": score, "is": "between", "value": [20, 30]},
-            f"{alive} json_extract(attributes, '$.score') BETWEEN 20 AND 30",
-            f"{alive} (attributes ->> 'score')::numeric BETWEEN 20 AND 30",
+            "attribute", attribute, f"{ALIVE} {JSON_SQLITE} {between}", f"{ALIVE} {JSON_POSTGRES} {between}"
         ),
-        Question(
-            "behaviour",
-            {
-                "all": [
-                    {"did": "clicked", "times": {"at least": 2}, "within": last},
-                    {"did_not": "opened", "within": {"last": {"days": 30}}},
-                ]
-            },
-            behaviour,
-            behaviour,
-        ),
-        Question(
-            "purchase",
-            {"bought": {"category": "tea"}, "spent": {"at least": 5000, "currency": "EUR"}, "within": last},
-            purchase,
-            purchase,
-        ),
-        Question(
-            "nothing_since",
-            {"all": [{"field": f"activity.last_{what}_at", **since} for what in ("opened", "clicked")]},
-            silent,
-            silent_pg,
-        ),
-        Question("nothing_since_by_events", {"did_not": "opened", "within": last}, by_events, by_events),
+        Question("behaviour", {"all": behaviour}, BEHAVIOUR, BEHAVIOUR),
+        Question("purchase", purchase, PURCHASE, PURCHASE),
+        Question("nothing_since", {"all": silent}, SILENT, SILENT_POSTGRES),
+        Question("nothing_since_by_events", {"did_not": "opened", "within": QUARTER}, BY_EVENTS, BY_EVENTS),
     ]
 
 

@@ -23,6 +23,8 @@ class Spelling(StrEnum):
 
     FREE = "free"  #: as somebody typed it
     UPPER = "upper"  #: a code that is always upper case
+    ADDRESS = "address"  #: a mail address: lower case, its domain in ASCII
+    DOMAIN = "domain"  #: a domain in ASCII, lower case
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ _TEXT, _DATE, _MOMENT = FieldType.TEXT, FieldType.DATE, FieldType.MOMENT
 BUILT_IN: Mapping[str, Field] = {
     field.name: field
     for field in (
-        Field("contact.email", _TEXT, "mail address"),
-        Field("contact.domain", _TEXT, "mail domain"),
+        Field("contact.email", _TEXT, "mail address", Spelling.ADDRESS),
+        Field("contact.domain", _TEXT, "mail domain", Spelling.DOMAIN),
         Field("contact.phone", _TEXT, "phone"),
         Field("contact.external_id", _TEXT, "external id"),
         Field("contact.given_name", _TEXT, "given name"),

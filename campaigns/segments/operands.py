@@ -1,9 +1,12 @@
 """Reads the values of a rule: texts, numbers, days, moments, spans, windows, counts."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+
+import idna
 
 from campaigns.segments.fields import Field, FieldType, Spelling, nearest
 from campaigns.segments.rules import (
@@ -180,9 +183,29 @@ def read_list(value: object, field: Field, where: str, problems: Problems) -> tu
 
 def _read_one(value: object, field: Field, where: str, problems: Problems) -> Scalar | None:
     found: Scalar | None = READERS[field.type](value, where, problems)
-    if isinstance(found, str) and field.spelling is Spelling.UPPER:
-        return found.upper()
-    return found
+    return spelled(found, field.spelling) if isinstance(found, str) else found
+
+
+def spelled(text: str, spelling: Spelling) -> str:
+    """Bring a text to the spelling in which a field stores it."""
+    match spelling:
+        case Spelling.UPPER:
+            return text.upper()
+        case Spelling.ADDRESS:
+            local, at, domain = text.rpartition("@")
+            return f"{unicodedata.normalize('NFC', local.lower())}@{_ascii(domain)}" if at else text.lower()
+        case Spelling.DOMAIN:
+            return _ascii(text)
+        case Spelling.FREE:
+            return text
+
+
+def _ascii(domain: str) -> str:
+    """Give a domain as it is stored; a part of one that is no domain by itself, in lower case."""
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except UnicodeError:
+        return domain.lower()
 
 
 _LISTED = {Operator.IN, Operator.NOT_IN, Operator.ANY_OF, Operator.ALL_OF, Operator.NONE_OF}

@@ -105,7 +105,7 @@ def _text(
 ) -> ColumnElement[bool]:
     if asking is Operator.SET:
         return and_(stored.is_not(None), stored != "")
-    if field.spelling is Spelling.UPPER and asking in (Operator.EQUAL, Operator.IN):
+    if field.spelling is not Spelling.FREE and asking in (Operator.EQUAL, Operator.IN):
         return stored.in_(value) if isinstance(value, tuple) else stored == value
     return text_asked(speech.fold(stored), asking, value, speech)
 

@@ -94,6 +94,10 @@ def conditions(draw: st.DrawFn, entity: str | None = None) -> Condition:
     scalars = SCALARS[field.type]
     if field.spelling is Spelling.UPPER:
         scalars = st.sampled_from(["DE", "GR", "E"])
+    if field.spelling in (Spelling.ADDRESS, Spelling.DOMAIN):
+        scalars = st.sampled_from(
+            ["shared@example.com", "p7@example.com", "xn--kln-sna.example", "mail.example", "e", "@"]
+        )
     match operator:
         case Operator.SET | Operator.EMPTY:
             return Condition(field, operator)

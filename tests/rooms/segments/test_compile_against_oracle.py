@@ -121,6 +121,8 @@ def every_question() -> Iterator[Condition]:
         scalars: list[Any] = [value for value in values[field.type] if value != ""]
         if field.spelling is Spelling.UPPER:
             scalars = ["DE", "GR"]
+        if field.spelling in (Spelling.ADDRESS, Spelling.DOMAIN):
+            scalars = ["shared@example.com", "p7@example.com", "xn--kln-sna.example", "mail.example", "e"]
         for operator in OPERATORS[field.type]:
             if operator in (Operator.EQUAL, Operator.STARTS):
                 yield from (Condition(field, operator, scalar) for scalar in scalars)

@@ -180,6 +180,22 @@ def test_codes_are_brought_to_their_spelling() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("field", "written", "stored"),
+    [
+        ("contact.domain", "KÖLN.Example", "xn--kln-sna.example"),
+        ("contact.domain", ".DE", ".de"),
+        ("contact.email", "Jörg@Straße.example", "jörg@xn--strae-oqa.example"),
+        ("contact.email", "Jörg", "jörg"),
+        ("contact.email", "a@b@c", "a@b@c"),
+    ],
+)
+def test_addresses_are_compared_as_they_are_stored(field: str, written: str, stored: str) -> None:
+    rule = read({"field": field, "is": "=", "value": written})
+    assert to_json(rule)["rule"]["value"] == stored
+    assert read(to_json(rule)["rule"]) == rule
+
+
 def test_what_a_machine_may_have_done_counts_only_by_people_unless_said_otherwise() -> None:
     assert read({"did": "opened"}) == read({"did": "opened", "by": "human"})
     assert read({"did": "opened", "by": "any"}) != read({"did": "opened"})

@@ -186,8 +186,8 @@ def _contact(chance: random.Random, number: int, customer_count: int) -> dict[st
             chance,
             [
                 f"p{number}@example.com",
-                f"P{number}@Mail.example",
-                f"ü{number}@köln.example",
+                f"p{number}@mail.example",
+                f"ü{number}@xn--kln-sna.example",
                 "shared@example.com",
             ],
         ),
