@@ -18,7 +18,7 @@ from campaigns.imports.mapping import Layout
 from campaigns.imports.source import Source
 from campaigns.model.base import from_microseconds
 
-WIDTH = 120  #: where there is no terminal to measure
+WIDTH = 130  #: where there is no terminal to measure
 NAMES = 20  #: of a column, as it is shown
 LONGEST = 60  #: of a value in a sentence
 #: Where a contact's field stands in what was read of its row.

@@ -16,7 +16,9 @@ from campaigns.wiring import open_stores
 @click.command()
 @click.argument("template")
 @click.option("--contact", required=True, type=int, help="The contact's id: its page's address ends in it.")
-@click.option("--out", default=".", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Folder.")
+@click.option(
+    "--out", default=".", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Folder."
+)
 def preview(template: str, contact: int, out: Path) -> None:
     """Write TEMPLATE (a key, a starter or a file) as CONTACT would get it: one .eml and one .html."""
     settings = from_environment()

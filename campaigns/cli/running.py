@@ -23,20 +23,38 @@ from campaigns.wiring import Stores, migrate, open_stores
 log = structlog.get_logger()
 IDLE = 0.2  #: seconds a sender waits when nothing is due
 BACKEND_REST = 5.0  #: seconds a sender waits when its backend has failed
+#: Seconds a sender that is to end waits for answers; then they are in doubt. Less than `end` gives it.
+SENDER_PATIENCE = 10.0
 RESTART_REST = 2.0  #: seconds before a child that ended is started again
 CATCHER_PORT = 2525
 
 
 class Stopping:
-    """Becomes true when the process is asked to end (SIGTERM or SIGINT)."""
+    """Becomes true when the process is asked to end (SIGTERM or SIGINT).
 
-    def __init__(self) -> None:
+    Args:
+        patience: seconds after which whatever is still waited for is interrupted; None: it is not.
+
+    """
+
+    def __init__(self, patience: float | None = None) -> None:
         self.asked = False
+        self._patience = patience
+        signal.signal(signal.SIGALRM, self._insist)
         signal.signal(signal.SIGTERM, self._ask)
         signal.signal(signal.SIGINT, self._ask)
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        if self._patience is not None and not self.asked:
+            signal.setitimer(signal.ITIMER_REAL, self._patience)
         self.asked = True
+
+    def _insist(self, _number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def done(self) -> None:
+        """Interrupt nothing any more."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
     def __call__(self) -> bool:
         return self.asked
@@ -140,7 +158,7 @@ def sender() -> None:
     from campaigns.tracking.tokens import Keyring
 
     settings, stores = _open()
-    stopping = Stopping()
+    stopping = Stopping(SENDER_PATIENCE)
     backend = open_backend(settings.smtp_url)
     post = Postbox(
         sessions=stores.sessions,
@@ -159,6 +177,9 @@ def sender() -> None:
         except BackendError as error:
             log.warning("the backend failed", backend=backend.name, error=str(error))
             stopping.wait(BACKEND_REST)
+        except KeyboardInterrupt:
+            log.warning("the server did not answer in time to end; what it was given is in doubt")
+    stopping.done()
     backend.close()
 
 
