@@ -1,5 +1,7 @@
 """When something goes wrong in the middle: slow servers, lost leases, our own mistakes, changed addresses."""
 
+import os
+import signal
 import threading
 import time
 from datetime import timedelta
@@ -8,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from campaigns.cli.running import Stopping
 from campaigns.clock import utc_now
 from campaigns.delivery import caught
 from campaigns.delivery.backend import open_backend
@@ -22,6 +25,7 @@ from campaigns.model.mail import chunks, messages, runs
 from campaigns.records import audience, campaigns, gates, outbox, suppressions
 from campaigns.tracking.tokens import Keyring
 from campaigns.values import Outcome, OutcomeKind
+from tests.delivery.peers import Peer, Say
 from tests.factories import NOW, SECRET, a_campaign, a_contact, a_run, a_topic
 
 
@@ -247,3 +251,35 @@ def test_a_backend_that_comes_and_goes_does_not_use_up_the_tries_of_deferred_mai
         drain(post)
     with stores.readers() as session:
         assert session.scalar(sa.select(chunks.c.not_before)) > utc_now() + timedelta(minutes=3)
+
+
+@pytest.fixture
+def handlers():
+    """The process's signal handlers, put back afterwards."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_sender_asked_to_end_leaves_in_doubt_only_what_its_server_does_not_answer(stores, post):
+    def script(stage, seen):
+        if stage == "body" and seen.recipient.startswith("b@"):
+            threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+            return Say(b"250 late\r\n", delay=3.0)
+        return None
+
+    run = a_frozen_run(stores, "a@example.com", "b@example.com", "c@example.com")
+    with Peer(script) as peer:
+        post.backend.close()
+        post.backend = open_backend(f"smtp://127.0.0.1:{peer.port}", connections=1)
+        post.stopped = stopping = Stopping(patience=0.5)
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            drain(post)
+        stopping.done()
+        assert time.monotonic() - began < 2.5
+        expected = {"a@example.com": "sent", "b@example.com": "unknown", "c@example.com": "queued"}
+        assert the_states(stores, run) == expected
