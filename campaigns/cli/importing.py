@@ -17,7 +17,7 @@ import click
 from sqlalchemy.orm import Session
 
 from campaigns.cli.import_progress import Told, progressing
-from campaigns.cli.import_words import contacts_result, mapping_preview, orders_result, some_complaints
+from campaigns.cli.import_words import contacts_result, mapping_preview, orders_result, plain, some_complaints
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
 from campaigns.errors import BadImport
@@ -240,9 +240,13 @@ def _actor() -> str:
 def _is_wanted(file: Path, *, yes: bool) -> bool:
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if not _has_terminal():
         raise click.ClickException("nobody is there to ask; add --yes to import, or --preview only to look.")
-    return click.confirm(f"Import {file.name} so?")
+    return click.confirm(f"Import {plain(file.name)} so?")
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 @contextmanager
