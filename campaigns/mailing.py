@@ -155,14 +155,17 @@ def load(session: Session, run: Run, campaign: str, signing: Signing) -> Mailing
     )
 
 
-def draft(session: Session, campaign: Campaign, signing: Signing) -> Mailing | None:
+def draft(
+    session: Session, campaign: Campaign, signing: Signing, *, version: int | None = None
+) -> Mailing | None:
     """Put a draft's mail together for previews, as far as it is chosen; None without a template.
 
-    Its links are not numbered, and its tokens name no message.
+    `version` is that of the template, the newest unless it is given. Its links are not numbered, and its
+    tokens name no message.
     """
     if campaign.template_id is None:
         return None
-    version = templates.newest_version(session, campaign.template_id)
+    version = version or templates.newest_version(session, campaign.template_id)
     sender = NOBODY if campaign.sender_id is None else senders.get(session, campaign.sender_id)
     topic = None if campaign.topic_id is None else consent.topic_by_id(session, campaign.topic_id)
     survey = campaign.survey_id

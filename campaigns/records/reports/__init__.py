@@ -10,12 +10,13 @@ Words, alike for every number here:
 - Rates are over delivered, the bounce rate over sent; each comes with Wilson's 95 % interval.
 """
 
-from campaigns.records.reports.figures import ByVerdict, RunReport, rate
+from campaigns.records.reports.figures import Average, ByVerdict, RunReport, rate
 from campaigns.records.reports.lists import ListNumbers, RunLine, campaign_list_numbers, latest_runs
 from campaigns.records.reports.people import PeopleList, Person, people
 from campaigns.records.reports.run import run_report, summary_lines, written
 
 __all__ = [
+    "Average",
     "ByVerdict",
     "ListNumbers",
     "PeopleList",

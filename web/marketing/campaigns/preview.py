@@ -15,10 +15,11 @@ from campaigns.errors import BadForm, BadInput, NotFound
 from campaigns.flows import checking, testing
 from campaigns.mailing import Mailing
 from campaigns.records import campaign_desk, names, samples, segments
+from campaigns.records import campaigns as records
 from campaigns.records.campaigns import Campaign
 from campaigns.records.outbox import Recipient
 from campaigns.templates.samples import sample_names
-from campaigns.values import Content, Problem
+from campaigns.values import CampaignState, Content, Problem
 from web import auth
 from web.guard import PREVIEW_POLICY
 from web.marketing.campaigns.blueprint import campaigns
@@ -27,6 +28,7 @@ from web.marketing.desk import is_part, number_from, signing
 from web.session import read, write
 
 PEOPLE = 50  #: contacts to leaf through
+FRESH = (CampaignState.DRAFT, CampaignState.SCHEDULED)  #: the next run takes the newest template
 _HIDDEN = re.compile(r"<div[^>]*display:\s*none[^>]*>(.*?)</div>", re.DOTALL | re.IGNORECASE)
 _FILL = re.compile("[\u00ad\u034f\u200b-\u200f\u2060\ufeff\u00a0\\s]+")
 
@@ -70,7 +72,7 @@ def preview(campaign_id: int) -> ResponseReturnValue:
     at = number_from(request.args.get("at")) or 0
     with read() as session:
         campaign = campaign_desk.shown(session, campaign_id)
-        draft = mailing.draft(session, campaign, signing())
+        draft = _mailing(session, campaign)
         people = people_of(session, campaign, draft, order) if draft else []
         at = min(at, max(len(people) - 1, 0))
         contact = names.recipient(session, people[at]) if people else None
@@ -86,6 +88,13 @@ def preview(campaign_id: int) -> ResponseReturnValue:
         order=order,
         lacks=_lacks(draft, contact) if draft and contact else [],
     )
+
+
+def _mailing(session: Session, campaign: Campaign) -> Mailing | None:
+    """Give the mail as it goes out, or as it went out with the newest run."""
+    runs = records.runs_of(session, campaign.id)
+    pinned = runs[0].template_version_id if runs and campaign.state not in FRESH else None
+    return mailing.draft(session, campaign, signing(), version=pinned)
 
 
 def people_of(session: Session, campaign: Campaign, draft: Mailing, order: str) -> list[int]:
@@ -111,7 +120,7 @@ def mail(campaign_id: int, contact: int) -> ResponseReturnValue:
     """Give the mail itself, for the frame that it is shown in; 0 stands for an example."""
     with read() as session:
         campaign = campaign_desk.shown(session, campaign_id)
-        draft = mailing.draft(session, campaign, signing())
+        draft = _mailing(session, campaign)
         one = names.recipient(session, contact) if contact else None
         if draft is None or (contact and one is None):
             raise NotFound("There is no such mail.")

@@ -1,0 +1,176 @@
+"""The pages of segments, content and caught mails."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from campaigns.delivery import caught
+from campaigns.records import segments, templates
+from tests.web.marketing.conftest import HOSTILE
+
+GERMANY = '{"version": 1, "rule": {"field": "contact.country", "is": "=", "value": "DE"}}'
+BROKEN = '{"version": 1, "rule": {"all": [{"field": "contact.contry", "is": "=", "value": "DE"}, {"consent": "no such", "is": 7}]}}'
+
+
+@pytest.fixture
+def database_url(request, tmp_path, sqlite_pattern):
+    """These pages add no SQL of their own: one database does."""
+    import shutil
+
+    shutil.copy(sqlite_pattern, tmp_path / "store.db")
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+def test_a_segment_is_written_counted_and_changed_by_versions(desktop):
+    page = desktop.post("/segments/", name="Germans ß", rule=GERMANY)
+    assert "Version 1, key germans-ss." in page
+    assert "<strong>0</strong>" in page
+    with desktop.stores.readers() as session:
+        made = segments.find(session, "germans-ss")
+    page = desktop.post(f"/segments/{made}", rule='{"version": 1, "rule": {"everyone": true}}')
+    assert "Version 2, key germans-ss." in page
+    assert "<strong>4</strong>" in page
+    assert "Germans ß" in desktop.get("/segments/")
+
+
+def test_two_segments_of_one_name_get_two_keys(desktop):
+    desktop.post("/segments/", name="Same", rule=GERMANY)
+    desktop.post("/segments/", name="Same", rule=GERMANY)
+    with desktop.stores.readers() as session:
+        assert [row.key for row in segments.listing(session) if row.name == "Same"] == ["same", "same-2"]
+
+
+def test_all_that_is_wrong_with_a_rule_is_told_and_what_was_typed_stays(desktop):
+    page = desktop.post("/segments/", 422, name="", rule=BROKEN)
+    for words in (
+        "name: is empty or too long.",
+        "rule.all[0].field",
+        "Did you mean &#39;contact.country&#39;?",
+        "rule.all[1]",
+    ):
+        assert words in page
+    assert "contact.contry" in page
+    with desktop.stores.readers() as session:
+        assert len(segments.listing(session)) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1, "rule": NaN}', "null", "[" * 20000])
+def test_what_is_no_rule_is_refused_with_a_reason(desktop, text):
+    assert "finding-bad" in desktop.post("/segments/count", 200, part=True, rule=text)
+    desktop.post(f"/segments/{desktop.segment}", 422, rule=text)
+
+
+def test_a_rule_is_counted_before_it_is_saved(desktop):
+    part = desktop.post("/segments/count", 200, part=True, rule='{"version": 1, "rule": {"everyone": true}}')
+    assert "<strong>4</strong>" in part
+    assert "All contacts" in part
+
+
+def test_a_template_begins_with_a_starter_in_both_languages(desktop):
+    page = desktop.post("/content/", name="Our letter", start="newsletter")
+    assert "Our letter" in page
+    with desktop.stores.readers() as session:
+        [row] = [row for row in templates.listing(session) if row.key == "our-letter"]
+        assert row.languages == ("de", "en")
+    answer = desktop.client.get(f"/content/{row.id}/mail/de")
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert "<!doctype html>" in answer.get_data(as_text=True).lower()
+
+
+@pytest.mark.parametrize("start", ["mjml", "html", "text"])
+def test_an_empty_template_is_one_that_nothing_speaks_against_but_its_preheader(desktop, start):
+    page = desktop.post("/content/", name="Empty", start=start)
+    assert "must be mended" not in page
+
+
+def test_a_name_and_a_start_are_both_asked_for(desktop):
+    page = desktop.post("/content/", 422, name=" ", start="nothing")
+    assert "2 things to put right" in page
+
+
+def test_a_source_that_does_not_compile_says_where_and_saves_nothing(desktop):
+    form = {
+        "language": "en",
+        "kind": "html",
+        "subject": "Hi {{ contact.nme }}",
+        "body": "<p>one</p>\n<p>{% if contact.city %}two</p>",
+        "preheader": "",
+        "text": "",
+    }
+    page = desktop.post(f"/content/{desktop.template}/edit", 422, **form)
+    assert "subject line 1" in page
+    assert "body line 2" in page
+    assert "{{ contact.nme }}" in page
+    with desktop.stores.readers() as session:
+        assert [row.version for row in templates.listing(session)] == [1]
+
+
+def test_a_saved_source_is_a_new_version_and_the_other_languages_stay(desktop):
+    form = {
+        "kind": "text",
+        "subject": "Hallo",
+        "preheader": "",
+        "text": "",
+        "body": "Hallo {{ contact.given_name|default('Sie') }}\r\n{{ links.unsubscribe }} {{ sender.postal_address }}",
+    }
+    page = desktop.post(f"/content/{desktop.template}/edit", language="de", **form)
+    assert "Hallo" in page
+    with desktop.stores.readers() as session:
+        [row] = templates.listing(session)
+        assert (row.version, row.languages) == (2, ("de", "en"))
+        version = templates.newest_version(session, row.id)
+        assert "\r" not in templates.sources(session, version)[0].body
+    desktop.post(f"/content/{desktop.template}/edit", 422, language="nonsense tag", **form)
+    assert "A further language." in desktop.get(f"/content/{desktop.template}/edit?language=")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/segments/99",
+        "/content/99",
+        "/content/99/edit",
+        "/content/99/mail/en",
+        "/content/starters/none",
+        "/reports/99",
+        "/campaigns/99",
+        "/caught/none",
+        "/caught/../secret.key",
+    ],
+)
+def test_what_is_not_there_is_not_found(desktop, path):
+    desktop.get(path, 404)
+
+
+@pytest.fixture
+def mails(desktop):
+    folder = desktop.settings.data / "caught"
+    caught.prepare(folder)
+    for name in ("Ada", "Grace"):
+        raw = (
+            f"From: Shop <shop@x.example>\r\nTo: {name}@x.example\r\nSubject: {HOSTILE} {name}\r\n"
+            "Content-Type: text/html; charset=utf-8\r\n\r\n<h1>Hi</h1><script>alert(1)</script>"
+        )
+        envelope = caught.Envelope("b@x.example", (f"{name}@x.example",), datetime(2026, 11, 22, tzinfo=UTC))
+        caught.store(folder, [(envelope, raw.encode())])
+    return [mail.name for mail in caught.mails(folder)]
+
+
+def test_caught_mails_are_listed_searched_and_read_without_running_anything(desktop, mails):
+    page = desktop.get("/caught/")
+    assert page.count("/caught/0") == 2
+    assert "<script>alert" not in page
+    assert desktop.get("/caught/?q=grace").count("/caught/0") == 1
+    for part in ("mail", "headers", "source", "no such part"):
+        assert "<script>alert" not in desktop.get(f"/caught/{mails[0]}?part={part}")
+    framed = desktop.client.get(f"/caught/{mails[0]}/html")
+    assert "default-src 'none'" in framed.headers["Content-Security-Policy"]
+    raw = desktop.client.get(f"/caught/{mails[0]}/raw")
+    assert raw.headers["Content-Disposition"].startswith("attachment")
+    assert raw.mimetype == "message/rfc822"
+
+
+def test_with_a_real_mail_server_nothing_is_shown_as_caught(desktop, mails, monkeypatch):
+    monkeypatch.setattr("web.marketing.catcher.CATCHER_PORT", 1)
+    assert "Nothing is caught here" in desktop.get("/caught/")
+    desktop.get(f"/caught/{mails[0]}", 404)
