@@ -59,5 +59,7 @@ def standing(done: int, of: int, seconds: float) -> str:
     if done == 0 or seconds <= 0:
         return text
     rate = done / seconds
+    if done >= of:
+        return f"{text}, {rate:,.0f} a second; finishing"
     end = utc_now().astimezone() + timedelta(seconds=max(of - done, 0) / rate)
     return f"{text}, {rate:,.0f} a second, done about {end:%H:%M:%S}"
