@@ -89,7 +89,7 @@ def _shared(command: Any) -> Any:
 )
 @click.option("--topic", metavar="KEY", help="What the consent column speaks of.")
 @click.option("--consent-source", help="Where the consents were given, for rows that do not say.")
-@click.option("--consent-at", help="When the consents were given, for rows that do not say.")
+@click.option("--consent-date", "consent_at", help="When the consents were given, for rows that do not say.")
 @click.option("--country", "home", metavar="DE", help="By which phone numbers without a plus are read.")
 def contacts(  # noqa: PLR0913 - one argument an option
     *,
@@ -120,7 +120,7 @@ def contacts(  # noqa: PLR0913 - one argument an option
         attributes=_attributes(attributes),
         topic=topic,
         consent_source=consent_source,
-        consent_at=_read("--consent-at", consent_at, moment(now)),
+        consent_at=_read("--consent-date", consent_at, moment(now)),
         country=_read("--country", home, country),
     )
     prepared = importing.prepare_contacts(asked)

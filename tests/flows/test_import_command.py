@@ -148,7 +148,7 @@ def test_every_wrong_option_is_told(folder):
         (("orders", "orders.csv", "--yes", "--rejects", "no/where.csv"), "cannot be written"),
         (("contacts", "people.csv"), "--topic"),
         (("contacts", "people.csv", *TOPIC, "--country", "Atlantis"), "no country"),
-        (("contacts", "people.csv", *TOPIC, "--consent-at", "2999-01-01"), "future"),
+        (("contacts", "people.csv", *TOPIC, "--consent-date", "2999-01-01"), "future"),
         (("contacts", "people.csv", "--attribute", "Genre"), "COLUMN=key:type"),
     ):
         done = typed(*arguments)
