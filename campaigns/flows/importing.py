@@ -90,7 +90,7 @@ def prepare_contacts(asked: Asked) -> Prepared:
             Problem(f"column {column!r}", "speaks of consent, but of which topic is not said.", cure)
         )
     if "consent" not in fields and (asked.topic or asked.consent_source or asked.consent_at):
-        cure = "Name the column that says yes or no with --consent-column; no column, no consent."
+        cure = "Name the column that says yes or no with --map COLUMN=consent; no column, no consent."
         problems.append(Problem("--topic", "is given, but no column speaks of consent.", cure))
     if problems:
         raise BadImport(problems)
@@ -173,14 +173,16 @@ def import_contacts(
                 )
                 merge.merge(table, part.turns, lambda line, earlier: complaints.add(_repeat(line, earlier)))
             progress(part.last_line, prepared.source.lines)
-    tally = merge.tally
+        tally = merge.finish()
     counts = {name: tally.contacts[name] for name in ("new", "changed", "unchanged")} | {
         "refused": complaints.counts[Effect.REFUSED],
         "repeats": complaints.counts[Effect.REPEAT],
         "values left out": complaints.counts[Effect.LEFT_OUT],
         "suppressed": tally.suppressed,
     }
-    result = Result(parts.rows, counts, dict(tally.words), tally.changes)
+    result = Result(
+        parts.rows, counts, {said: count for said, count in tally.words.items() if count}, tally.changes
+    )
     imports.finish(session, made_by.id, result.as_json(), now=now)
     return result
 

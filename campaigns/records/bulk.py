@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from campaigns.model.dialect import is_postgres
 
 LEAST_ROWS = 20_000  #: fewer are quicker done the plain way
+PATIENCE = "2s"  #: how long others may hold the tables before the plain way is taken
 _TABLES = ("contacts", "customers", "consents", "events")
 #: What matching asks while rows go in.
 _NEEDED = ("ix_contacts_email", "ix_consents_topic_id_contact_id_at")
@@ -63,7 +64,7 @@ def _lay_down(session: Session) -> list[str]:
     drop += [f"DROP INDEX {index.name}" for index in indexes if index.name not in _NEEDED]
     try:
         with session.begin_nested():
-            session.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
+            session.execute(sa.text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
             for statement in drop:
                 session.connection().exec_driver_sql(statement)
             session.execute(sa.text("SET LOCAL lock_timeout = DEFAULT"))

@@ -65,6 +65,8 @@ class ContactMerge:
         ):
             for statement in self._sql.temporary(name, held):
                 self._do.run(statement)
+        if not self._sql.postgres:
+            self._do.run("CREATE INDEX IF NOT EXISTS temp.matched_contact ON matched (contact_id)")
         self._words = Words(self._do, self._at_now) if topic is not None else None
 
     def merge(self, table: str, turns: Sequence[int], repeated: Callable[[int, int], None]) -> None:
@@ -79,7 +81,13 @@ class ContactMerge:
                 self._change(table)
             if self._words is not None:
                 self._words.append(table)
-                self.tally.words = self._words.counts
+
+    def finish(self) -> Tally:
+        """Do what must wait for the whole file; give what came of it all."""
+        if self._words is not None:
+            self._words.finish()
+            self.tally.words = self._words.counts
+        return self.tally
 
     def _count_suppressed(self, table: str) -> None:
         self.tally.suppressed += self._do.count(
@@ -97,20 +105,22 @@ class ContactMerge:
             " WHERE s.turn = :turn",
             turn=turn,
         )
+        # rather a contact without an id than one that another system knows; the oldest of several
+        best = "coalesce(min(CASE WHEN c.external_id IS NULL THEN c.id END), min(c.id))"
+        # a contact that another line means by its id is not this line's, though it has the address
+        free = " AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.contact_id = c.id)"
         candidates = (
-            f"SELECT s.line, min(c.id) AS contact_id FROM {table} s JOIN contacts c ON c.email = s.email"
+            f"SELECT s.line, {best} AS contact_id FROM {table} s JOIN contacts c ON c.email = s.email"
             " AND (s.external_id IS NULL OR c.external_id IS NULL) WHERE s.turn = :turn"
-            " AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.line = s.line) GROUP BY s.line"
+            " AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.line = s.line)"
+            f"{'' if turn == REPEATS else free} GROUP BY s.line"
         )
-        free = ""
-        if turn != REPEATS:  # one line a contact: the first has it, the others are people of their own
-            candidates = (
-                f"SELECT min(a.line) AS line, a.contact_id FROM ({candidates}) a GROUP BY a.contact_id"
-            )
-            free = " WHERE NOT EXISTS (SELECT 1 FROM matched m WHERE m.contact_id = f.contact_id)"
+        if turn != REPEATS:  # of several lines the first has the contact; the others are people of their own
+            first = "SELECT min(a.line) AS line, a.contact_id"
+            candidates = f"{first} FROM ({candidates}) a GROUP BY a.contact_id"
         self._do.run(
             f"{_MATCHED} SELECT f.line, c.id, coalesce(t.line, {_MADE_HERE}) FROM ({candidates}) f"
-            f" JOIN contacts c ON c.id = f.contact_id LEFT JOIN seen t ON t.contact_id = c.id{free}",
+            " JOIN contacts c ON c.id = f.contact_id LEFT JOIN seen t ON t.contact_id = c.id",
             turn=turn,
         )
 

@@ -1,18 +1,29 @@
 """Appends what an import's rows say on consent, and counts what it left as it was, and why.
 
 Decided in docs/decisions/0011: nothing is raised above what a row proves, and no later no is overridden.
+Dated words are appended part by part. Words without a date wait until the whole file is read: they speak of
+the import's own moment, after every dated one, wherever in the file they stand.
 """
 
 from collections import Counter
 
 from campaigns.imports.contacts import DATED, UNDATED_NO, UNPROVEN
 from campaigns.records.import_sql import Statements
+from campaigns.values import ConsentState
 
-#: What became of one word that did not enter the ledger.
+#: What became of a word that did not enter the ledger.
 SAME, WITHDRAWN_SINCE, NEWER = "same", "left: withdrawn since", "left: a newer word stands"
+_COLUMNS = "line, contact_id, said, said_at, ruling, proof, wording_id"
+_TYPES = "line int, contact_id bigint, said text, said_at bigint, ruling int, proof text, wording_id bigint"
+_SAID = "s.said, s.said_at, s.ruling, s.proof, s.wording_id"
 _INSERT = (
     "INSERT INTO consents (contact_id, topic_id, state, at, source, wording_id, proof, actor, recorded_at)"
 )
+_STANDING = (
+    "(SELECT n.id FROM consents n WHERE n.topic_id = :topic AND n.contact_id = {contact}"
+    " ORDER BY n.at DESC, n.id DESC LIMIT 1)"
+)
+_JOINED = "words w LEFT JOIN consents n ON n.id = w.standing_id"
 
 
 class Words:
@@ -22,71 +33,87 @@ class Words:
         self.counts: Counter[str] = Counter()
         self._do = statements
         self._at_now = at_now
-        self._said_at = statements.sql.moment("s.said_at")
-        #: Where a word can be looked up: this import, the line, and what the row says of it.
-        self._proof = (
-            "'import ' || CAST(:import AS text) || ', line ' || s.line || coalesce(': ' || s.proof, '')"
-        )
-        columns = "line integer, contact_id bigint, standing_id bigint"
-        for statement in statements.sql.temporary("words", columns):
-            statements.run(statement)
+        for name, columns in (("words", f"{_TYPES}, standing_id bigint"), ("waiting", _TYPES)):
+            for statement in statements.sql.temporary(name, columns):
+                statements.run(statement)
 
     def append_first(self, fresh: str, contact: str, turn: int) -> None:
-        """Append what new contacts say; there is nothing yet that it could override."""
-        said = f"FROM {fresh} AND s.said IS NOT NULL"
+        """Append what new contacts say with a date; there is nothing yet that it could override."""
+        dated = f"FROM {fresh} AND s.ruling = {DATED}"
         self._do.run(
-            f"{_INSERT} SELECT {contact}, :topic, s.said, {self._said_at}, 'import', s.wording_id,"
-            f" {self._proof}, :actor, {self._at_now} {said} ORDER BY s.line",
+            f"{_INSERT} SELECT {contact}, :topic, s.said, {self._do.sql.moment('s.said_at')}, 'import',"
+            f" s.wording_id, {self._proof('s')}, :actor, {self._at_now} {dated} ORDER BY s.line",
             turn=turn,
         )
-        for state, count in self._do.rows(f"SELECT s.said, count(*) {said} GROUP BY s.said", turn=turn):
-            self.counts[state] += count
+        for said, count in self._do.rows(f"SELECT s.said, count(*) {dated} GROUP BY s.said", turn=turn):
+            self.counts[said] += count
+        self._do.run(
+            f"INSERT INTO waiting ({_COLUMNS}) SELECT s.line, {contact}, {_SAID} FROM {fresh}"
+            f" AND s.ruling <> {DATED}",
+            turn=turn,
+        )
 
     def append(self, table: str) -> None:
-        """Append what contacts that were here already say (those in the table `matched`)."""
+        """Append what contacts that were here already (the table `matched`) say with a date."""
+        source = f"FROM matched m JOIN {table} s ON s.line = m.line WHERE s.ruling"
+        standing = _STANDING.format(contact="m.contact_id")
+        self._judge(f"SELECT m.line, m.contact_id, {_SAID}, {standing} {source} = {DATED}")
+        self._do.run(
+            f"INSERT INTO waiting ({_COLUMNS}) SELECT m.line, m.contact_id, {_SAID} {source} <> {DATED}"
+        )
+
+    def finish(self) -> None:
+        """Append what was said without a date, the noes first."""
+        standing = _STANDING.format(contact="s.contact_id")
+        for ruling in (UNDATED_NO, UNPROVEN):
+            source = f"FROM waiting s WHERE s.ruling = {ruling}"
+            self._judge(f"SELECT s.line, s.contact_id, {_SAID}, {standing} {source}")
+
+    def _judge(self, asked: str) -> None:
+        """Append those of the words asked about that change anything; count them all."""
         self._do.run("DELETE FROM words")
-        standing = (
-            "(SELECT n.id FROM consents n WHERE n.topic_id = :topic AND n.contact_id = m.contact_id"
-            " ORDER BY n.at DESC, n.id DESC LIMIT 1)"
-        )
-        asked = self._do.run(
-            f"INSERT INTO words (line, contact_id, standing_id) SELECT m.line, m.contact_id, {standing}"
-            f" FROM matched m JOIN {table} s ON s.line = m.line WHERE s.said IS NOT NULL"
-        )
-        if not asked:
+        if not self._do.run(f"INSERT INTO words ({_COLUMNS}, standing_id) {asked}"):
             return
-        joined = f"words w JOIN {table} s ON s.line = w.line LEFT JOIN consents n ON n.id = w.standing_id"
         ruled = self._ruled()
-        counted: Counter[str] = Counter()
         for what, said, count in self._do.rows(
-            f"SELECT {ruled}, s.said, count(*) FROM {joined} GROUP BY 1, 2"
+            f"SELECT {ruled}, w.said, count(*) FROM {_JOINED} GROUP BY 1, 2 ORDER BY 2"
         ):
-            counted[said if what == "add" else what] += count
-        self.counts.update(counted)
-        if counted.keys() & {"granted", "pending", "withdrawn"}:
-            self._add(joined, ruled)
+            if what != "add":
+                self.counts[what] += count
+                continue
+            added = self._add(ConsentState(said), ruled)
+            self.counts[said] += added
+            self.counts[SAME] += count - added  # the same word of one contact on two lines
 
     def _ruled(self) -> str:
         """Give the expression that says of a word whether it is added, or why it is not."""
-        at = self._said_at
+        at = self._do.sql.moment("w.said_at")
         return (
             "CASE WHEN n.id IS NULL THEN 'add'"
-            f" WHEN s.ruling = {DATED} AND {at} > n.at THEN 'add'"
-            f" WHEN s.ruling = {DATED} AND s.said = n.state THEN '{SAME}'"
-            f" WHEN s.ruling = {DATED} AND {at} = n.at AND s.said = 'withdrawn' THEN 'add'"
-            f" WHEN s.ruling = {UNDATED_NO} AND n.state <> 'withdrawn' THEN 'add'"
-            f" WHEN s.ruling = {UNDATED_NO} THEN '{SAME}'"
-            f" WHEN s.ruling = {UNPROVEN} AND n.state <> 'withdrawn' THEN '{SAME}'"
+            f" WHEN w.ruling = {DATED} AND {at} > n.at THEN 'add'"
+            f" WHEN w.ruling = {DATED} AND w.said = n.state THEN '{SAME}'"
+            f" WHEN w.ruling = {DATED} AND {at} = n.at AND w.said = 'withdrawn' THEN 'add'"
+            f" WHEN w.ruling = {UNDATED_NO} AND n.state <> 'withdrawn' THEN 'add'"
+            f" WHEN w.ruling = {UNDATED_NO} THEN '{SAME}'"
+            f" WHEN w.ruling = {UNPROVEN} AND n.state <> 'withdrawn' THEN '{SAME}'"
             f" WHEN n.state = 'withdrawn' THEN '{WITHDRAWN_SINCE}'"
             f" ELSE '{NEWER}' END"
         )
 
-    def _add(self, joined: str, ruled: str) -> None:
+    def _add(self, said: ConsentState, ruled: str) -> int:
         # an undated no also ends a yes that some wrong clock dated past now
-        at = self._said_at
-        counts_from = f"CASE WHEN s.ruling = {UNDATED_NO} AND n.at > {at} THEN n.at ELSE {at} END"
-        self._do.run(
-            f"{_INSERT} SELECT w.contact_id, :topic, s.said, {counts_from}, 'import', min(s.wording_id),"
-            f" min({self._proof}), :actor, {self._at_now} FROM {joined} WHERE {ruled} = 'add'"
-            f" GROUP BY w.contact_id, s.said, {counts_from} ORDER BY {counts_from}, s.said, min(s.line)"
+        at = self._do.sql.moment("w.said_at")
+        moment = f"CASE WHEN w.ruling = {UNDATED_NO} AND n.at > {at} THEN n.at ELSE {at} END"
+        return self._do.run(
+            f"{_INSERT} SELECT w.contact_id, :topic, w.said, {moment}, 'import', min(w.wording_id),"
+            f" min({self._proof('w')}), :actor, {self._at_now} FROM {_JOINED}"
+            f" WHERE {ruled} = 'add' AND w.said = :said GROUP BY w.contact_id, w.said, {moment}"
+            f" ORDER BY {moment}, min(w.line)",
+            said=said.value,
         )
+
+    @staticmethod
+    def _proof(row: str) -> str:
+        """Say where a word can be looked up: this import, the line, and what the row says of it."""
+        place = f"'import ' || CAST(:import AS text) || ', line ' || {row}.line"
+        return f"{place} || coalesce(': ' || {row}.proof, '')"
