@@ -246,19 +246,16 @@ def _count(session: Session, run: int, rows: Sequence[tuple[Any, ...]]) -> None:
     )
 
 
+def _held(chunk: Chunk) -> list[sa.ColumnElement[bool]]:
+    c = chunks.c
+    held = (c.run_id == chunk.run, c.number == chunk.number, c.fence == chunk.fence, c.state == "claimed")
+    return list(held)
+
+
 def _ours(session: Session, chunk: Chunk, values: dict[str, Any]) -> None:
     """Change a chunk that we hold; also locks it until the transaction ends."""
-    found = changed(
-        session,
-        sa.update(chunks)
-        .where(
-            chunks.c.run_id == chunk.run,
-            chunks.c.number == chunk.number,
-            chunks.c.fence == chunk.fence,
-            chunks.c.state == "claimed",
-        )
-        .values({"fence": chunks.c.fence, **values}),
-    )
+    change = sa.update(chunks).where(*_held(chunk)).values({"fence": chunks.c.fence, **values})
+    found = changed(session, change)
     if not found:
         raise Fenced(f"Chunk {chunk.number} of run {chunk.run} was taken over by another sender.")
 
@@ -318,6 +315,21 @@ def recall(session: Session, run: int, gate: Gate, *, now: datetime) -> int:
     return count
 
 
+def space_out(session: Session, run: int, per_minute: int, *, now: datetime) -> None:
+    """Give a throttled run's chunks their pace again; while it was paused their moments have passed."""
+    ready = (
+        sa.select(chunks.c.number, chunks.c.first_seq, chunks.c.last_seq, chunks.c.not_before)
+        .where(chunks.c.run_id == run, chunks.c.state == "ready")
+        .order_by(chunks.c.number)
+    )
+    rows, at = [], now
+    for number, first, last, not_before in session.execute(ready):
+        at = max(at, not_before or at)
+        rows.append((run, number, at))
+        at += timedelta(minutes=(last - first + 1) / per_minute)
+    update_many(session, chunks, ("run_id", "number"), ("not_before",), rows)
+
+
 def is_drained(session: Session, run: int) -> bool:
     """Tell whether no chunk of a run is left to send or being sent."""
     query = sa.select(chunks.c.number).where(chunks.c.run_id == run, chunks.c.state != "done").limit(1)
@@ -329,12 +341,6 @@ def may_go_on(session: Session, chunk: Chunk) -> bool:
     query = (
         sa.select(chunks.c.number)
         .join(runs, runs.c.id == chunks.c.run_id)
-        .where(
-            runs.c.state == RunState.RUNNING.value,
-            chunks.c.run_id == chunk.run,
-            chunks.c.number == chunk.number,
-            chunks.c.fence == chunk.fence,
-            chunks.c.state == "claimed",
-        )
+        .where(runs.c.state == RunState.RUNNING.value, *_held(chunk))
     )
     return session.execute(query).one_or_none() is not None

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from campaigns.flows import schedule
 from campaigns.model.mail import campaigns as campaigns_table
-from campaigns.model.mail import messages, segment_versions
+from campaigns.model.mail import chunks, messages, segment_versions
 from campaigns.records import audience as audience_records
 from campaigns.records import campaigns, outbox
 from campaigns.values import CampaignState, RunState
@@ -150,3 +150,16 @@ def test_a_run_that_cannot_be_frozen_is_paused_for_a_person_and_holds_up_no_othe
     act(stores, schedule.resume, campaign)
     tick(stores, NOW)
     assert the_run(stores, campaign).mailable >= 3
+
+
+def test_a_throttled_run_keeps_its_pace_after_a_pause(stores):
+    with stores.sessions.begin() as session:
+        campaign = a_ready_campaign(session, people=7, per_minute=12)
+    scheduled(stores, campaign)
+    tick(stores, NOW)
+    act(stores, schedule.pause, campaign)
+    later = NOW + timedelta(hours=1)
+    with stores.sessions.begin() as session:
+        schedule.resume(session, campaign, actor="ada", now=later)
+        dues = session.scalars(sa.select(chunks.c.not_before).order_by(chunks.c.number)).all()
+    assert dues == [later + timedelta(seconds=10 * place) for place in range(4)]
