@@ -134,7 +134,7 @@ def open_runs(session: Session, now: datetime) -> list[int]:
 
 
 def _hand_back(session: Session, campaign: Campaign, why: str, now: datetime) -> None:
-    """Take a campaign whose run cannot be opened back to a person; one whose earlier run goes on ends with it."""
+    """Take a campaign that cannot be opened back to a person; one with a run under way ends with that."""
     going = campaign.state is CampaignState.RUNNING
     what = f"run {campaign.occurrence} could not be opened: {why}"
     campaigns.move(

@@ -1,6 +1,6 @@
-"""Sending: claim a chunk, render, send, settle. This flow owns its transactions: a mail cannot be rolled back.
+"""Sending: claim a chunk, render, send, settle. This flow owns its transactions: no mail is rolled back.
 
-claim (committed) → load, gates asked again → render → wire → settle: states and history in one transaction
+claim (committed) → load, gates asked again → render → wire → settle (states and history at once)
 """
 
 from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ class Work:
 
 
 class Tally:
-    """Keeps what the backend tells of a chunk, and tells the backend when to stop (delivery.backend.Watch)."""
+    """Keeps what the backend tells of a chunk, and tells it when to stop (delivery.contract.Watch)."""
 
     def __init__(self, post: Postbox, chunk: Chunk) -> None:
         self.outcomes: dict[int, Outcome] = {}
@@ -196,7 +196,7 @@ def _load(post: Postbox, chunk: Chunk) -> Work:
 
 
 def _moved_and_suppressed(session: Session, secret: bytes, ready: list[Recipient]) -> dict[int, Gate]:
-    """Those whose address changed after the freeze and whose old one, where the mail would go, is suppressed."""
+    """Those whose address changed after the freeze while the old one, where the mail goes, is suppressed."""
     moved = [one for one in ready if one.address != one.contact["email"]]
     hashed = {one.seq: suppressions.address_hash(secret, one.address) for one in moved}
     listed = suppressions.hashes(session, hashed.values())

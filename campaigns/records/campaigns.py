@@ -160,7 +160,7 @@ def get(session: Session, campaign: int) -> Campaign:
 
 
 def hold(session: Session, campaign: int) -> None:
-    """Keep other writers of a campaign away until the end; before its runs are changed, to avoid deadlocks."""
+    """Keep other writers of a campaign away until the end; ask before its runs change: no deadlock."""
     session.execute(sa.select(campaigns.c.id).where(campaigns.c.id == campaign).with_for_update())
 
 
@@ -327,7 +327,7 @@ def move_runs(
     expected: Sequence[RunState],
     frozen: bool | None = None,
 ) -> None:
-    """Change the state of a campaign's runs that are in one of `expected`; and frozen, or not, if that is said."""
+    """Change the state of a campaign's runs that are in one of `expected` (and frozen or not, if said)."""
     change = (
         sa.update(runs)
         .where(runs.c.campaign_id == campaign, runs.c.state.in_([state.value for state in expected]))

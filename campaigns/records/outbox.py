@@ -65,7 +65,7 @@ def has_work(session: Session) -> bool:
 
 
 def claim(session: Session, owner: str) -> Chunk | None:
-    """Take the next chunk that is due of any running run, tests first, then the oldest; None if there is none."""
+    """Take the next chunk that is due of any running run, tests first, then the oldest; None without one."""
     now = database_now(session)
     due = _due(now)
     if is_postgres(session):
