@@ -57,7 +57,7 @@ class Topic:
 
 
 #: Stand in previews for what a draft has not chosen yet.
-NOBODY = Sender("…", "", "")
+NOBODY = Sender("…", "…", "", None, "…")
 UNSAID = Topic("", "", TopicClass.MARKETING)
 
 

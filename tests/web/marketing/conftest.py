@@ -1,6 +1,7 @@
 """The marketing desk on a store of each kind: people, a segment, a template, a sender, and a way in."""
 
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class Desktop:
     segment: int
     template: int
     sender: int
+    csrf: str = ""
 
     def get(self, path: str, status: int = 200) -> str:
         answer = self.client.get(path)
@@ -46,7 +48,7 @@ class Desktop:
     def post(self, path: str, status: int = 302, *, part: bool = False, **form: Any) -> str:
         """Post a form as a browser does: with its token; gives the page that follows."""
         headers = {"Referer": "http://localhost/"} | ({"HX-Request": "true"} if part else {})
-        form["csrf_token"] = token(self.client, "/campaigns/")
+        self.csrf = form["csrf_token"] = self.csrf or token(self.client, "/campaigns/new")
         answer = self.client.post(path, data=form, headers=headers)
         assert answer.status_code == status, answer.get_data(as_text=True)[:3000]
         return self.get(answer.headers["Location"]) if status == 302 else answer.get_data(as_text=True)
@@ -83,6 +85,13 @@ class Desktop:
                     return
                 outcomes = {seq: Outcome(OutcomeKind.SENT, 250) for seq in range(chunk.first, chunk.last + 1)}
                 outbox.settle(session, chunk, outcomes, skipped={}, retry_at=None, now=utc_now())
+
+
+@pytest.fixture
+def sqlite_only(sqlite_pattern: Path, tmp_path: Path) -> str:
+    """For pages that add no SQL of their own: one database does."""
+    shutil.copy(sqlite_pattern, tmp_path / "store.db")
+    return f"sqlite:///{tmp_path / 'store.db'}"
 
 
 @pytest.fixture

@@ -13,12 +13,8 @@ BROKEN = '{"version": 1, "rule": {"all": [{"field": "contact.contry", "is": "=",
 
 
 @pytest.fixture
-def database_url(request, tmp_path, sqlite_pattern):
-    """These pages add no SQL of their own: one database does."""
-    import shutil
-
-    shutil.copy(sqlite_pattern, tmp_path / "store.db")
-    return f"sqlite:///{tmp_path / 'store.db'}"
+def database_url(sqlite_only):
+    return sqlite_only
 
 
 def test_a_segment_is_written_counted_and_changed_by_versions(desktop):

@@ -1,0 +1,157 @@
+"""What speaks against sending: every finding comes with its cause and goes with it."""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from campaigns.flows import audience, checking
+from campaigns.mailing import Signing
+from campaigns.model.mail import runs
+from campaigns.records import campaigns, history, segments, surveys
+from campaigns.surveys.form import parse_form
+from campaigns.templates.preflight import Level
+from campaigns.tracking.tokens import Keyring
+from campaigns.values import EventKind, Fact
+from tests.factories import HTML, NOW, SECRET, a_campaign, a_contact, a_run, a_template, a_topic, template_of
+
+SIGNING = Signing(Keyring(SECRET), "https://mail.shop.example")
+TESTED = "No test mail has been sent."
+
+
+def ready(session, *, people=({},), html=HTML, **over):
+    topic = a_topic(session)
+    made = [a_contact(session, topic=topic, **person) for person in people]
+    segments.save(
+        session, f"all{topic}", "All", {"version": 1, "rule": {"everyone": True}}, author="t", now=NOW
+    )
+    template = template_of(session, a_template(session, html=html))
+    campaign = a_campaign(
+        session,
+        topic=topic,
+        **{"segment_id": segments.find(session, f"all{topic}"), "template_id": template} | over,
+    )
+    return campaign, made
+
+
+def found(session, number, *, now=NOW, signing=SIGNING):
+    campaign = campaigns.get(session, number)
+    reach = audience.reach(session, campaign, now)
+    return [str(one) for one in checking.check(session, campaign, reach=reach, signing=signing, now=now)]
+
+
+def test_nothing_speaks_against_a_good_campaign_but_that_it_is_untested(session):
+    campaign, _ = ready(session)
+    assert found(session, campaign) == [f"{TESTED} Send one to yourself and read it on a phone."]
+
+
+def test_what_people_lack_is_counted_over_all_of_them(session):
+    campaign, _ = ready(session, people=[{}, {"given_name": None}, {"given_name": ""}])
+    assert (
+        "2 of 3 people have no first name; they read the template's fallback. Look at the preview, worst first."
+        in found(session, campaign)
+    )
+
+
+def test_what_the_template_does_not_name_is_not_asked_for(session):
+    campaign, _ = ready(session, people=[{"city": None}])
+    assert not [words for words in found(session, campaign) if "city" in words]
+
+
+def test_a_template_that_fails_for_somebody_is_a_blocker_with_the_reason(session):
+    html = HTML.replace("</body>", "<p>{{ contact.city }}</p></body>")
+    campaign, _ = ready(session, people=[{"city": "Bonn"}, {}], html=html)
+    [words] = [words for words in found(session, campaign) if words.startswith("It fails for")]
+    assert words.startswith("It fails for 1 of 2 people tried: body: ")
+    assert "contact.city" in words
+
+
+def test_languages_that_the_template_lacks_are_named(session):
+    campaign, _ = ready(
+        session, people=[{"locale": "el"}, {"locale": "el-GR"}, {"locale": "fr"}, {"locale": "en-GB"}, {}]
+    )
+    assert (
+        "3 people read a language that the template does not have (most of them: el). They get it in en."
+        in found(session, campaign)
+    )
+
+
+def test_people_who_just_had_a_mail_are_counted(session):
+    campaign, [contact] = ready(session)
+    history.record(session, Fact(EventKind.SENT, NOW - timedelta(hours=23), "sent:1:1", contact, None, 1, 1))
+    assert (
+        "1 of these people had a mail from us in the last 24 hours. Wait a day, or set a frequency cap."
+        in found(session, campaign)
+    )
+    assert not [
+        words for words in found(session, campaign, now=NOW + timedelta(hours=2)) if "24 hours" in words
+    ]
+
+
+def test_an_audience_far_larger_than_before_is_remarked(session, monkeypatch):
+    monkeypatch.setattr(checking, "FEW", 2)
+    campaign, _ = ready(session, people=[{}] * 5)
+    assert not [words for words in found(session, campaign) if "It is large" in words]
+    other = a_run(session, ready(session)[0])
+    session.execute(sa.update(runs).where(runs.c.id == other).values(mailable=2, frozen_at=NOW))
+    assert [
+        words
+        for words in found(session, campaign)
+        if words.startswith("It is large: 5 recipients; the largest of the last 1 sends had 2.")
+    ]
+
+
+def test_a_survey_and_a_template_must_lead_to_each_other(session):
+    form = parse_form(
+        {"version": 1, "title": "Visit", "questions": [{"key": "why", "type": "text", "text": "Why?"}]}
+    )
+    surveys.save(session, "visit", "Visit", form, author="t", now=NOW)
+    survey = surveys.find(session, "visit")
+    campaign, _ = ready(session, survey_id=survey)
+    assert [words for words in found(session, campaign) if words.startswith("A survey is chosen, but")]
+    leading = HTML.replace("</body>", '<a href="{{ links.survey }}">Answer</a></body>')
+    both, _ = ready(session, survey_id=survey, html=leading)
+    assert not [
+        words for words in found(session, both) if words.startswith(("A survey", "The template speaks"))
+    ]
+    neither, _ = ready(session, html=leading)
+    assert [words for words in found(session, neither) if words.startswith("The template speaks of a survey")]
+
+
+def test_a_pace_that_does_not_fit_into_the_time_is_a_blocker(session, monkeypatch):
+    campaign, _ = ready(session, per_minute=1, send_within_hours=1)
+    one = campaigns.get(session, campaign)
+    many = checking.check(session, one, reach={"mailable": 61}, signing=SIGNING, now=NOW)
+    assert [str(finding) for finding in many if finding.card == "when"] == [
+        "At 1 a minute it takes longer than the 1 hours after which the rest expires. Send faster, or give it more time."
+    ]
+    assert not [
+        f
+        for f in checking.check(session, one, reach={"mailable": 60}, signing=SIGNING, now=NOW)
+        if f.card == "when"
+    ]
+
+
+def test_addresses_without_encryption_are_a_warning(session):
+    campaign, _ = ready(session)
+    words = found(session, campaign, signing=Signing(Keyring(SECRET), "http://127.0.0.1:8026"))
+    assert [one for one in words if one.startswith("Links in the mail lead to http://127.0.0.1:8026")]
+
+
+def test_blockers_come_first(session):
+    campaign, _ = ready(session, people=[])
+    levels = [
+        one.level
+        for one in checking.check(
+            session, campaigns.get(session, campaign), reach={}, signing=SIGNING, now=NOW
+        )
+    ]
+    assert levels == sorted(levels, key=lambda level: level is Level.WARNING)
+    assert levels[0] is Level.BLOCKER
+
+
+def test_a_sentence_with_a_per_cent_sign_or_braces_of_its_own_is_said_as_it_is(session):
+    html = HTML.replace("</body>", '<a href="https://example.com/100%25">%(x)s</a></body>')
+    campaign, _ = ready(session, html=html)
+    assert "The link https://example.com/100%25 leads nowhere. Put in the real address." in found(
+        session, campaign
+    )
