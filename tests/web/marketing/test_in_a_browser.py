@@ -84,9 +84,8 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(desktop, site, open
     )  # fmt: skip
     for path in paths:
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        expect(page.locator(".waiting")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
-        page.context.set_default_timeout(5000)
         assert [fault for fault in faults_of(page) if "iframe" not in fault] == [], path
 
 
