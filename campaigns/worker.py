@@ -84,7 +84,7 @@ class Worker:
             log.warning("a sender was lost; its messages are in doubt", messages=doubtful)
 
     def tick_returns(self) -> None:
-        """Read what the mail server put into the bounce Maildir; each mail is stored before it is moved on."""
+        """Read what the mail server put into the bounce Maildir; each is stored before it is moved on."""
         folder: Path | None = self._settings.bounce_maildir
         if folder is None:
             return

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.records import (
     campaigns,
+    catalog,
     consent,
     segments,
     senders,
@@ -15,11 +16,13 @@ from campaigns.records import (
     surveys,
     templates,
 )
+from campaigns.records.catalog import Offer
 from campaigns.records.staff import Desk, NewStaff
 from campaigns.surveys.form import parse_form
 from campaigns.templates import starters
 from campaigns.templates.render import compile_source
 from campaigns.values import BodyKind, Sender, Source, TopicClass
+from demo.company import GENRES, TITLES, sku
 
 AUTHOR = "Mara Voss"
 PASSWORD = "nightingale-demo"  # noqa: S105 - printed at every start: the demo's store holds nobody real
@@ -182,6 +185,12 @@ def set_up(session: Session, now: datetime) -> Setup:
             author=AUTHOR,
             now=now,
         )
+    for genre, category in enumerate(GENRES):
+        for title, name in enumerate(TITLES):
+            number = sku(genre, title)
+            url = f"https://shop.nightingale.example/records/{number.lower()}"
+            price = 1299 + 100 * title + 50 * genre
+            catalog.put_on_sale(session, Offer(number, f"{name} ({category})", category, price, "EUR", url))
     surveys.save(session, "order", "How was your last order?", parse_form(SURVEY), author=AUTHOR, now=now)
     return Setup(
         topic=topic.id,

@@ -16,7 +16,9 @@ from campaigns.values import BodyKind, ContactId, Sender, Source, TopicClass
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 SECRET = b"a secret for tests only"
-SENDER = Sender("Harbour & Vine", "hello@shop.example", "bounce.shop.example", None, "14 Quay Street, Bristol")
+SENDER = Sender(
+    "Harbour & Vine", "hello@shop.example", "bounce.shop.example", None, "14 Quay Street, Bristol"
+)
 HTML = """<html><body><p>Hello {{ contact.given_name|default('friend') }}</p>
 <p><a href="https://shop.example/a">One</a> <a href="https://shop.example/b?x=1&amp;y=2">Two</a></p>
 <p>{{ sender.postal_address }} <a href="{{ links.unsubscribe }}">Unsubscribe</a></p></body></html>"""
@@ -54,7 +56,9 @@ def a_topic(session: Session, topic_class: TopicClass = TopicClass.MARKETING) ->
     return consent.add_topic(session, f"topic{number}", f"Topic {number}", topic_class, now=NOW).id
 
 
-def a_template(session: Session, *, html: str = HTML, subject: str = "Hello {{ contact.given_name|default('you') }}") -> int:
+def a_template(
+    session: Session, *, html: str = HTML, subject: str = "Hello {{ contact.given_name|default('you') }}"
+) -> int:
     """A template of one English HTML body; gives the id of its version."""
     source = Source(BodyKind.HTML, subject, html, "A few words before")
     key = f"template{next(_numbers)}"
@@ -76,10 +80,14 @@ def a_campaign(session: Session, *, topic: int, **over: Any) -> int:
 def template_of(session: Session, version: int) -> int:
     from campaigns.model.mail import template_versions
 
-    return session.execute(sa.select(template_versions.c.template_id).where(template_versions.c.id == version)).scalar_one()
+    return session.execute(
+        sa.select(template_versions.c.template_id).where(template_versions.c.id == version)
+    ).scalar_one()
 
 
-def a_run(session: Session, campaign_id: int, *, occurrence: str = "2026-11-22T09:00", now: datetime = NOW) -> int:
+def a_run(
+    session: Session, campaign_id: int, *, occurrence: str = "2026-11-22T09:00", now: datetime = NOW
+) -> int:
     """An open run of a campaign, its audience not frozen yet."""
     campaign = campaigns.get(session, campaign_id)
     assert campaign.topic_id is not None

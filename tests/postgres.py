@@ -49,7 +49,9 @@ def create_database(server_url: str, name: str, template: str | None = None) -> 
     """Create a database, as a copy of `template` if given, and give its URL."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}"'.encode())
-        connection.execute(f'CREATE DATABASE "{name}"'.encode() + (f' TEMPLATE "{template}"'.encode() if template else b""))
+        connection.execute(
+            f'CREATE DATABASE "{name}"'.encode() + (f' TEMPLATE "{template}"'.encode() if template else b"")
+        )
     return server_url.replace("/postgres?", f"/{name}?", 1)
 
 

@@ -10,7 +10,9 @@ def read_new(folder: Path, limit: int = 200) -> list[Path]:
     new = folder / "new"
     if not new.is_dir():
         return []
-    mails = sorted((path for path in new.iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime)[:limit]
+    mails = sorted((path for path in new.iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime)[
+        :limit
+    ]
     for large in [path for path in mails if path.stat().st_size > MAX_BYTES]:
         take(large)
         mails.remove(large)

@@ -67,7 +67,10 @@ def freeze(session: Session, run_id: int, now: datetime) -> int:
 
 
 def reach(session: Session, campaign: Campaign, now: datetime) -> dict[str, int]:
-    """Count whom the campaign would mail now ("mailable") and whom each gate would stop; empty without a segment."""
+    """Count whom the campaign would mail now ("mailable") and whom each gate would stop.
+
+    Empty without a segment.
+    """
     if campaign.segment_id is None or campaign.topic_id is None:
         return {}
     members = segments.members_of_version(

@@ -5,7 +5,7 @@ it is; whoever is killed half-way has changed nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -116,7 +116,9 @@ def preview_contacts(prepared: Prepared, *, now: datetime) -> tuple[list[dict[st
     body = _body(prepared.source, PREVIEWED)
     for values in reader.read(*next(body, ((), ()))):
         named = dict(zip(reader.columns, values, strict=True))
-        shown.append({name: value for name, value in named.items() if name not in {"email_hash", "ruling"}})
+        shown.append(
+            {name: value for name, value in named.items() if name not in {"email_hash", "ruling", "turn"}}
+        )
     body.close()
     return shown, found
 
@@ -157,7 +159,7 @@ def import_contacts(
     attributes.define(session, {one.key: one.kind for one in layout.attributes}, now=now)
     reading = _reading(asked, now, _hasher(session, secret), imports.wordings_by_name(session))
     rows = ContactRows(layout, reading, complaints.add)
-    columns = (*rows.columns, "turn")
+    columns = rows.columns
     parts = _Parts(prepared.source, staging, rows, complaints)
     with first_load(session, prepared.source.lines), ThreadPoolExecutor(1, "import") as reader:
         merge = ContactMerge(session, made_by, columns, topic=topic, now=now)
@@ -240,13 +242,11 @@ class _Parts:
         if self._held is None:
             return None
         self._turns.clear()
-        columns = (*self._reader.columns, "turn")
-        count = self._staging.fill(number, columns, self._read_part())
+        count = self._staging.fill(number, self._reader.columns, self._read_part())
         return _Part(count, tuple(sorted(self._turns)), self._line)
 
     def _read_part(self) -> Iterator[tuple[Any, ...]]:
         repeats = Repeats()
-        said = self._reader.columns.index("said") if "said" in self._reader.columns else None
         end = self._line + self._size
         while self._held is not None and self._held[0][0] <= end:
             lines, rows = self._held
@@ -254,16 +254,26 @@ class _Parts:
             if self._source.has_nul:
                 lines, rows = self._without_nul(lines, rows)
             staged = self._reader.read(lines, rows)
-            placed = repeats.place(staged)
-            for values, (turn, earlier) in zip(staged, placed, strict=True):
-                if earlier is not None:
-                    self._complaints.add(_repeat(values[0], earlier))
-                    if said is None or values[said] is None:
-                        continue
-                self._turns[turn] += 1
-                yield (*values, turn)
+            yield from self._place(staged, repeats)
             self._line = self._held[0][-1]
             self._held = next(self._body, None)
+
+    def _place(self, staged: list[tuple[Any, ...]], repeats: Repeats) -> Iterable[tuple[Any, ...]]:
+        """Put each row in its turn; a repeat stays only if it says something on consent."""
+        placed = repeats.place(staged)
+        if placed is None:
+            self._turns[1] += len(staged)
+            return staged
+        said = self._reader.columns.index("said") if "said" in self._reader.columns else None
+        kept = []
+        for values, (turn, earlier) in zip(staged, placed, strict=True):
+            if earlier is not None:
+                self._complaints.add(_repeat(values[0], earlier))
+                if said is None or values[said] is None:
+                    continue
+            self._turns[turn] += 1
+            kept.append((*values[:-1], turn))
+        return kept
 
     def _without_nul(self, lines: Sequence[int], rows: list[list[str]]) -> Rows:
         kept_lines, kept = [], []

@@ -164,7 +164,8 @@ def _bounced(session: Session, message: Message, returned: Returned, secret: byt
         "status": next((one.status for one in failed if one.status), None),
         "diagnostic": next((one.diagnostic for one in failed if one.diagnostic), "")[:500],
     }
-    new = history.record(session, _about(message, EventKind.BOUNCED, "bounced", now, detail))
+    word = "bounced hard" if hard else "bounced"  # a full mailbox may turn out to be a dead one
+    new = history.record(session, _about(message, EventKind.BOUNCED, word, now, detail))
     if new and hard and message.address is not None:
         hashed = suppressions.address_hash(secret, message.address)
         evidence = {"run": message.run, "seq": message.seq, **detail}

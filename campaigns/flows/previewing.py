@@ -36,7 +36,9 @@ def preview(session: Session, template: str, contact: int, signing: Signing, *, 
     """
     whom = names.recipient(session, contact)
     if whom is None:
-        raise NotFound(f"There is no contact {contact}. Look one up: postroom count RULE.json, or the customers' page.")
+        raise NotFound(
+            f"There is no contact {contact}. Look one up: postroom count RULE.json, or the customers' page."
+        )
     known = senders.listing(session)
     offered = surveys.listing(session)
     mailing = Mailing(
@@ -51,7 +53,8 @@ def preview(session: Session, template: str, contact: int, signing: Signing, *, 
     addressed = replace(whom, address=whom.address or NOWHERE)
     bought = names.last_orders(session, [whom.customer_id]).get(whom.customer_id, [])
     return Preview(
-        mailing.mail(addressed, bought=bought, now=now).data, mailing.content(addressed, bought=bought, now=now)
+        mailing.mail(addressed, bought=bought, now=now).data,
+        mailing.content(addressed, bought=bought, now=now),
     )
 
 
@@ -65,7 +68,9 @@ def _bodies(session: Session, template: str) -> Sequence[Compiled]:
     if template in starters.NAMES:
         return [compile_source(starters.load(template, language)) for language in ("en", "de")]
     keys = ", ".join([row.key for row in templates.listing(session)] + list(starters.NAMES))
-    raise NotFound(f"There is no template {template!r}. Templates: {keys}; or name a file (.mjml, .html, .txt).")
+    raise NotFound(
+        f"There is no template {template!r}. Templates: {keys}; or name a file (.mjml, .html, .txt)."
+    )
 
 
 def _file(path: Path) -> Source:
@@ -74,5 +79,7 @@ def _file(path: Path) -> Source:
     except FileNotFoundError:
         raise NotFound(f"There is no file {path}.") from None
     except UnicodeDecodeError as error:
-        raise BadInput([Problem(str(path), f"is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.")]) from error
+        raise BadInput(
+            [Problem(str(path), f"is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.")]
+        ) from error
     return Source(KINDS[path.suffix], path.stem, body)

@@ -301,7 +301,8 @@ def _end(session: Session, run: Run, now: datetime) -> bool:
 
 
 def _end_campaign(session: Session, run: Run, to: RunState, now: datetime) -> None:
-    what = f"run {run.occurrence} {to}: {run.sent} sent, {run.failed} failed, {run.skipped} skipped, {run.unknown} in doubt"
+    counts = f"{run.sent} sent, {run.failed} failed, {run.skipped} skipped, {run.unknown} in doubt"
+    what = f"run {run.occurrence} {to}: {counts}"
     campaigns.log(session, run.campaign_id, what, actor=WORKER, now=now)
     campaign = campaigns.get(session, run.campaign_id)
     others = any(other.finished_at is None for other in campaigns.runs_of(session, run.campaign_id))

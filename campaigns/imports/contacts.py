@@ -101,7 +101,7 @@ class ContactRows:
         }
         #: The staged columns, in the order of the tuples that `read` gives.
         self.columns = ("line", "external_id", "email", "email_hash", *(name for name, _, _ in self._profile))
-        self.columns += ("attributes",) * bool(self._attributes) + WORD * ("consent" in at)
+        self.columns += ("attributes",) * bool(self._attributes) + WORD * ("consent" in at) + ("turn",)
 
     def read(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> list[tuple[Any, ...]]:
         """Give the staged tuple of each row, but for those that were refused (and complained about)."""
@@ -127,6 +127,7 @@ class ContactRows:
             staged.append(self._custom(lines, cells))
         if "consent" in self._words:
             staged += self._read_words(lines, cells)
+        staged.append([1] * len(lines))
         return list(zip(*staged, strict=True))
 
     def _cells(self) -> dict[str, _Cells]:
@@ -274,9 +275,11 @@ def _object(keys: Sequence[str], row: Sequence[object]) -> str | None:
 
 
 def _phone(reader: PhoneReader) -> Callable[[str], str | Bad]:
+    plain = reader.read
+
     def read(cell: str) -> str | Bad:
         try:
-            return reader.read(cell)
+            return plain(cell)
         except BadPhone as error:
             return Bad(str(error))
 
@@ -320,10 +323,10 @@ class Repeats:
         self._by_address: dict[str, int] = {}  # rows with an external id
         self._nameless: dict[str, int] = {}  # by address: rows without one
 
-    def place(self, staged: Sequence[tuple[Any, ...]]) -> list[tuple[int, int | None]]:
+    def place(self, staged: Sequence[tuple[Any, ...]]) -> list[tuple[int, int | None]] | None:
         """Give for each staged row the turn in which it is merged, and the line that it surely repeats.
 
-        Turn 2 must see the contacts of turn 1.
+        Turn 2 must see the contacts of turn 1. None stands for turn 1 throughout.
         """
         ids = {row[1]: row[0] for row in staged}
         addresses = {row[2]: row[0] for row in staged}
@@ -335,7 +338,7 @@ class Repeats:
         ):  # the common case at the common price
             self._by_id.update(ids)
             self._by_address.update(addresses)
-            return [(1, None)] * len(staged)
+            return None
         return [self._place(row[0], row[1], row[2]) for row in staged]
 
     def _place(self, line: int, known_as: str | None, address: str | None) -> tuple[int, int | None]:

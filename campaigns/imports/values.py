@@ -101,23 +101,16 @@ def moment(now: datetime) -> Callable[[str], datetime | Bad]:
 
     def read(cell: str) -> datetime | Bad:
         try:
-            at = datetime.fromisoformat(cell)
+            at: datetime | None = datetime.fromisoformat(cell)
         except ValueError:
-            parsed = _german_moment(cell)
-            if parsed is None:
-                return Bad("is no date; write it as 2024-05-31 or 2024-05-31T14:30+02:00.")
-            at = parsed
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else _to_utc(at, now)
+            at = _german_moment(cell)
+        if at is None:
+            return Bad("is no date; write it as 2024-05-31 or 2024-05-31T14:30+02:00.")
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
         return at if at <= now else Bad("lies in the future.")
 
     return read
-
-
-def _to_utc(at: datetime, now: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:  # year 1 or 9999 beside a zone
-        return at.replace(tzinfo=UTC) if at.year == 1 else now.replace(year=9999)
 
 
 def _german_moment(cell: str) -> datetime | None:
@@ -135,12 +128,13 @@ def _german_moment(cell: str) -> datetime | None:
 
 def locale(cell: str) -> str | Bad:
     """A language tag, as de, de-AT or zh-Hant-TW (underscores taken for hyphens)."""
+    tag = re.split(r"[.@]", cell)[0].replace("_", "-")  # en_GB.UTF-8, de_DE@euro
     try:
-        return str(Locale.parse(cell.replace("_", "-"), sep="-", resolve_likely_subtags=False)).replace(
-            "_", "-"
-        )
+        Locale.parse(tag, sep="-")  # zh-CN is known by its likely script
     except (UnknownLocaleError, ValueError, TypeError):
         return Bad("is no language; write a tag as de, en-GB or zh-Hant-TW.")
+    language, *rest = tag.split("-")
+    return "-".join([language.lower(), *(part.title() if len(part) == 4 else part.upper() for part in rest)])
 
 
 def time_zone(cell: str) -> str | Bad:
@@ -193,7 +187,12 @@ def _day_text(cell: str) -> str | Bad:
 
 def _moment_text(cell: str) -> str | Bad:
     found = moment(datetime.max.replace(tzinfo=UTC))(cell)
-    return found if isinstance(found, Bad) else found.isoformat()
+    if isinstance(found, Bad):
+        return found
+    try:
+        return found.astimezone(UTC).isoformat()
+    except OverflowError:  # in the first or last hours of time
+        return Bad("is no moment that any zone has.")
 
 
 def _list(cell: str) -> list[str] | Bad:

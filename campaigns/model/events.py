@@ -73,7 +73,12 @@ strays = Table(
     "strays",
     metadata,
     Column("day", String(10), primary_key=True, comment="UTC date"),
-    Column("what", String(20), primary_key=True, comment="open, click, view, unsubscribe, preferences, survey, return"),
+    Column(
+        "what",
+        String(20),
+        primary_key=True,
+        comment="open, click, view, unsubscribe, preferences, survey, return",
+    ),
     Column("count", Integer, nullable=False),
     comment="requests with an unknown or forged token, counted",
 )

@@ -27,7 +27,7 @@ def freeze(
     per_minute: int | None,
     now: datetime,
 ) -> int:
-    """Write a message for every member: first the mailable ones, without gaps, then those that a gate stopped.
+    """Write a message for every member: first the mailable, without gaps, then those that a gate stopped.
 
     `members` selects contact ids in one column `id`. A second call for the same run does nothing.
     Gives the number of mailable ones.
@@ -94,7 +94,7 @@ def _lot(contact: sa.ColumnElement[int], salt: int) -> sa.ColumnElement[int]:
 
 def _count_gates(session: Session, run: int) -> int:
     """Keep what each gate stopped; gives how many were stopped by none."""
-    counted = dict(
+    counted: dict[str | None, int] = dict(
         session.execute(
             sa.select(messages.c.gate, sa.func.count())
             .where(messages.c.run_id == run)

@@ -1,8 +1,8 @@
-"""A first load into a PostgreSQL store that is as good as empty: indexes and foreign keys at the end.
+"""A first load into a store that is as good as empty: indexes and foreign keys at the end.
 
-Checking a foreign key row by row costs PostgreSQL a locking query each, and each random index a page;
-built once over a full table both cost a fifth. All of it is one transaction, so a killed load leaves
-the store as it was, indexes and all.
+An index built once over a full table costs half of one that grows row by row at random, and PostgreSQL
+checks a foreign key row by row with a locking query each. All of it is one transaction, so a killed load
+leaves the store as it was, indexes and all.
 """
 
 from collections.abc import Iterator
@@ -25,6 +25,10 @@ _INDEXES = sa.text(
     " WHERE n.nspname = current_schema() AND t.relname = ANY(:tables) AND NOT i.indisunique"
     " ORDER BY 1"
 )
+_SQLITE_INDEXES = sa.text(
+    "SELECT name, sql AS definition FROM sqlite_schema WHERE type = 'index' AND sql LIKE 'CREATE INDEX%'"
+    " AND tbl_name IN :tables ORDER BY name"
+).bindparams(sa.bindparam("tables", expanding=True))
 _KEYS = sa.text(
     "SELECT c.conrelid::regclass::text AS owner, c.conname AS name, pg_get_constraintdef(c.oid) AS definition"
     " FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid"
@@ -37,7 +41,7 @@ _KEYS = sa.text(
 @contextmanager
 def first_load(session: Session, expected: int) -> Iterator[None]:
     """Take the costs of indexes and foreign keys at the end, if the store is as good as empty."""
-    if not is_postgres(session) or expected < LEAST_ROWS or _is_filled(session, expected // 10):
+    if expected < LEAST_ROWS or _is_filled(session, expected // 10):
         yield
         return
     cures = _lay_down(session)
@@ -49,7 +53,7 @@ def first_load(session: Session, expected: int) -> Iterator[None]:
 def _is_filled(session: Session, limit: int) -> bool:
     return any(
         session.execute(
-            sa.text(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {limit + 1}) AS t")
+            sa.text(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {limit + 1}) AS t")  # noqa: S608
         ).scalar_one()
         > limit
         for table in _TABLES
@@ -58,18 +62,20 @@ def _is_filled(session: Session, limit: int) -> bool:
 
 def _lay_down(session: Session) -> list[str]:
     """Drop what can be built later; give the statements that build it. Nothing, if others hold the tables."""
-    indexes = session.execute(_INDEXES, {"tables": list(_TABLES)}).all()
-    keys = session.execute(_KEYS, {"tables": list(_TABLES)}).all()
+    given = {"tables": list(_TABLES)}
+    postgres = is_postgres(session)
+    found = session.execute(_INDEXES if postgres else _SQLITE_INDEXES, given).all()
+    indexes = [index for index in found if index.name not in _NEEDED]
+    keys = session.execute(_KEYS, given).all() if postgres else []
     drop = [f'ALTER TABLE {key.owner} DROP CONSTRAINT "{key.name}"' for key in keys]
-    drop += [f"DROP INDEX {index.name}" for index in indexes if index.name not in _NEEDED]
+    drop += [f"DROP INDEX {index.name}" for index in indexes]
+    if postgres:
+        drop = [f"SET LOCAL lock_timeout = '{PATIENCE}'", *drop, "SET LOCAL lock_timeout = DEFAULT"]
     try:
         with session.begin_nested():
-            session.execute(sa.text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
             for statement in drop:
                 session.connection().exec_driver_sql(statement)
-            session.execute(sa.text("SET LOCAL lock_timeout = DEFAULT"))
     except DBAPIError:  # somebody works there, or the tables are another's: then the plain way
         return []
-    cures = [str(index.definition) for index in indexes if index.name not in _NEEDED]
-    cures += [f'ALTER TABLE {key.owner} ADD CONSTRAINT "{key.name}" {key.definition}' for key in keys]
-    return cures
+    cures = [str(index.definition) for index in indexes]
+    return cures + [f'ALTER TABLE {key.owner} ADD CONSTRAINT "{key.name}" {key.definition}' for key in keys]

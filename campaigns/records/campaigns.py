@@ -15,12 +15,27 @@ from campaigns.values import CampaignState, Link, RunState
 
 #: What a marketer may set; nothing else is taken from a page.
 EDITABLE = frozenset(
-    {
-        "name", "topic_id", "segment_id", "template_id", "sender_id", "survey_id", "schedule", "starts_at", "cron",
-        "time_zone", "ends_at", "send_within_hours", "per_minute", "hold_out_percent", "cap_count", "cap_days",
-        "tracking", "goal",
-    }
-)  # fmt: skip
+    [
+        "name",
+        "topic_id",
+        "segment_id",
+        "template_id",
+        "sender_id",
+        "survey_id",
+        "schedule",
+        "starts_at",
+        "cron",
+        "time_zone",
+        "ends_at",
+        "send_within_hours",
+        "per_minute",
+        "hold_out_percent",
+        "cap_count",
+        "cap_days",
+        "tracking",
+        "goal",
+    ]
+)
 ENDED = (RunState.FINISHED, RunState.CANCELLED, RunState.DOUBTS)
 
 

@@ -1,11 +1,25 @@
 """The catalog: products as pages name them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.commerce import products
+from campaigns.model.dialect import changed
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A product as it is sold."""
+
+    sku: str
+    name: str
+    category: str
+    price_minor: int
+    currency: str
+    url: str
 
 
 def names(session: Session, skus: Sequence[str]) -> dict[str, str]:
@@ -23,3 +37,17 @@ def names_in_category(session: Session, category: str, *, limit: int) -> dict[st
         .limit(limit)
     )
     return {row.sku: row.name for row in session.execute(query)}
+
+
+def put_on_sale(session: Session, new: Offer) -> None:
+    """Add a product with its price and page, or change one that is there; imports never touch the two."""
+    values = {
+        "sku": new.sku,
+        "name": new.name,
+        "category": new.category,
+        "price_minor": new.price_minor,
+        "currency": new.currency,
+        "url": new.url,
+    }
+    if not changed(session, sa.update(products).where(products.c.sku == new.sku).values(values)):
+        session.execute(sa.insert(products).values(values))

@@ -16,9 +16,19 @@ from campaigns.model.dialect import insert_many, is_postgres
 from campaigns.model.events import events
 from campaigns.values import EventKind, Fact, Judgement, Verdict
 
-COLUMNS = (
-    "at", "kind", "contact_id", "customer_id", "run_id", "seq", "verdict", "verdict_version", "source", "dedupe", "detail",
-)  # fmt: skip
+COLUMNS = [
+    "at",
+    "kind",
+    "contact_id",
+    "customer_id",
+    "run_id",
+    "seq",
+    "verdict",
+    "verdict_version",
+    "source",
+    "dedupe",
+    "detail",
+]
 #: Which column of `activity` an event moves; opens and clicks count only when a person made them.
 PROJECTED = {
     EventKind.SENT: "last_sent_at",

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from babel.numbers import get_currency_precision
 from sqlalchemy.orm import Session
 
 from campaigns.model.commerce import order_lines, orders, products
@@ -17,7 +18,7 @@ from campaigns.values import Sender
 
 LAST_ORDERS = 3
 OFFERS = 3
-MINOR = Decimal(100)  #: minor units in one unit of currency
+RECENT_ORDERS = 5000  #: what sells is read off so many of the newest orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def last_orders(session: Session, of_customers: Iterable[int]) -> dict[int, list
             {
                 "number": row.external_id,
                 "placed_at": row.placed_at,
-                "total": row.total_minor / MINOR,
+                "total": _units(row.total_minor, row.currency),
                 "currency": row.currency,
                 "lines": lines.get(row.id, []),
             }
@@ -126,7 +127,7 @@ def _lines(session: Session, of_orders: Mapping[int, Any]) -> dict[int, list[dic
             {
                 "product": row.name,
                 "quantity": row.quantity,
-                "amount": row.amount_minor / MINOR,
+                "amount": _units(row.amount_minor, of_orders[row.order_id].currency),
                 "currency": of_orders[row.order_id].currency,
             }
         )
@@ -134,10 +135,12 @@ def _lines(session: Session, of_orders: Mapping[int, Any]) -> dict[int, list[dic
 
 
 def _offers(session: Session) -> Iterable[dict[str, Any]]:
-    """The best-selling products that are on sale."""
+    """The products on sale that sold best of late."""
+    newest = sa.select(orders.c.id).order_by(orders.c.id.desc()).limit(RECENT_ORDERS)
+    sold = sa.and_(order_lines.c.product_id == products.c.id, order_lines.c.order_id.in_(newest))
     query = (
         sa.select(products)
-        .outerjoin(order_lines, order_lines.c.product_id == products.c.id)
+        .outerjoin(order_lines, sold)
         .where(products.c.price_minor.is_not(None))
         .group_by(products.c.id)
         .order_by(sa.func.count(order_lines.c.order_id).desc(), products.c.id)
@@ -146,12 +149,17 @@ def _offers(session: Session) -> Iterable[dict[str, Any]]:
     for row in session.execute(query):
         yield {
             "name": row.name,
-            "price": row.price_minor / MINOR,
+            "price": _units(row.price_minor, row.currency),
             "currency": row.currency,
             "url": row.url or None,
             "image": None,
             "description": None,
         }
+
+
+def _units(minor: int, currency: str) -> Decimal:
+    """Minor units as a sum: yen have no decimals, euros two."""
+    return Decimal(minor).scaleb(-get_currency_precision(currency))
 
 
 def recipient(session: Session, contact: int) -> Recipient | None:

@@ -28,18 +28,33 @@ def sent(session):
     campaign = a_campaign(session, topic=topic)
     run = a_run(session, campaign)
     asked = gates.of_campaign(session, campaigns.get(session, campaign), topic, now=NOW)
-    audience.freeze(session, run, sa.select(contacts.c.id), asked, hold_out_percent=0, salt=1, per_minute=None, now=NOW)
-    outbox.settle(session, outbox.claim(session, "me"), {1: Outcome(OutcomeKind.SENT, 250)}, skipped={}, retry_at=None, now=NOW)
+    audience.freeze(
+        session, run, sa.select(contacts.c.id), asked, hold_out_percent=0, salt=1, per_minute=None, now=NOW
+    )
+    outbox.settle(
+        session,
+        outbox.claim(session, "me"),
+        {1: Outcome(OutcomeKind.SENT, 250)},
+        skipped={},
+        retry_at=None,
+        now=NOW,
+    )
     return run, contact, topic
 
 
-def a_hit(run, contact, *, kind="open", agent=CHROME, seconds=60.0, link=None, address="127.0.0.9", method="GET"):
+def a_hit(
+    run, contact, *, kind="open", agent=CHROME, seconds=60.0, link=None, address="127.0.0.9", method="GET"
+):
     at = NOW + timedelta(seconds=seconds)
     return Hit(at, kind, run, 1, contact, link, method, agent, address, OF_PEOPLE if agent == CHROME else ())
 
 
 def verdicts(session):
-    return session.execute(sa.select(events.c.kind, events.c.verdict).where(events.c.source == "web").order_by(events.c.at, events.c.id)).all()
+    return session.execute(
+        sa.select(events.c.kind, events.c.verdict)
+        .where(events.c.source == "web")
+        .order_by(events.c.at, events.c.id)
+    ).all()
 
 
 def test_a_persons_and_a_proxys_open_are_told_apart_once(session, sent):
@@ -48,7 +63,9 @@ def test_a_persons_and_a_proxys_open_are_told_apart_once(session, sent):
     assert intake.judge_hits(session, LATER) == 2
     assert intake.judge_hits(session, LATER) == 0
     assert [tuple(row) for row in verdicts(session)] == [("opened", "privacy"), ("opened", "human")]
-    newest = session.execute(sa.select(activity.c.last_opened_at).where(activity.c.contact_id == contact)).scalar_one()
+    newest = session.execute(
+        sa.select(activity.c.last_opened_at).where(activity.c.contact_id == contact)
+    ).scalar_one()
     assert newest == NOW + timedelta(seconds=60)
 
 
@@ -65,7 +82,9 @@ def test_later_hits_correct_an_earlier_verdict(session, sent):
     hits.store(session, [a_hit(run, contact, kind="click", link=1, seconds=60)])
     intake.judge_hits(session, NOW + timedelta(seconds=63.1))
     assert [row.verdict for row in verdicts(session)] == ["human"]
-    hits.store(session, [a_hit(run, contact, kind="click", link=link, seconds=60 + link) for link in (2, 3, 4)])
+    hits.store(
+        session, [a_hit(run, contact, kind="click", link=link, seconds=60 + link) for link in (2, 3, 4)]
+    )
     intake.judge_hits(session, LATER)
     assert [row.verdict for row in verdicts(session)] == ["machine"] * 4
 
@@ -124,6 +143,13 @@ def test_a_full_mailbox_or_a_block_never_suppresses(session, sent, status):
     assert session.scalars(sa.select(events.c.kind)).all() == ["bounced"]
 
 
+def test_a_soft_bounce_does_not_hide_the_hard_one_that_follows(session, sent):
+    run, contact, _ = sent
+    receive(session, returned(run, contact, status="4.2.2"))
+    receive(session, returned(run, contact, status="5.1.1"))
+    assert suppressions.is_suppressed(session, suppressions.address_hash(SECRET, "ada@example.com"))
+
+
 def test_a_forged_return_is_counted_and_believed_by_nobody(session, sent):
     run, contact, _ = sent
     assert receive(session, returned(run, contact, token="a" * 44)) == "stray"
@@ -174,7 +200,9 @@ User-Agent: x
 def test_unsubscribing_works_after_the_campaign_is_deleted_and_twice(session, sent):
     run, contact, topic = sent
     campaign = campaigns.get_run(session, run).campaign_id
-    session.execute(sa.update(campaigns.campaigns).where(campaigns.campaigns.c.id == campaign).values(deleted_at=NOW))
+    session.execute(
+        sa.update(campaigns.campaigns).where(campaigns.campaigns.c.id == campaign).values(deleted_at=NOW)
+    )
     token = KEYRING.read(Purpose.UNSUBSCRIBE, KEYRING.sign(Purpose.UNSUBSCRIBE, run, 1, contact))
     for _ in range(2):
         intake.unsubscribe(session, token, how="page", now=LATER)

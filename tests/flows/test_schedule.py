@@ -72,7 +72,10 @@ def test_a_campaign_goes_from_draft_to_finished(stores, campaign):
     with stores.readers() as session:
         run = campaigns.runs_of(session, campaign)[0]
         assert (run.audience, run.mailable, run.sent, run.state) == (3, 3, 3, RunState.FINISHED)
-        assert [line.actor for line in campaigns.log_lines(session, campaign)] == ["worker"] * 3 + ["ada", "test"]
+        assert [line.actor for line in campaigns.log_lines(session, campaign)] == ["worker"] * 3 + [
+            "ada",
+            "test",
+        ]
 
 
 def test_unknown_messages_end_a_campaign_with_doubts(stores, campaign):
@@ -119,7 +122,9 @@ def test_two_workers_at_once_open_and_freeze_each_run_once(stores):
             .group_by(runs.c.campaign_id, runs.c.state)
         ).all()
         everybody = 6 * 3
-        assert sorted(tuple(row) for row in per_run) == [(campaign, "running", everybody) for campaign in made]
+        assert sorted(tuple(row) for row in per_run) == [
+            (campaign, "running", everybody) for campaign in made
+        ]
 
 
 def test_a_moment_in_the_future_is_waited_for(stores):
@@ -144,7 +149,9 @@ def test_a_start_missed_by_hours_waits_for_a_person(stores, campaign):
 
 def test_a_recurring_campaign_runs_each_time_and_mails_each_contact_once_a_run(stores):
     with stores.sessions.begin() as session:
-        campaign = a_ready_campaign(session, schedule="recurring", cron="30 10 * * *", time_zone="Europe/Berlin")
+        campaign = a_ready_campaign(
+            session, schedule="recurring", cron="30 10 * * *", time_zone="Europe/Berlin"
+        )
     assert scheduled(stores, campaign) == datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
     for day in range(3):
         now = datetime(2026, 11, 22 + day, 9, 30, 5, tzinfo=UTC)
@@ -156,7 +163,11 @@ def test_a_recurring_campaign_runs_each_time_and_mails_each_contact_once_a_run(s
         assert state(stores, campaign) is CampaignState.SCHEDULED
     assert the_runs(stores, campaign) == ["2026-11-22T10:30", "2026-11-23T10:30", "2026-11-24T10:30"]
     with stores.readers() as session:
-        each = session.execute(sa.select(messages.c.run_id, sa.func.count(), sa.func.count(messages.c.contact_id.distinct())).group_by(messages.c.run_id))
+        each = session.execute(
+            sa.select(
+                messages.c.run_id, sa.func.count(), sa.func.count(messages.c.contact_id.distinct())
+            ).group_by(messages.c.run_id)
+        )
         assert [tuple(row)[1:] for row in each] == [(3, 3)] * 3
 
 
@@ -218,7 +229,13 @@ def test_everything_that_a_draft_lacks_is_told_at_once(session):
     empty = campaigns.create(session, "Empty", actor="ada", now=NOW, schedule="at")
     with pytest.raises(BadForm) as caught:
         schedule.schedule(session, empty, actor="ada", now=NOW)
-    assert [problem.where for problem in caught.value.problems] == ["topic", "segment", "template", "sender", "starts at"]
+    assert [problem.where for problem in caught.value.problems] == [
+        "topic",
+        "segment",
+        "template",
+        "sender",
+        "starts at",
+    ]
     assert campaigns.get(session, empty).state is CampaignState.DRAFT
 
 

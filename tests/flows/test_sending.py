@@ -46,7 +46,9 @@ def refuse(recipient):
 @pytest.fixture
 def post(stores, catcher):
     backend = open_backend(f"smtp://127.0.0.1:{catcher.port}", connections=2)
-    yield Postbox(stores.sessions, stores.readers, backend, Signing(Keyring(SECRET), PUBLIC), SECRET, "test", utc_now)
+    yield Postbox(
+        stores.sessions, stores.readers, backend, Signing(Keyring(SECRET), PUBLIC), SECRET, "test", utc_now
+    )
     backend.close()
 
 
@@ -58,7 +60,16 @@ def a_frozen_run(stores, *people, **campaign_over):
         campaign = a_campaign(session, topic=topic, **campaign_over)
         run = a_run(session, campaign, now=utc_now())
         asked = gates.of_campaign(session, campaigns.get(session, campaign), topic, now=NOW)
-        audience.freeze(session, run, sa.select(contacts.c.id), asked, hold_out_percent=0, salt=1, per_minute=None, now=utc_now())
+        audience.freeze(
+            session,
+            run,
+            sa.select(contacts.c.id),
+            asked,
+            hold_out_percent=0,
+            salt=1,
+            per_minute=None,
+            now=utc_now(),
+        )
     return run
 
 
@@ -69,14 +80,20 @@ def mails(catcher):
 
 def the_states(stores, run):
     with stores.readers() as session:
-        rows = session.execute(sa.select(messages.c.address, messages.c.state).where(messages.c.run_id == run))
+        rows = session.execute(
+            sa.select(messages.c.address, messages.c.state).where(messages.c.run_id == run)
+        )
         return dict(rows.all())
 
 
 def test_each_contact_gets_a_mail_of_its_own_with_the_whole_header_contract(stores, catcher, post):
     run = a_frozen_run(
         stores,
-        {"email": "jürgen@example.com".replace("ü", "ue"), "given_name": "Jürgen", "family_name": "O’Weiß, Dr."},
+        {
+            "email": "jürgen@example.com".replace("ü", "ue"),
+            "given_name": "Jürgen",
+            "family_name": "O’Weiß, Dr.",
+        },
         {"email": "li@example.com", "given_name": "李", "family_name": "小龍"},
         {"email": "nobody@example.com", "given_name": None},
     )
@@ -109,9 +126,15 @@ def message_html(mail):
 
 
 def test_outcomes_are_in_the_ledger_and_in_the_history(stores, catcher, post):
-    run = a_frozen_run(stores, {"email": "fine@example.com"}, {"email": "dead@example.com"}, {"email": "busy@example.com"})
+    run = a_frozen_run(
+        stores, {"email": "fine@example.com"}, {"email": "dead@example.com"}, {"email": "busy@example.com"}
+    )
     assert drain(post) == 3
-    assert the_states(stores, run) == {"fine@example.com": "sent", "dead@example.com": "failed", "busy@example.com": "queued"}
+    assert the_states(stores, run) == {
+        "fine@example.com": "sent",
+        "dead@example.com": "failed",
+        "busy@example.com": "queued",
+    }
     with stores.readers() as session:
         kinds = session.scalars(sa.select(events.c.kind).order_by(events.c.kind)).all()
         assert kinds == ["failed", "sent"]
@@ -137,10 +160,19 @@ def test_a_contact_for_whom_the_template_fails_is_skipped_and_says_why(stores, c
     from campaigns.values import BodyKind, Source
 
     with stores.sessions.begin() as session:
-        source = Source(BodyKind.TEXT, "To {{ contact.city }}", "Dear {{ contact.city }}\n{{ links.unsubscribe }}\n")
-        templates.save(session, "strict", "strict", [(source, compile_source(source))], author="test", now=NOW)
+        source = Source(
+            BodyKind.TEXT, "To {{ contact.city }}", "Dear {{ contact.city }}\n{{ links.unsubscribe }}\n"
+        )
+        templates.save(
+            session, "strict", "strict", [(source, compile_source(source))], author="test", now=NOW
+        )
         strict = templates.find(session, "strict")
-    run = a_frozen_run(stores, {"email": "a@example.com", "city": "Köln"}, {"email": "b@example.com", "city": None}, template_id=strict)
+    run = a_frozen_run(
+        stores,
+        {"email": "a@example.com", "city": "Köln"},
+        {"email": "b@example.com", "city": None},
+        template_id=strict,
+    )
     drain(post)
     assert the_states(stores, run) == {"a@example.com": "sent", "b@example.com": "skipped"}
     with stores.readers() as session:
@@ -158,13 +190,17 @@ def test_pausing_takes_effect_within_two_seconds(stores, tmp_path):
     catcher = Catcher(tmp_path / "caught", "127.0.0.1", 0, slow)
     catcher.start()
     backend = open_backend(f"smtp://127.0.0.1:{catcher.port}", connections=1)
-    post = Postbox(stores.sessions, stores.readers, backend, Signing(Keyring(SECRET), PUBLIC), SECRET, "test", utc_now)
+    post = Postbox(
+        stores.sessions, stores.readers, backend, Signing(Keyring(SECRET), PUBLIC), SECRET, "test", utc_now
+    )
     run = a_frozen_run(stores, *[{"email": f"p{n}@example.com"} for n in range(90)])
     thread = threading.Thread(target=drain, args=(post,))
     thread.start()
     time.sleep(1.0)
     with stores.sessions.begin() as session:
-        campaigns.move_runs(session, campaigns.get_run(session, run).campaign_id, RunState.PAUSED, expected=[RunState.RUNNING])
+        campaigns.move_runs(
+            session, campaigns.get_run(session, run).campaign_id, RunState.PAUSED, expected=[RunState.RUNNING]
+        )
     paused = time.monotonic()
     thread.join()
     assert time.monotonic() - paused < 2
@@ -172,7 +208,9 @@ def test_pausing_takes_effect_within_two_seconds(stores, tmp_path):
     assert 0 < arrived < 85
     assert list(the_states(stores, run).values()).count("sent") == arrived
     with stores.sessions.begin() as session:
-        campaigns.move_runs(session, campaigns.get_run(session, run).campaign_id, RunState.RUNNING, expected=[RunState.PAUSED])
+        campaigns.move_runs(
+            session, campaigns.get_run(session, run).campaign_id, RunState.RUNNING, expected=[RunState.PAUSED]
+        )
     drain(post)
     assert len(caught.mails(catcher.folder, limit=1000)) == 90
     assert set(the_states(stores, run).values()) == {"sent"}

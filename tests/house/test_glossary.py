@@ -27,9 +27,13 @@ def enums() -> dict[str, dict[str, str]]:
     lines = source.splitlines()
     found = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") == "StrEnum" for base in node.bases):
+        if isinstance(node, ast.ClassDef) and any(
+            getattr(base, "id", "") == "StrEnum" for base in node.bases
+        ):
             members = [one for one in node.body if isinstance(one, ast.Assign)]
-            found[node.name] = {one.value.value: lines[one.lineno - 1].partition("#:")[2].strip() for one in members}
+            found[node.name] = {
+                one.value.value: lines[one.lineno - 1].partition("#:")[2].strip() for one in members
+            }
     return found
 
 

@@ -7,7 +7,12 @@ from statistics import median
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted(path for folder in ("campaigns", "web") for path in (ROOT / folder).rglob("*.py") if "versions" not in path.parts)
+FILES = sorted(
+    path
+    for folder in ("campaigns", "web")
+    for path in (ROOT / folder).rglob("*.py")
+    if "versions" not in path.parts
+)
 LONGEST_FILE, LONGEST_FUNCTION, MEDIAN_FUNCTION = 350, 50, 9
 
 

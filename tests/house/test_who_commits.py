@@ -6,9 +6,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MAY_COMMIT = ("campaigns/flows/sending.py", "campaigns/wiring.py", "campaigns/worker.py", "campaigns/cli/", "campaigns/migrations/", "web/")
+MAY_COMMIT = (
+    "campaigns/flows/sending.py",
+    "campaigns/wiring.py",
+    "campaigns/worker.py",
+    "campaigns/cli/",
+    "campaigns/migrations/",
+    "web/",
+)
 ENDING = {"commit", "rollback", "begin"}
-FILES = sorted(path.relative_to(ROOT).as_posix() for folder in ("campaigns", "web") for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in ("campaigns", "web")
+    for path in (ROOT / folder).rglob("*.py")
+)
 
 
 def ends_transactions(source: str) -> list[int]:
@@ -32,7 +43,9 @@ def test_the_check_sees_what_it_should():
     assert ends_transactions("def f(sessions: sessionmaker):\n    pass\n") == [1]
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file.startswith(("campaigns/records/", "campaigns/flows/"))])
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if file.startswith(("campaigns/records/", "campaigns/flows/"))]
+)
 def test_only_the_clock_reads_the_clock(file):
     source = (ROOT / file).read_text()
     assert "utc_now" not in source, "take `now` as an argument"

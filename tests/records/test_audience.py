@@ -22,7 +22,14 @@ def frozen(session, run, *, cap=None, hold_out=0, per_minute=None):
     campaign = campaigns.get(session, campaigns.get_run(session, run).campaign_id)
     asked = gates.of_campaign(session, campaign, campaign.topic_id, now=NOW)
     return audience.freeze(
-        session, run, EVERYBODY, asked, hold_out_percent=hold_out, salt=campaign.id, per_minute=per_minute, now=NOW
+        session,
+        run,
+        EVERYBODY,
+        asked,
+        hold_out_percent=hold_out,
+        salt=campaign.id,
+        per_minute=per_minute,
+        now=NOW,
     )
 
 
@@ -36,15 +43,23 @@ def test_each_gate_stops_whom_it_should_and_is_counted(session):
     fine = a_contact(session, topic=topic)
     silent = a_contact(session)
     gone = a_contact(session, topic=topic)
-    consent.withdraw(session, ContactId(gone), topic, Provenance(NOW + timedelta(seconds=1), "unsubscribe"), now=NOW)
+    consent.withdraw(
+        session, ContactId(gone), topic, Provenance(NOW + timedelta(seconds=1), "unsubscribe"), now=NOW
+    )
     dead = a_contact(session, email="dead@example.com", topic=topic)
     suppressions.add(session, suppressions.address_hash(SECRET, "dead@example.com"), "hard bounce", now=NOW)
     unreachable = a_contact(session, email=None, topic=topic)
     angry_customer = a_customer(session)
     angry = a_contact(session, topic=topic, customer_id=angry_customer)
-    session.execute(sa.insert(cases).values(customer_id=angry_customer, kind="complaint", subject="late", opened_at=NOW))
-    held = a_contact(session, topic=topic, customer_id=a_customer(session, hold_until=NOW + timedelta(days=1)))
-    no_longer_held = a_contact(session, topic=topic, customer_id=a_customer(session, hold_until=NOW - timedelta(days=1)))
+    session.execute(
+        sa.insert(cases).values(customer_id=angry_customer, kind="complaint", subject="late", opened_at=NOW)
+    )
+    held = a_contact(
+        session, topic=topic, customer_id=a_customer(session, hold_until=NOW + timedelta(days=1))
+    )
+    no_longer_held = a_contact(
+        session, topic=topic, customer_id=a_customer(session, hold_until=NOW - timedelta(days=1))
+    )
     twin = a_contact(session, email="twin@example.com", topic=topic)
     second_twin = a_contact(session, email="twin@example.com", topic=topic)
     erased = a_contact(session, email=None, topic=topic, erased_at=NOW)
@@ -83,7 +98,9 @@ def test_service_mail_needs_no_yes_but_respects_a_no_and_ignores_complaints(sess
     topic = a_topic(session, TopicClass.SERVICE)
     customer = a_customer(session)
     silent = a_contact(session, customer_id=customer)
-    session.execute(sa.insert(cases).values(customer_id=customer, kind="complaint", subject="late", opened_at=NOW))
+    session.execute(
+        sa.insert(cases).values(customer_id=customer, kind="complaint", subject="late", opened_at=NOW)
+    )
     gone = a_contact(session)
     consent.withdraw(session, ContactId(gone), topic, Provenance(NOW, "preferences"), now=NOW)
     run = a_run(session, a_campaign(session, topic=topic))
@@ -99,9 +116,29 @@ def test_a_contact_that_had_its_share_of_marketing_is_capped(session):
     campaign = a_campaign(session, topic=topic, cap_count=2, cap_days=7)
     earlier = a_run(session, campaign, occurrence="earlier")
     for number, days in enumerate((1, 2, 30)):
-        history.record(session, Fact(EventKind.SENT, NOW - timedelta(days=days), f"s{number}", contact=full, run=earlier, seq=number))
+        history.record(
+            session,
+            Fact(
+                EventKind.SENT,
+                NOW - timedelta(days=days),
+                f"s{number}",
+                contact=full,
+                run=earlier,
+                seq=number,
+            ),
+        )
         if number:
-            history.record(session, Fact(EventKind.SENT, NOW - timedelta(days=days), f"f{number}", contact=fresh, run=earlier, seq=9 + number))
+            history.record(
+                session,
+                Fact(
+                    EventKind.SENT,
+                    NOW - timedelta(days=days),
+                    f"f{number}",
+                    contact=fresh,
+                    run=earlier,
+                    seq=9 + number,
+                ),
+            )
     run = a_run(session, campaign)
     frozen(session, run)
     assert gate_of(session, run) == {full: "frequency cap", fresh: None}
@@ -124,8 +161,12 @@ def test_the_mailable_are_numbered_without_gaps_and_cut_into_chunks(session):
     run = a_run(session, a_campaign(session, topic=topic))
     assert frozen(session, run, per_minute=12) == 3
     rows = session.execute(sa.select(messages.c.seq, messages.c.state).order_by(messages.c.seq)).all()
-    assert [tuple(row) for row in rows] == [(n, "queued") for n in (1, 2, 3)] + [(n, "skipped") for n in (4, 5, 6, 7)]
-    cut = session.execute(sa.select(chunks.c.first_seq, chunks.c.last_seq, chunks.c.not_before).order_by(chunks.c.number)).all()
+    assert [tuple(row) for row in rows] == [(n, "queued") for n in (1, 2, 3)] + [
+        (n, "skipped") for n in (4, 5, 6, 7)
+    ]
+    cut = session.execute(
+        sa.select(chunks.c.first_seq, chunks.c.last_seq, chunks.c.not_before).order_by(chunks.c.number)
+    ).all()
     assert [tuple(row) for row in cut] == [(1, 2, NOW), (3, 3, NOW + timedelta(seconds=10))]
 
 
@@ -147,7 +188,9 @@ def test_the_hold_out_is_near_its_share_and_the_same_for_preview_and_freeze(sess
     st.lists(
         st.tuples(
             st.sampled_from([None, "a@x.example", "b@x.example", "c@x.example"]),
-            st.lists(st.tuples(st.sampled_from(["granted", "withdrawn", "pending"]), st.integers(0, 3)), max_size=3),
+            st.lists(
+                st.tuples(st.sampled_from(["granted", "withdrawn", "pending"]), st.integers(0, 3)), max_size=3
+            ),
             st.booleans(),
         ),
         max_size=8,
@@ -158,7 +201,9 @@ def test_the_freeze_agrees_with_the_rules_said_in_python(session, people):
     with session.begin_nested() as inside:
         topic = a_topic(session)
         expected, taken = {}, set()
-        others = sa.select(contacts.c.id).where(contacts.c.id > (session.scalar(sa.select(sa.func.max(contacts.c.id))) or 0))
+        others = sa.select(contacts.c.id).where(
+            contacts.c.id > (session.scalar(sa.select(sa.func.max(contacts.c.id))) or 0)
+        )
         for email, words, complains in people:
             customer = a_customer(session)
             contact = a_contact(session, email=email, customer_id=customer)
@@ -166,11 +211,15 @@ def test_the_freeze_agrees_with_the_rules_said_in_python(session, people):
             for place, (state, hours) in enumerate(words):
                 at = NOW - timedelta(hours=hours)
                 said = consent.ConsentState(state)
-                grew = consent.append(session, ContactId(contact), topic, said, Provenance(at, "form"), now=NOW)
+                grew = consent.append(
+                    session, ContactId(contact), topic, said, Provenance(at, "form"), now=NOW
+                )
                 if grew:
                     newest = max(newest, (-hours + 10, place, state), key=lambda word: word[:2])
             if complains:
-                session.execute(sa.insert(cases).values(customer_id=customer, kind="complaint", subject="", opened_at=NOW))
+                session.execute(
+                    sa.insert(cases).values(customer_id=customer, kind="complaint", subject="", opened_at=NOW)
+                )
             if email is None:
                 expected[contact] = "no address"
             elif newest[2] != "granted":

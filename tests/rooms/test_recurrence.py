@@ -35,7 +35,9 @@ def test_the_hour_that_the_autumn_change_brings_twice_is_sent_once():
 
 
 def test_an_hourly_campaign_never_runs_twice_at_one_moment():
-    moments = [at for _, at in series("30 * * * *", "Europe/Berlin", datetime(2026, 3, 28, 22, tzinfo=UTC), 8)]
+    moments = [
+        at for _, at in series("30 * * * *", "Europe/Berlin", datetime(2026, 3, 28, 22, tzinfo=UTC), 8)
+    ]
     assert len(set(moments)) == len(moments)
 
 
@@ -56,7 +58,10 @@ def test_a_daily_time_comes_once_for_each_local_date_and_always_moves_on(start, 
     assert timedelta(0) <= local - named <= timedelta(hours=1)  # later only where the clock left it out
 
 
-@pytest.mark.parametrize(("cron", "zone", "where"), [("61 * * * *", "UTC", "cron"), ("", "UTC", "cron"), ("0 9 * * 1", "Mars/Base", "time zone")])
+@pytest.mark.parametrize(
+    ("cron", "zone", "where"),
+    [("61 * * * *", "UTC", "cron"), ("", "UTC", "cron"), ("0 9 * * 1", "Mars/Base", "time zone")],
+)
 def test_what_cannot_be_read_is_told_with_a_cure(cron, zone, where):
     with pytest.raises(BadForm) as caught:
         next_occurrence(cron, zone, datetime(2026, 1, 1, tzinfo=UTC))
