@@ -11,15 +11,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.compose import Letter, compose
-from campaigns.records import campaigns, consent, senders, surveys, templates
+from campaigns.records import campaigns, consent, links, senders, surveys, templates
 from campaigns.records.campaigns import Campaign, Run
-from campaigns.records.names import Common, common, full_name, personal
+from campaigns.records.names import Common, common, full_name, offered_pages, personal
 from campaigns.records.outbox import Recipient
 from campaigns.surveys.form import Form, QuestionType
 from campaigns.templates.render import Prepared, prepare
 from campaigns.tracking.instrument import instrument
 from campaigns.tracking.tokens import Keyring, Purpose
-from campaigns.values import Compiled, Content, MessageKey, Outgoing, Sender, TopicClass
+from campaigns.values import Compiled, Content, Link, MessageKey, Outgoing, Sender, TopicClass
 
 #: The page each token opens, by its first path element. Short: an address is in every mail many times.
 PAGES = {
@@ -72,6 +72,7 @@ class Mailing:
     editions: Mapping[str, Prepared]
     signing: Signing
     form: Form | None = None
+    numbered: Mapping[str, int] = field(default_factory=dict)  #: pages of products, by their link's number
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def uses(self, name: str) -> bool:
@@ -89,6 +90,9 @@ class Mailing:
         names = personal(recipient, self.shared, links=links, bought=bought, now=now)
         if self.form is not None:
             names["survey"] = survey_names(self.form, edition.compiled.language, links["survey"])
+        for product in names["products"]:
+            if (number := self.numbered.get(product["url"] or "")) is not None:
+                product["url"] = f"{links['click']}/{number}"
         return edition.render(names)
 
     def mail(self, recipient: Recipient, *, bought: list[dict[str, Any]], now: datetime) -> Outgoing:
@@ -152,6 +156,7 @@ def load(session: Session, run: Run, campaign: str, signing: Signing) -> Mailing
         editions=made,
         signing=signing,
         form=form,
+        numbered=links.of_products(session, run.id),
     )
 
 
@@ -181,14 +186,22 @@ def draft(
 
 
 def number_links(session: Session, run_id: int) -> None:
-    """Store where each numbered link of a run leads; the numbers go on from one language to the next."""
+    """Store where each numbered link of a run leads; the numbers go on from one language to the next.
+
+    Pages of offered products come last: their addresses are values, which no compiler can number.
+    """
     run = campaigns.get_run(session, run_id)
     first = 1
-    for body in templates.compiled(session, run.template_version_id):
+    bodies = templates.compiled(session, run.template_version_id)
+    for body in bodies:
         if body.html is not None:
             found = instrument(body.html, first=first, track=run.tracking)
-            campaigns.add_links(session, run_id, body.language, found.links)
+            links.add(session, run_id, body.language, found.links)
             first += len(found.links)
+    if run.tracking and any("products" in (body.html or "") for body in bodies):
+        pages = [url for url in offered_pages(session) if url.startswith(("https://", "http://"))]
+        numbered = [Link(number, url) for number, url in enumerate(dict.fromkeys(pages), start=first)]
+        links.add(session, run_id, links.OF_PRODUCTS, numbered)
 
 
 def editions(bodies: Sequence[Compiled], *, tracking: bool) -> dict[str, Prepared]:

@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.returns import Returned, ReturnKind, read_return
-from campaigns.records import campaigns, consent, history, hits, messages, responses, suppressions, surveys
+from campaigns.records import (
+    campaigns,
+    consent,
+    history,
+    hits,
+    links,
+    messages,
+    responses,
+    suppressions,
+    surveys,
+)
 from campaigns.records.consent import Provenance
 from campaigns.records.messages import Message
 from campaigns.records.responses import Place
@@ -45,7 +55,7 @@ def _judge_message(session: Session, key: tuple[int, int], received: Sequence[Hi
         return []
     confirmed = responses.is_posted(session, contact=message.contact, run=key[0])
     verdicts = judge(
-        received, sent_at=message.at, link_count=campaigns.link_count(session, key[0]), confirmed=confirmed
+        received, sent_at=message.at, link_count=links.count(session, key[0]), confirmed=confirmed
     )
     for hit, judgement in zip(received, verdicts, strict=True):
         history.rejudge(session, _dedupe(hit), judgement)

@@ -12,7 +12,7 @@ from campaigns.imports.addresses import AddressReader
 from campaigns.imports.complaints import Complaint, Effect
 from campaigns.imports.mapping import Layout
 from campaigns.imports.phones import BadPhone, PhoneReader
-from campaigns.imports.values import Bad, to_microseconds
+from campaigns.imports.values import EPOCH, MICROSECOND, Bad, to_microseconds
 
 #: What any contact may be imported with, beside identity, consent and attributes; columns of `contacts`.
 PROFILE = (
@@ -49,19 +49,60 @@ class Reading:
 
 
 class _Cells:
-    """Reads the cells of one column: remembers what it made of each, where few differ."""
+    """Reads the cells of one column, each on its own."""
 
-    def __init__(self, read: Callable[[str], object], *, remember: bool = True) -> None:
+    def __init__(self, read: Callable[[str], object]) -> None:
         self._read = read
-        self._known: dict[str, Any] = _Memo(read) if remember else {}
-        self._remember = remember
 
     def column(self, cells: Sequence[str]) -> list[Any]:
         """Give the values: None for an empty cell, a Bad for one that cannot be read."""
-        if self._remember:
-            return list(map(self._known.__getitem__, cells))
         read = self._read
         return [read(stripped) if (stripped := cell.strip()) else None for cell in cells]
+
+
+class _Repeated(_Cells):
+    """Reads a column of few distinct cells: what it made of each is remembered."""
+
+    def __init__(self, read: Callable[[str], object]) -> None:
+        super().__init__(read)
+        self._known = _Memo(read)
+
+    def column(self, cells: Sequence[str]) -> list[Any]:
+        return list(map(self._known.__getitem__, cells))
+
+
+class _Texts(_Cells):
+    """Reads a column of texts: those that need no cleaning all at once."""
+
+    def __init__(self, limit: int = values.LONGEST_TEXT) -> None:
+        super().__init__(values.short(limit))
+        self._limit = limit
+
+    def column(self, cells: Sequence[str]) -> list[Any]:
+        stripped = list(map(str.strip, cells))
+        if all(map(str.isprintable, stripped)) and max(map(len, stripped), default=0) <= self._limit:
+            return [cell or None for cell in stripped]
+        return [value or None for value in super().column(cells)]
+
+
+class _Moments(_Cells):
+    """Reads a column of moments in the past, as microseconds since 1970."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__(_micros(values.moment(now)))
+        self._now = to_microseconds(now)
+
+    def column(self, cells: Sequence[str]) -> list[Any]:
+        found: list[Any] = []
+        parse, epoch, unit, now, read = datetime.fromisoformat, EPOCH, MICROSECOND, self._now, super().column
+        for cell in cells:
+            try:
+                micros = (parse(cell) - epoch) // unit
+            except (ValueError, TypeError):  # no date, or one without a zone
+                found += read((cell,))
+            else:
+                found.append(micros if micros <= now else read((cell,))[0])
+        return found
 
 
 class _Memo(dict[str, Any]):
@@ -94,7 +135,7 @@ class ContactRows:
         self._id = cells["external_id"]
         self._profile = [(name, at[name], cells[name]) for name in (*PROFILE, *AT_CUSTOMER) if name in at]
         self._attributes = [
-            (a.key, column, _Cells(values.attribute(a.kind))) for a, column in layout.attributes.items()
+            (a.key, column, _Repeated(values.attribute(a.kind))) for a, column in layout.attributes.items()
         ]
         self._words = {
             name: (at[name], cells[name]) for name in cells if name.startswith("consent") and name in at
@@ -132,29 +173,22 @@ class ContactRows:
 
     def _cells(self) -> dict[str, _Cells]:
         now = self._reading.now
-        plain: dict[str, Callable[[str], object]] = {
-            "external_id": values.short(200),
-            "given_name": values.text,
-            "family_name": values.text,
-            "salutation": values.text,
+        few: dict[str, Callable[[str], object]] = {
             "locale": values.locale,
             "time_zone": values.time_zone,
             "country": values.country,
-            "region": values.text,
-            "city": values.text,
             "birthday": _iso(values.birthday(now)),
-            "customer_external_id": values.short(200),
-            "customer_name": values.text,
             "roles": _json_list(values.roles),
             "consent": values.yes_or_no,
-            "consent_source": values.text,
-            "consent_proof": values.text,
             "consent_wording": self._wording,
         }
-        # nearly every cell of these differs: remembering would only cost
-        return {name: _Cells(read) for name, read in plain.items()} | {
-            "phone": _Cells(_phone(PhoneReader(self._reading.country)), remember=False),
-            "consent_at": _Cells(_micros(values.moment(now)), remember=False),
+        texts = ("given_name", "family_name", "salutation", "region", "city", "customer_name")
+        return {
+            **{name: _Repeated(read) for name, read in few.items()},
+            **{name: _Texts() for name in (*texts, "consent_source", "consent_proof")},
+            **{name: _Texts(200) for name in ("external_id", "customer_external_id")},
+            "phone": _Cells(_phone(PhoneReader(self._reading.country))),
+            "consent_at": _Moments(now),
         }
 
     def _whole(

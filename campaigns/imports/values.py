@@ -14,8 +14,8 @@ from babel import Locale, UnknownLocaleError
 
 LONGEST_TEXT = 500
 EARLIEST_BIRTH = date(1900, 1, 1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class Bad(NamedTuple):
@@ -60,7 +60,7 @@ def short(limit: int) -> TextReader:
 
 def to_microseconds(at: datetime) -> int:
     """Give the microseconds since 1970, as moments are staged."""
-    return (at - _EPOCH) // _MICROSECOND
+    return (at - EPOCH) // MICROSECOND
 
 
 def yes_or_no(cell: str) -> bool | Bad:

@@ -53,7 +53,7 @@ def first_load(session: Session, expected: int) -> Iterator[None]:
 def _is_filled(session: Session, limit: int) -> bool:
     return any(
         session.execute(
-            sa.text(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {limit + 1}) AS t")  # noqa: S608
+            sa.text(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {limit + 1}) AS t")
         ).scalar_one()
         > limit
         for table in _TABLES

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.errors import NotAllowed, NotFound
 from campaigns.model.dialect import changed
-from campaigns.model.mail import campaign_log, campaigns, links, runs
-from campaigns.values import CampaignState, Link, RunState
+from campaigns.model.mail import campaign_log, campaigns, runs
+from campaigns.values import CampaignState, RunState
 
 #: What a marketer may set; nothing else is taken from a page.
 EDITABLE = frozenset(
@@ -282,26 +282,6 @@ def open_run(
         )
         .returning(runs.c.id)
     ).scalar_one()
-
-
-def add_links(session: Session, run: int, language: str, found: Sequence[Link]) -> None:
-    """Store where a run's numbered links lead."""
-    if found:
-        rows = [
-            {"run_id": run, "number": link.number, "language": language, "url": link.url} for link in found
-        ]
-        session.execute(sa.insert(links), rows)
-
-
-def destination(session: Session, run: int, number: int) -> str | None:
-    """Where a run's link leads, or None if it has no such link."""
-    return session.scalar(sa.select(links.c.url).where(links.c.run_id == run, links.c.number == number))
-
-
-def link_count(session: Session, run: int) -> int:
-    """How many links one mail of the run has (languages apart)."""
-    query = sa.select(sa.func.count()).where(links.c.run_id == run).group_by(links.c.language)
-    return max(session.scalars(query), default=0)
 
 
 def get_run(session: Session, run: int) -> Run:

@@ -134,6 +134,11 @@ def _lines(session: Session, of_orders: Mapping[int, Any]) -> dict[int, list[dic
     return found
 
 
+def offered_pages(session: Session) -> list[str]:
+    """The pages of the products that mails offer now."""
+    return [offer["url"] for offer in _offers(session) if offer["url"]]
+
+
 def _offers(session: Session) -> Iterable[dict[str, Any]]:
     """The products on sale that sold best of late."""
     newest = sa.select(orders.c.id).order_by(orders.c.id.desc()).limit(RECENT_ORDERS)

@@ -9,7 +9,7 @@ from campaigns.flows import intake
 from campaigns.model.customers import activity, contacts
 from campaigns.model.events import events, strays
 from campaigns.model.mail import messages
-from campaigns.records import audience, campaigns, consent, gates, hits, outbox, suppressions
+from campaigns.records import audience, campaigns, consent, gates, hits, links, outbox, suppressions
 from campaigns.tracking.tokens import Keyring, Purpose
 from campaigns.values import ConsentState, ContactId, Hit, Outcome, OutcomeKind
 from tests.factories import NOW, SECRET, a_campaign, a_contact, a_run, a_topic
@@ -78,7 +78,7 @@ def test_a_hit_waits_until_what_follows_it_can_tell_of_it(session, sent):
 
 def test_later_hits_correct_an_earlier_verdict(session, sent):
     run, contact, _ = sent
-    campaigns.add_links(session, run, "en", [])
+    links.add(session, run, "en", [])
     hits.store(session, [a_hit(run, contact, kind="click", link=1, seconds=60)])
     intake.judge_hits(session, NOW + timedelta(seconds=63.1))
     assert [row.verdict for row in verdicts(session)] == ["human"]

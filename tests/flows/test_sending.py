@@ -226,3 +226,30 @@ def test_with_no_server_the_messages_wait_and_nothing_is_lost(stores, catcher, p
     assert the_states(stores, run) == {"one@example.com": "queued"}
     with stores.readers() as session:
         assert session.scalar(sa.select(chunks.c.state)) == "ready"
+
+
+def test_links_to_offered_products_are_numbered_and_lead_to_their_pages(stores, catcher, post):
+    from campaigns import mailing
+    from campaigns.records import catalog, links, templates
+    from campaigns.records.catalog import Offer
+    from campaigns.templates.render import compile_source
+    from campaigns.values import BodyKind, Source
+
+    page = "https://shop.example/mug?colour=green&size=2"
+    html = """<html><body>{% for product in products %}<a href="{{ product.url }}">{{ product.name }}</a>{% endfor %}
+    <p>{{ sender.postal_address }} <a href="{{ links.unsubscribe }}">Leave</a></p></body></html>"""
+    with stores.sessions.begin() as session:
+        catalog.put_on_sale(session, Offer("MUG", "A mug", "Kitchen", 1850, "EUR", page))
+        source = Source(BodyKind.HTML, "An offer", html)
+        templates.save(session, "offer", "Offer", [(source, compile_source(source))], author="test", now=NOW)
+        offer = templates.find(session, "offer")
+    run = a_frozen_run(stores, {"email": "ada@example.com"}, template_id=offer)
+    with stores.sessions.begin() as session:
+        mailing.number_links(session, run)
+        assert links.destination(session, run, 1) == page
+        assert links.count(session, run) == 1
+    drain(post)
+    body = message_html(mails(catcher)["ada@example.com"])
+    assert f'href="{PUBLIC}/c/' in body
+    assert '/1">A mug</a>' in body
+    assert page not in body

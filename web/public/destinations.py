@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import idna
 from sqlalchemy.orm import Session, sessionmaker
 
-from campaigns.records import campaigns
+from campaigns.records import links
 
 REMEMBERED = 50_000  #: links; about 15 MB
 LONGEST_NUMBER = 6  #: digits
@@ -39,7 +39,7 @@ class Destinations:
 
     def _look_up(self, run: int, number: int) -> str:
         with self._readers() as session:
-            stored = campaigns.destination(session, run, number)
+            stored = links.destination(session, run, number)
         found = None if stored is None else location(stored)
         if found is None:
             raise Nowhere
