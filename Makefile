@@ -28,7 +28,7 @@ run: $(STAMP) ## start an empty installation; the first page makes the administr
 	$(BIN)/postroom run
 
 test: $(STAMP) ## the tests, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: $(STAMP) fmt lint types layers migrations tests ## all that must hold before a change lands
 

@@ -8,9 +8,10 @@ from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
 from campaigns.values import Verdict
-from tests.browser.conftest import browser, faults_of, open_page  # noqa: F401 - fixtures
+from tests.browser.conftest import faults_of
 from tests.records.test_reports import One, bounced, clicked, opened, play, sent
 from tests.web.conftest import token
+from tests.web.marketing.conftest import desktop, sqlite_only  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.browser
 WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 390, "height": 760}
@@ -39,7 +40,7 @@ def enter(page: Page, desktop, site: str) -> None:
     page.context.add_cookies([{"name": "postroom", "value": cookie.value, "url": site}])
 
 
-def test_the_cards_save_themselves_and_what_depends_on_them_follows(desktop, site, open_page):  # noqa: F811
+def test_the_cards_save_themselves_and_what_depends_on_them_follows(desktop, site, open_page):
     number = desktop.create()
     page = open_page(viewport=WIDE)
     enter(page, desktop, site)
@@ -64,7 +65,7 @@ def test_the_cards_save_themselves_and_what_depends_on_them_follows(desktop, sit
 
 
 @pytest.mark.parametrize(("theme", "size"), [("light", WIDE), ("dark", NARROW)])
-def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(desktop, site, open_page, theme, size):  # noqa: F811
+def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(desktop, site, open_page, theme, size):
     number, empty = desktop.create(), desktop.create("Empty")
     desktop.fill(number)
     people = [
@@ -89,7 +90,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(desktop, site, open
         assert [fault for fault in faults_of(page) if "iframe" not in fault] == [], path
 
 
-def test_without_scripts_a_campaign_is_filled_and_scheduled(desktop, site, open_page):  # noqa: F811
+def test_without_scripts_a_campaign_is_filled_and_scheduled(desktop, site, open_page):
     number = desktop.create()
     page = open_page(java_script_enabled=False)
     enter(page, desktop, site)
