@@ -12,18 +12,22 @@ from campaigns.config import Settings
 from campaigns.values import CampaignState, MessageState, RunState
 from campaigns.wiring import Stores
 from web import assets, auth, faults, guard, language, nav
+from web.account import account
 
 #: The desks' pages, "module:blueprint", one line each.
 BLUEPRINTS: tuple[str, ...] = (
     "web.marketing.campaigns:campaigns",
     "web.marketing.segments:segments",
     "web.marketing.content:templates",
+    "web.marketing.surveys:surveys",
     "web.marketing.reports:reports",
     "web.marketing.catcher:catcher",
     "web.sales.pages:customers",
     "web.sales.pages:tasks",
     "web.service.pages:lookup",
     "web.service.pages:cases",
+    "web.admin.pages:settings",
+    "web.admin.pages:staff",
 )
 #: Customers' pages and providers' webhooks; their blueprints are named in auth.OPEN_BLUEPRINTS.
 PUBLIC_BLUEPRINTS: tuple[str, ...] = ("web.public.pages:public",)
@@ -43,6 +47,7 @@ def create_app(stores: Stores, settings: Settings) -> Flask:
     dress(app, settings)
     auth.install(app)
     app.register_blueprint(shell)
+    app.register_blueprint(account)
     app.context_processor(_navigation)
     for place in BLUEPRINTS:
         add(app, place)

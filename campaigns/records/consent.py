@@ -71,6 +71,17 @@ def add_topic(
     return Topic(made, key, name, topic_class, description, public)
 
 
+def change_topic(session: Session, number: int, *, name: str, description: str, public: bool) -> None:
+    """Change what people read of a topic; its key and class stay, since consents were given to them.
+
+    Raises:
+        NotFound: there is no such topic.
+    """
+    topic_by_id(session, number)
+    values = {"name": name, "description": description, "public": public}
+    session.execute(sa.update(topics).where(topics.c.id == number).values(values))
+
+
 def topic(session: Session, key: str) -> Topic:
     """Look a topic up by its key.
 

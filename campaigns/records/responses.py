@@ -40,6 +40,13 @@ def is_posted(session: Session, *, contact: int, run: int) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
+def counts(session: Session) -> dict[int, int]:
+    """Count what was posted to each survey, by its id; a score clicked in a mail alone is no response."""
+    c = responses.c
+    query = sa.select(c.survey_id, sa.func.count()).where(c.posted).group_by(c.survey_id)
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
 def start(session: Session, place: Place, *, language: str, now: datetime) -> int:
     """Open a provisional response, unless there is one; gives its id."""
     insert_many(

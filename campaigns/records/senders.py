@@ -26,6 +26,23 @@ def add(session: Session, sender: Sender, *, now: datetime) -> int:
     ).scalar_one()
 
 
+def change(session: Session, number: int, sender: Sender) -> None:
+    """Write a sender anew; mails that are made from now on are from the new one.
+
+    Raises:
+        NotFound: there is no such sender.
+    """
+    get(session, number)
+    values = {
+        "name": sender.name,
+        "address": sender.address,
+        "reply_to": sender.reply_to,
+        "bounce_domain": sender.bounce_domain,
+        "postal_address": sender.postal_address,
+    }
+    session.execute(sa.update(senders).where(senders.c.id == number).values(values))
+
+
 def get(session: Session, sender: int) -> Sender:
     """Load a sender.
 

@@ -130,6 +130,55 @@ def seal(session: Session, number: int) -> str | None:
     return None if found is None else seal_of(found)
 
 
+def change(session: Session, number: int, name: str, desks: frozenset[Desk], *, active: bool) -> None:
+    """Write down what a person is called, where they sit, and whether they may log in.
+
+    Raises:
+        BadForm: the name does not hold.
+        NotFound: no such person.
+        NotAllowed: nobody would be left to look after the installation.
+    """
+    if problems := _problems_of_name(name):
+        raise BadForm(problems)
+    lock_table(session, staff)
+    everybody = listing(session)
+    if number not in {one.id for one in everybody}:
+        raise NotFound(f"Nobody has the number {number}.")
+    keeps = active and Desk.ADMIN in desks
+    others = any(one.active and Desk.ADMIN in one.desks for one in everybody if one.id != number)
+    if not keeps and not others:
+        raise NotAllowed("This is the last administrator. Make somebody else one first.")
+    values = {"name": name.strip(), "roles": sorted(desks), "active": active}
+    session.execute(sa.update(staff).where(staff.c.id == number).values(values))
+
+
+def deactivate(session: Session, number: int) -> None:
+    """Let a person in no longer; their logins end with their next click, what they wrote stays.
+
+    Raises:
+        NotFound: no such person.
+        NotAllowed: nobody would be left to look after the installation.
+    """
+    person = next((one for one in listing(session) if one.id == number), None)
+    if person is None:
+        raise NotFound(f"Nobody has the number {number}.")
+    change(session, number, person.name, person.desks, active=False)
+
+
+def set_password(session: Session, number: int, password: str) -> None:
+    """Give a person a new password; every login that began with the old one ends.
+
+    Raises:
+        BadForm: it is too short or too long.
+        NotFound: no such person.
+    """
+    if problems := _problems_of_password(password):
+        raise BadForm(problems)
+    query = sa.update(staff).where(staff.c.id == number).values(password_hash=HASHER.hash(password))
+    if not session.execute(query).rowcount:  # type: ignore[attr-defined]
+        raise NotFound(f"Nobody has the number {number}.")
+
+
 def set_locale(session: Session, number: int, locale: str | None) -> None:
     """Remember which language a person reads.
 
@@ -164,15 +213,22 @@ def check(new: NewStaff) -> None:
     local, at, domain = new.email.strip().rpartition("@")
     if not (at and local and domain) or len(new.email) > EMAIL_LENGTH or not _plain(new.email.strip()):
         problems.append(Problem("email", "is not a mail address.", "Write it like name@company.example."))
-    if not new.name.strip() or len(new.name) > NAME_LENGTH:
-        problems.append(Problem("name", "is empty or too long.", f"Use 1 to {NAME_LENGTH} characters."))
-    if len(new.password) not in PASSWORD_LENGTH:
-        least = PASSWORD_LENGTH.start
-        problems.append(
-            Problem("password", f"is not {least} to 200 characters long.", "A few words in a row do well.")
-        )
+    problems += _problems_of_name(new.name) + _problems_of_password(new.password)
     if problems:
         raise BadForm(problems)
+
+
+def _problems_of_name(name: str) -> list[Problem]:
+    if name.strip() and len(name) <= NAME_LENGTH:
+        return []
+    return [Problem("name", "is empty or too long.", f"Use 1 to {NAME_LENGTH} characters.")]
+
+
+def _problems_of_password(password: str) -> list[Problem]:
+    if len(password) in PASSWORD_LENGTH:
+        return []
+    what = f"is not {PASSWORD_LENGTH.start} to 200 characters long."
+    return [Problem("password", what, "A few words in a row do well.")]
 
 
 def normal_email(email: str) -> str:

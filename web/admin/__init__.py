@@ -1,0 +1,1 @@
+"""The settings: topics, senders and the people of ours who log in."""
