@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.errors import BadImport
 from campaigns.imports.complaints import Complaint, Complaints, Effect
-from campaigns.imports.contacts import ContactRows, Reading, Repeats
+from campaigns.imports.contacts import ContactRows, Reading
 from campaigns.imports.mapping import CONTACT_FIELDS, Attribute, Layout, read_layout
+from campaigns.imports.repeats import Repeats
 from campaigns.imports.source import Rows, Source, open_source, read_rows
 from campaigns.records import attributes, consent, imports
 from campaigns.records.bulk import first_load
@@ -28,6 +29,7 @@ from campaigns.records.suppressions import hasher
 from campaigns.values import Problem
 
 PREVIEWED = 5
+ROWS_AT_ONCE = 400  #: read column by column; few enough to stay in the processor's cache
 #: Told after every part: the last line that is merged, of how many.
 Progress = Callable[[int, int], None]
 
@@ -161,8 +163,8 @@ def import_contacts(
     rows = ContactRows(layout, reading, complaints.add)
     columns = rows.columns
     parts = _Parts(prepared.source, staging, rows, complaints)
-    with first_load(session, prepared.source.lines), ThreadPoolExecutor(1, "import") as reader:
-        merge = ContactMerge(session, made_by, columns, topic=topic, now=now)
+    with first_load(session, prepared.source.lines) as later, ThreadPoolExecutor(1, "import") as reader:
+        merge = ContactMerge(session, made_by, columns, later, topic=topic, now=now)
         coming = reader.submit(parts.fill, 0)
         for number in range(prepared.source.lines + 1):
             part = coming.result()
@@ -202,7 +204,7 @@ def _hasher(session: Session, secret: bytes) -> Callable[[str], object]:
     return hash_one
 
 
-def _body(source: Source, at_once: int = 2000) -> Generator[Rows, None, None]:
+def _body(source: Source, at_once: int = ROWS_AT_ONCE) -> Generator[Rows, None, None]:
     rows = read_rows(source, at_once)
     next(rows, None)  # the header
     return rows

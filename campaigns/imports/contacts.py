@@ -9,10 +9,11 @@ from typing import Any
 
 from campaigns.imports import values
 from campaigns.imports.addresses import AddressReader
+from campaigns.imports.columns import Cells, Moments, Repeated, Texts
 from campaigns.imports.complaints import Complaint, Effect
 from campaigns.imports.mapping import Layout
 from campaigns.imports.phones import BadPhone, PhoneReader
-from campaigns.imports.values import EPOCH, MICROSECOND, Bad, to_microseconds
+from campaigns.imports.values import Bad, to_microseconds
 
 #: What any contact may be imported with, beside identity, consent and attributes; columns of `contacts`.
 PROFILE = (
@@ -31,9 +32,6 @@ AT_CUSTOMER = ("customer_external_id", "customer_name", "roles")
 WORD = ("said", "said_at", "ruling", "proof", "wording_id")
 #: How a word on consent is ruled: by its date; a no without a date; a yes that proves too little.
 DATED, UNDATED_NO, UNPROVEN = 1, 2, 3
-#: The turn of rows that repeat an earlier one of their part, after the turns 1 and 2 of all others.
-REPEATS = 3
-MOST_REMEMBERED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,78 +44,6 @@ class Reading:
     consent_source: str | None = None  #: for rows that name none
     consent_at: datetime | None = None  #: for rows that name none
     wordings: Mapping[str, int] = field(default_factory=dict)  #: key, or key:version, → id
-
-
-class _Cells:
-    """Reads the cells of one column, each on its own."""
-
-    def __init__(self, read: Callable[[str], object]) -> None:
-        self._read = read
-
-    def column(self, cells: Sequence[str]) -> list[Any]:
-        """Give the values: None for an empty cell, a Bad for one that cannot be read."""
-        read = self._read
-        return [read(stripped) if (stripped := cell.strip()) else None for cell in cells]
-
-
-class _Repeated(_Cells):
-    """Reads a column of few distinct cells: what it made of each is remembered."""
-
-    def __init__(self, read: Callable[[str], object]) -> None:
-        super().__init__(read)
-        self._known = _Memo(read)
-
-    def column(self, cells: Sequence[str]) -> list[Any]:
-        return list(map(self._known.__getitem__, cells))
-
-
-class _Texts(_Cells):
-    """Reads a column of texts: those that need no cleaning all at once."""
-
-    def __init__(self, limit: int = values.LONGEST_TEXT) -> None:
-        super().__init__(values.short(limit))
-        self._limit = limit
-
-    def column(self, cells: Sequence[str]) -> list[Any]:
-        stripped = list(map(str.strip, cells))
-        if all(map(str.isprintable, stripped)) and max(map(len, stripped), default=0) <= self._limit:
-            return [cell or None for cell in stripped]
-        return [value or None for value in super().column(cells)]
-
-
-class _Moments(_Cells):
-    """Reads a column of moments in the past, as microseconds since 1970."""
-
-    def __init__(self, now: datetime) -> None:
-        super().__init__(_micros(values.moment(now)))
-        self._now = to_microseconds(now)
-
-    def column(self, cells: Sequence[str]) -> list[Any]:
-        found: list[Any] = []
-        parse, epoch, unit, now, read = datetime.fromisoformat, EPOCH, MICROSECOND, self._now, super().column
-        for cell in cells:
-            try:
-                micros = (parse(cell) - epoch) // unit
-            except (ValueError, TypeError):  # no date, or one without a zone
-                found += read((cell,))
-            else:
-                found.append(micros if micros <= now else read((cell,))[0])
-        return found
-
-
-class _Memo(dict[str, Any]):
-    def __init__(self, read: Callable[[str], object]) -> None:
-        super().__init__()
-        self._read = read
-
-    def __missing__(self, cell: str) -> object:
-        stripped = cell.strip()
-        value = self._read(stripped) if stripped else None
-        if value == "":  # nothing but control characters
-            value = None
-        if len(self) < MOST_REMEMBERED:
-            self[cell] = value
-        return value
 
 
 class ContactRows:
@@ -135,7 +61,7 @@ class ContactRows:
         self._id = cells["external_id"]
         self._profile = [(name, at[name], cells[name]) for name in (*PROFILE, *AT_CUSTOMER) if name in at]
         self._attributes = [
-            (a.key, column, _Repeated(values.attribute(a.kind))) for a, column in layout.attributes.items()
+            (a.key, column, Repeated(values.attribute(a.kind))) for a, column in layout.attributes.items()
         ]
         self._words = {
             name: (at[name], cells[name]) for name in cells if name.startswith("consent") and name in at
@@ -171,7 +97,7 @@ class ContactRows:
         staged.append([1] * len(lines))
         return list(zip(*staged, strict=True))
 
-    def _cells(self) -> dict[str, _Cells]:
+    def _cells(self) -> dict[str, Cells]:
         now = self._reading.now
         few: dict[str, Callable[[str], object]] = {
             "locale": values.locale,
@@ -184,11 +110,11 @@ class ContactRows:
         }
         texts = ("given_name", "family_name", "salutation", "region", "city", "customer_name")
         return {
-            **{name: _Repeated(read) for name, read in few.items()},
-            **{name: _Texts() for name in (*texts, "consent_source", "consent_proof")},
-            **{name: _Texts(200) for name in ("external_id", "customer_external_id")},
-            "phone": _Cells(_phone(PhoneReader(self._reading.country))),
-            "consent_at": _Moments(now),
+            **{name: Repeated(read) for name, read in few.items()},
+            **{name: Texts() for name in (*texts, "consent_source", "consent_proof")},
+            **{name: Texts(200) for name in ("external_id", "customer_external_id")},
+            "phone": Cells(_phone(PhoneReader(self._reading.country))),
+            "consent_at": Moments(now),
         }
 
     def _whole(
@@ -196,7 +122,7 @@ class ContactRows:
     ) -> tuple[Sequence[int], Sequence[Sequence[str]]]:
         """Leave out rows of another width than the header's; empty cells at the end do not count."""
         width = self._width
-        if all(len(cells) == width for cells in rows):
+        if set(map(len, rows)) == {width}:
             return lines, rows
         kept_lines, kept = [], []
         for line, cells in zip(lines, rows, strict=True):
@@ -241,7 +167,7 @@ class ContactRows:
         return known_as is not False and address is not False and not (known_as is None and address is None)
 
     def _values(
-        self, lines: Sequence[int], cells: Sequence[Sequence[str]], column: int, reader: _Cells
+        self, lines: Sequence[int], cells: Sequence[Sequence[str]], column: int, reader: Cells
     ) -> list[Any]:
         """Give a column's values; those that cannot be read are complained about and left out."""
         found = reader.column(cells[column])
@@ -320,14 +246,6 @@ def _phone(reader: PhoneReader) -> Callable[[str], str | Bad]:
     return read
 
 
-def _micros(read: Callable[[str], datetime | Bad]) -> Callable[[str], int | Bad]:
-    def read_cell(cell: str) -> int | Bad:
-        at = read(cell)
-        return at if isinstance(at, Bad) else to_microseconds(at)
-
-    return read_cell
-
-
 def _iso(read: Callable[[str], date | Bad]) -> Callable[[str], str | Bad]:
     def read_cell(cell: str) -> str | Bad:
         found = read(cell)
@@ -344,47 +262,3 @@ def _json_list(read: Callable[[str], list[str] | Bad]) -> Callable[[str], str | 
         return json.dumps(found, ensure_ascii=False) if found else None
 
     return read_cell
-
-
-class Repeats:
-    """Tells within one part of a file which rows are about a contact that an earlier row is about.
-
-    Across parts the store tells (records/imports): there an earlier row has become a contact already.
-    """
-
-    def __init__(self) -> None:
-        self._by_id: dict[str, int] = {}
-        self._by_address: dict[str, int] = {}  # rows with an external id
-        self._nameless: dict[str, int] = {}  # by address: rows without one
-
-    def place(self, staged: Sequence[tuple[Any, ...]]) -> list[tuple[int, int | None]] | None:
-        """Give for each staged row the turn in which it is merged, and the line that it surely repeats.
-
-        Turn 2 must see the contacts of turn 1. None stands for turn 1 throughout.
-        """
-        ids = {row[1]: row[0] for row in staged}
-        addresses = {row[2]: row[0] for row in staged}
-        if (
-            len(ids) == len(staged)
-            and None not in ids
-            and self._by_id.keys().isdisjoint(ids)
-            and self._nameless.keys().isdisjoint(addresses)
-        ):  # the common case at the common price
-            self._by_id.update(ids)
-            self._by_address.update(addresses)
-            return None
-        return [self._place(row[0], row[1], row[2]) for row in staged]
-
-    def _place(self, line: int, known_as: str | None, address: str | None) -> tuple[int, int | None]:
-        if known_as is None:
-            assert address is not None
-            earlier = self._nameless.setdefault(address, line)
-            later = address in self._by_address
-        else:
-            earlier = self._by_id.setdefault(known_as, line)
-            later = address in self._nameless
-            if address is not None:
-                self._by_address.setdefault(address, line)
-        if earlier != line:
-            return REPEATS, earlier
-        return 2 if later else 1, None

@@ -17,18 +17,17 @@ from campaigns.model.dialect import is_postgres
 LEAST_ROWS = 20_000  #: fewer are quicker done the plain way
 PATIENCE = "2s"  #: how long others may hold the tables before the plain way is taken
 _TABLES = ("contacts", "customers", "consents", "events")
-#: What matching asks while rows go in.
-_NEEDED = ("ix_contacts_email", "ix_consents_topic_id_contact_id_at")
 _INDEXES = sa.text(
     "SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS definition"
     " FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace"
     " WHERE n.nspname = current_schema() AND t.relname = ANY(:tables) AND NOT i.indisunique"
     " ORDER BY 1"
 )
+#: On SQLite only those that grow at random; the others grow at their end, while the next part is read.
 _SQLITE_INDEXES = sa.text(
-    "SELECT name, sql AS definition FROM sqlite_schema WHERE type = 'index' AND sql LIKE 'CREATE INDEX%'"
-    " AND tbl_name IN :tables ORDER BY name"
-).bindparams(sa.bindparam("tables", expanding=True))
+    "SELECT name, sql AS definition FROM sqlite_schema WHERE type = 'index'"
+    " AND name IN ('ix_contacts_email', 'ix_contacts_country_city', 'ix_customers_name') ORDER BY name"
+)
 _KEYS = sa.text(
     "SELECT c.conrelid::regclass::text AS owner, c.conname AS name, pg_get_constraintdef(c.oid) AS definition"
     " FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid"
@@ -38,16 +37,31 @@ _KEYS = sa.text(
 )
 
 
+class Later:
+    """What is still to be built, by name; whoever needs some of it now says so."""
+
+    def __init__(self, session: Session, statements: dict[str, str]) -> None:
+        self._session = session
+        self._statements = statements
+
+    def need(self, name: str) -> None:
+        """Build an index now, if it is not there."""
+        if statement := self._statements.pop(name, None):
+            self._session.connection().exec_driver_sql(statement)
+
+    def build(self) -> None:
+        """Build all the rest: foreign keys last, which ask the indexes."""
+        for name in list(self._statements):
+            self.need(name)
+
+
 @contextmanager
-def first_load(session: Session, expected: int) -> Iterator[None]:
+def first_load(session: Session, expected: int) -> Iterator[Later]:
     """Take the costs of indexes and foreign keys at the end, if the store is as good as empty."""
-    if expected < LEAST_ROWS or _is_filled(session, expected // 10):
-        yield
-        return
-    cures = _lay_down(session)
-    yield
-    for statement in cures:
-        session.connection().exec_driver_sql(statement)
+    plain = expected < LEAST_ROWS or _is_filled(session, expected // 10)
+    later = Later(session, {} if plain else _lay_down(session))
+    yield later
+    later.build()
 
 
 def _is_filled(session: Session, limit: int) -> bool:
@@ -60,12 +74,11 @@ def _is_filled(session: Session, limit: int) -> bool:
     )
 
 
-def _lay_down(session: Session) -> list[str]:
-    """Drop what can be built later; give the statements that build it. Nothing, if others hold the tables."""
+def _lay_down(session: Session) -> dict[str, str]:
+    """Drop what can be built later; say how to build it. Nothing is, if others hold the tables."""
     given = {"tables": list(_TABLES)}
     postgres = is_postgres(session)
-    found = session.execute(_INDEXES if postgres else _SQLITE_INDEXES, given).all()
-    indexes = [index for index in found if index.name not in _NEEDED]
+    indexes = (session.execute(_INDEXES, given) if postgres else session.execute(_SQLITE_INDEXES)).all()
     keys = session.execute(_KEYS, given).all() if postgres else []
     drop = [f'ALTER TABLE {key.owner} DROP CONSTRAINT "{key.name}"' for key in keys]
     drop += [f"DROP INDEX {index.name}" for index in indexes]
@@ -76,6 +89,8 @@ def _lay_down(session: Session) -> list[str]:
             for statement in drop:
                 session.connection().exec_driver_sql(statement)
     except DBAPIError:  # somebody works there, or the tables are another's: then the plain way
-        return []
-    cures = [str(index.definition) for index in indexes]
-    return cures + [f'ALTER TABLE {key.owner} ADD CONSTRAINT "{key.name}" {key.definition}' for key in keys]
+        return {}
+    cures = {str(index.name): str(index.definition) for index in indexes}
+    for key in keys:
+        cures[str(key.name)] = f'ALTER TABLE {key.owner} ADD CONSTRAINT "{key.name}" {key.definition}'
+    return cures

@@ -11,8 +11,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from campaigns.imports.contacts import PROFILE, REPEATS
+from campaigns.imports.contacts import PROFILE
+from campaigns.imports.repeats import REPEATS
 from campaigns.model.base import to_microseconds
+from campaigns.records.bulk import Later
 from campaigns.records.import_people import People
 from campaigns.records.import_sql import Statements
 from campaigns.records.import_words import Words
@@ -47,9 +49,17 @@ class ContactMerge:
     """Merges the parts of one file, in order, in the caller's transaction."""
 
     def __init__(
-        self, session: Session, made_by: Import, columns: Sequence[str], *, topic: int | None, now: datetime
+        self,
+        session: Session,
+        made_by: Import,
+        columns: Sequence[str],
+        later: Later,
+        *,
+        topic: int | None,
+        now: datetime,
     ) -> None:
         self.tally = Tally()
+        self._later = later
         self._do = Statements(session, made_by, topic=topic)
         self._sql = self._do.sql
         self._at_now = self._sql.moment(str(to_microseconds(now)))
@@ -80,12 +90,12 @@ class ContactMerge:
                 self.tally.contacts["new"] += self._people.make(table, turn, self._words)
                 self._change(table)
             if self._words is not None:
-                self._words.append(table)
+                self._words.append(table, self._later)
 
     def finish(self) -> Tally:
         """Do what must wait for the whole file; give what came of it all."""
         if self._words is not None:
-            self._words.finish()
+            self._words.finish(self._later)
             self.tally.words = self._words.counts
         return self.tally
 
@@ -98,13 +108,20 @@ class ContactMerge:
 
     def _match(self, table: str, turn: int) -> None:
         """Find the contacts there are: by external id, else by address (docs/decisions/0010)."""
-        self._do.run("DELETE FROM matched")
+        self._do.clear("matched")
         self._do.run(
             f"{_MATCHED} SELECT s.line, c.id, coalesce(t.line, {_MADE_HERE}) FROM {table} s"
             " JOIN contacts c ON c.external_id = s.external_id LEFT JOIN seen t ON t.contact_id = c.id"
             " WHERE s.turn = :turn",
             turn=turn,
         )
+        if not self._do.count(
+            "SELECT CASE WHEN EXISTS (SELECT 1 FROM contacts WHERE external_id IS NULL) OR EXISTS"
+            f" (SELECT 1 FROM {table} s WHERE s.turn = :turn AND s.external_id IS NULL) THEN 1 ELSE 0 END",
+            turn=turn,
+        ):
+            return  # everybody has an id, here and there: no address says anything
+        self._later.need("ix_contacts_email")
         # rather a contact without an id than one that another system knows; the oldest of several
         best = "coalesce(min(CASE WHEN c.external_id IS NULL THEN c.id END), min(c.id))"
         # a contact that another line means by its id is not this line's, though it has the address
@@ -135,7 +152,7 @@ class ContactMerge:
         here = self._do.count("SELECT count(*) FROM matched WHERE earlier IS NULL")
         if not here:
             return
-        self._do.run("DELETE FROM changes")
+        self._do.clear("changes")
         joined = f"matched m JOIN {table} s ON s.line = m.line JOIN contacts c ON c.id = m.contact_id"
         tests = self._differences()
         fields = " || ".join(

@@ -2,7 +2,8 @@
 
 from collections.abc import Set as AbstractSet
 
-from campaigns.imports.contacts import PROFILE, REPEATS
+from campaigns.imports.contacts import PROFILE
+from campaigns.imports.repeats import REPEATS
 from campaigns.records.import_sql import Statements
 from campaigns.records.import_words import Words
 

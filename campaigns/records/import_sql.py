@@ -99,6 +99,10 @@ class Statements:
         for statement in self.sql.temporary(name, columns):
             self.run(statement)
 
+    def clear(self, table: str) -> None:
+        """Empty a temporary table; on PostgreSQL its deleted rows would be read over and over."""
+        self.run(f"TRUNCATE {table}" if self.sql.postgres else f"DELETE FROM {table}")
+
     def rows(self, statement: str, **given: object) -> list[Any]:
         """Run a query and give its rows."""
         return list(self._execute(statement, given))

@@ -8,6 +8,7 @@ the import's own moment, after every dated one, wherever in the file they stand.
 from collections import Counter
 
 from campaigns.imports.contacts import DATED, UNDATED_NO, UNPROVEN
+from campaigns.records.bulk import Later
 from campaigns.records.import_sql import Statements
 from campaigns.values import ConsentState
 
@@ -19,11 +20,12 @@ _SAID = "s.said, s.said_at, s.ruling, s.proof, s.wording_id"
 _INSERT = (
     "INSERT INTO consents (contact_id, topic_id, state, at, source, wording_id, proof, actor, recorded_at)"
 )
-_STANDING = (
-    "(SELECT n.id FROM consents n WHERE n.topic_id = :topic AND n.contact_id = {contact}"
+#: The newest word there is, in two lookups: joining it by its id would read the whole ledger for each part.
+_NEWEST = (
+    "(SELECT n.{column} FROM consents n WHERE n.topic_id = :topic AND n.contact_id = {contact}"
     " ORDER BY n.at DESC, n.id DESC LIMIT 1)"
 )
-_JOINED = "words w LEFT JOIN consents n ON n.id = w.standing_id"
+_ASKED = "ix_consents_topic_id_contact_id_at"
 
 
 class Words:
@@ -33,7 +35,8 @@ class Words:
         self.counts: Counter[str] = Counter()
         self._do = statements
         self._at_now = at_now
-        for name, columns in (("words", f"{_TYPES}, standing_id bigint"), ("waiting", _TYPES)):
+        moment = "timestamptz" if statements.sql.postgres else "bigint"
+        for name, columns in (("words", f"{_TYPES}, old_state text, old_at {moment}"), ("waiting", _TYPES)):
             for statement in statements.sql.temporary(name, columns):
                 statements.run(statement)
 
@@ -53,30 +56,36 @@ class Words:
             turn=turn,
         )
 
-    def append(self, table: str) -> None:
+    def append(self, table: str, later: Later) -> None:
         """Append what contacts that were here already (the table `matched`) say with a date."""
+        if not self._do.count("SELECT count(*) FROM matched"):
+            return
+        later.need(_ASKED)
         source = f"FROM matched m JOIN {table} s ON s.line = m.line WHERE s.ruling"
-        standing = _STANDING.format(contact="m.contact_id")
+        standing = _standing("m.contact_id")
         self._judge(f"SELECT m.line, m.contact_id, {_SAID}, {standing} {source} = {DATED}")
         self._do.run(
             f"INSERT INTO waiting ({_COLUMNS}) SELECT m.line, m.contact_id, {_SAID} {source} <> {DATED}"
         )
 
-    def finish(self) -> None:
+    def finish(self, later: Later) -> None:
         """Append what was said without a date, the noes first."""
-        standing = _STANDING.format(contact="s.contact_id")
+        if not self._do.count("SELECT count(*) FROM waiting"):
+            return
+        later.need(_ASKED)
+        standing = _standing("s.contact_id")
         for ruling in (UNDATED_NO, UNPROVEN):
             source = f"FROM waiting s WHERE s.ruling = {ruling}"
             self._judge(f"SELECT s.line, s.contact_id, {_SAID}, {standing} {source}")
 
     def _judge(self, asked: str) -> None:
         """Append those of the words asked about that change anything; count them all."""
-        self._do.run("DELETE FROM words")
-        if not self._do.run(f"INSERT INTO words ({_COLUMNS}, standing_id) {asked}"):
+        self._do.clear("words")
+        if not self._do.run(f"INSERT INTO words ({_COLUMNS}, old_state, old_at) {asked}"):
             return
         ruled = self._ruled()
         for what, said, count in self._do.rows(
-            f"SELECT {ruled}, w.said, count(*) FROM {_JOINED} GROUP BY 1, 2 ORDER BY 2"
+            f"SELECT {ruled}, w.said, count(*) FROM words w GROUP BY 1, 2 ORDER BY 2"
         ):
             if what != "add":
                 self.counts[what] += count
@@ -89,24 +98,24 @@ class Words:
         """Give the expression that says of a word whether it is added, or why it is not."""
         at = self._do.sql.moment("w.said_at")
         return (
-            "CASE WHEN n.id IS NULL THEN 'add'"
-            f" WHEN w.ruling = {DATED} AND {at} > n.at THEN 'add'"
-            f" WHEN w.ruling = {DATED} AND w.said = n.state THEN '{SAME}'"
-            f" WHEN w.ruling = {DATED} AND {at} = n.at AND w.said = 'withdrawn' THEN 'add'"
-            f" WHEN w.ruling = {UNDATED_NO} AND n.state <> 'withdrawn' THEN 'add'"
+            "CASE WHEN w.old_state IS NULL THEN 'add'"
+            f" WHEN w.ruling = {DATED} AND {at} > w.old_at THEN 'add'"
+            f" WHEN w.ruling = {DATED} AND w.said = w.old_state THEN '{SAME}'"
+            f" WHEN w.ruling = {DATED} AND {at} = w.old_at AND w.said = 'withdrawn' THEN 'add'"
+            f" WHEN w.ruling = {UNDATED_NO} AND w.old_state <> 'withdrawn' THEN 'add'"
             f" WHEN w.ruling = {UNDATED_NO} THEN '{SAME}'"
-            f" WHEN w.ruling = {UNPROVEN} AND n.state <> 'withdrawn' THEN '{SAME}'"
-            f" WHEN n.state = 'withdrawn' THEN '{WITHDRAWN_SINCE}'"
+            f" WHEN w.ruling = {UNPROVEN} AND w.old_state <> 'withdrawn' THEN '{SAME}'"
+            f" WHEN w.old_state = 'withdrawn' THEN '{WITHDRAWN_SINCE}'"
             f" ELSE '{NEWER}' END"
         )
 
     def _add(self, said: ConsentState, ruled: str) -> int:
         # an undated no also ends a yes that some wrong clock dated past now
         at = self._do.sql.moment("w.said_at")
-        moment = f"CASE WHEN w.ruling = {UNDATED_NO} AND n.at > {at} THEN n.at ELSE {at} END"
+        moment = f"CASE WHEN w.ruling = {UNDATED_NO} AND w.old_at > {at} THEN w.old_at ELSE {at} END"
         return self._do.run(
             f"{_INSERT} SELECT w.contact_id, :topic, w.said, {moment}, 'import', min(w.wording_id),"
-            f" min({self._proof('w')}), :actor, {self._at_now} FROM {_JOINED}"
+            f" min({self._proof('w')}), :actor, {self._at_now} FROM words w"
             f" WHERE {ruled} = 'add' AND w.said = :said GROUP BY w.contact_id, w.said, {moment}"
             f" ORDER BY {moment}, min(w.line)",
             said=said.value,
@@ -117,3 +126,7 @@ class Words:
         """Say where a word can be looked up: this import, the line, and what the row says of it."""
         place = f"'import ' || CAST(:import AS text) || ', line ' || {row}.line"
         return f"{place} || coalesce(': ' || {row}.proof, '')"
+
+
+def _standing(contact: str) -> str:
+    return ", ".join(_NEWEST.format(column=column, contact=contact) for column in ("state", "at"))

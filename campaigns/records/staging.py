@@ -14,8 +14,11 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-SQLITE_PARTS = 8  #: SQLite attaches at most ten files
-PART_LINES = 50_000  #: what PostgreSQL is given at once
+PARTS = 8  #: of a file; SQLite attaches at most ten
+PART_LINES = (
+    50_000  #: what PostgreSQL is given at once, or more of a larger file: the next part waits in memory
+)
+LARGEST_PART = 125_000
 LEAST_LINES = 2_000  #: a part is worth its fixed cost from here
 CACHE_KIB = 65_536  #: what a merge may keep of the store in memory
 _SENT_AT_ONCE = 2_000  #: rows in one piece of a COPY
@@ -56,7 +59,7 @@ def staging(connection: Connection) -> Iterator[Staging]:
     with tempfile.TemporaryDirectory(prefix="postroom-import-") as folder:
         for setting in ("temp_store=FILE", f"cache_size=-{CACHE_KIB}", "mmap_size=0"):
             driver.execute(f"PRAGMA {setting}")  # memory must stay flat however large the file is
-        for number in range(SQLITE_PARTS):
+        for number in range(PARTS):
             driver.execute(f"ATTACH ? AS part{number}", (str(_part(Path(folder), number)),))
         # BEGIN IMMEDIATE would lock the parts too, which others must fill: only the store may be locked
         connection.execution_options(begin_by=("BEGIN", "DELETE FROM imports WHERE 0"))
@@ -75,7 +78,7 @@ class _Sqlite:
         self._folder = folder
 
     def lines_of_a_part(self, lines: int) -> int:
-        return max(LEAST_LINES, lines // SQLITE_PARTS + 1)
+        return max(LEAST_LINES, lines // PARTS + 1)
 
     def fill(self, number: int, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
         names = ", ".join("line INTEGER PRIMARY KEY" if name == "line" else name for name in columns)
@@ -102,8 +105,7 @@ class _Postgres:
         self._parts: dict[int, list[str]] = {}
 
     def lines_of_a_part(self, lines: int) -> int:
-        del lines
-        return PART_LINES
+        return max(PART_LINES, min(lines // PARTS + 1, LARGEST_PART))
 
     def fill(self, number: int, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
         del columns

@@ -96,6 +96,7 @@ def importer(stores: Stores, tmp_path: Path, now: datetime) -> Importer:
 def parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Cut files into parts of so many lines."""
     monkeypatch.setattr(staging, "PART_LINES", request.param)
+    monkeypatch.setattr(staging, "LARGEST_PART", request.param)
     monkeypatch.setattr(staging, "LEAST_LINES", min(request.param, staging.LEAST_LINES))
     return request.param
 
@@ -501,6 +502,7 @@ def test_any_file_twice_changes_nothing_and_every_row_is_accounted_for(
     size: int,
 ) -> None:
     monkeypatch.setattr(staging, "PART_LINES", size)
+    monkeypatch.setattr(staging, "LARGEST_PART", size)
     monkeypatch.setattr(staging, "LEAST_LINES", size)
     importer.forget()
     for table in (first, second):
