@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
-from campaigns.cli.running import Stopping, end, start
+from campaigns.cli.running import CATCHER_PORT, Stopping, end, start
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
 from campaigns.delivery.catcher import Catcher
@@ -63,7 +63,7 @@ def run(*, once: bool, customers: int) -> int:
         ]
         _wait_for_pages(stage)
         found = _play(stage, setup, customers)
-        _tell(stage, found, time.monotonic() - started)
+        _tell(stage, found, time.monotonic() - started, once=once)
         while not once and not stopping():
             stopping.wait(1.0)
         return 1 if found else 0
@@ -79,7 +79,7 @@ def _prepare() -> Stage:
     folder = Path(os.environ.get("POSTROOM_DATA", "var/demo")).absolute()
     _make_anew(folder)
     returned = Catcher(folder / "returned", HOST, 0)
-    mail = Catcher(folder / "caught", HOST, 0, refuse)
+    mail = Catcher(folder / "caught", HOST, _free_port(CATCHER_PORT), refuse)
     for server in (returned, mail):
         server.start()
     web, public = _free_port(8025), _free_port(8026)
@@ -230,7 +230,7 @@ def _report(stage: Stage, world: World, campaign: int, gates: Counter[str] | Non
     return differences(report, world.truths[campaign], refused=refused, gates=gates)
 
 
-def _tell(stage: Stage, found: list[Difference], seconds: float) -> None:
+def _tell(stage: Stage, found: list[Difference], seconds: float, *, once: bool) -> None:
     say = stage.console.print
     if found:
         say(f"[red]{len(found)} numbers are not what happened:[/red]")
@@ -239,6 +239,8 @@ def _tell(stage: Stage, found: list[Difference], seconds: float) -> None:
     else:
         say("[green]Every number above is what the world really did.[/green]")
     say(f"It took {seconds:.0f} s.\n")
+    if once:
+        return
     say(f"Pages:  http://{HOST}:{stage.settings.web_port}/")
     for email, (name, desks) in seeds.LOGINS.items():
         say(f"  {email}  ({name}: {', '.join(sorted(desks))})")

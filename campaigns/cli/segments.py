@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from campaigns.clock import utc_now
 from campaigns.config import from_environment
 from campaigns.errors import BadRule, NotFound
-from campaigns.records import segments
+from campaigns.records import names, segments
 from campaigns.segments.describe import describe
 from campaigns.segments.explain import lines
 from campaigns.segments.reading import decode
@@ -24,11 +24,18 @@ _RULE = click.argument(
 
 @click.command()
 @_RULE
-def count(file: Path) -> None:
+@click.option(
+    "--list", "shown", type=click.IntRange(0, 1000), default=0, help="Show so many of them, with ids."
+)
+def count(file: Path, shown: int) -> None:
     """Count the contacts that RULE.json means; the number is the last line."""
     with _reading() as session:
         rule = _read(session, file)
         click.echo(describe(rule))
+        for contact in segments.members(session, rule, utc_now(), shown) if shown else ():
+            whom = names.recipient(session, contact)
+            if whom is not None:
+                click.echo(f"{contact:>8}  {names.full_name(whom.contact) or '-'}  {whom.address}")
         click.echo(segments.count(session, rule, utc_now()))
 
 

@@ -7,14 +7,26 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns import mailing
 from campaigns.errors import BadInput
 from campaigns.mailing import Mailing, Signing
-from campaigns.records import campaigns, consent, names, samples, segments, senders, templates
+from campaigns.records import (
+    audience,
+    campaigns,
+    consent,
+    gates,
+    names,
+    samples,
+    segments,
+    senders,
+    templates,
+)
 from campaigns.records.campaigns import Campaign
 from campaigns.templates import preflight
 from campaigns.templates.preflight import Level
@@ -76,10 +88,7 @@ def _who(session: Session, campaign: Campaign, reach: Mapping[str, int], now: da
         )
     elif not mailable:
         yield _warning("who", "It would reach nobody now.", "Each run looks afresh; make sure that is meant.")
-    members = segments.members_of_version(
-        session, segments.newest_version(session, campaign.segment_id), now=now
-    )
-    lately = samples.mailed_since(session, members, now - timedelta(hours=24))
+    lately = samples.mailed_since(session, _recipients(session, campaign, now), now - timedelta(hours=24))
     if lately:
         cure = "Wait a day, or set a frequency cap."
         yield _warning(
@@ -90,6 +99,16 @@ def _who(session: Session, campaign: Campaign, reach: Mapping[str, int], now: da
         what = "It is large: %(count)s recipients; the largest of the last %(earlier)s sends had %(largest)s."
         cure = "Make sure that the segment is the right one."
         yield _warning("who", what, cure, count=mailable, earlier=earlier, largest=largest)
+
+
+def _recipients(session: Session, campaign: Campaign, now: datetime) -> sa.Select[Any]:
+    """Whom the campaign would mail; the whole segment while no topic says whose consent counts."""
+    assert campaign.segment_id is not None
+    version = segments.newest_version(session, campaign.segment_id)
+    members = segments.members_of_version(session, version, now=now)
+    if campaign.topic_id is None:
+        return members
+    return audience.mailable(members, gates.of_campaign(session, campaign, campaign.topic_id, now=now))
 
 
 def _what(session: Session, campaign: Campaign, signing: Signing, now: datetime) -> Iterator[Finding]:
@@ -173,8 +192,7 @@ def _people(session: Session, campaign: Campaign, draft: Mailing, now: datetime)
     """Try the mail on real people, those first who lack the most of what it names."""
     if campaign.segment_id is None:
         return
-    version = segments.newest_version(session, campaign.segment_id)
-    members = segments.members_of_version(session, version, now=now)
+    members = _recipients(session, campaign, now)
     named = named_of(draft)
     everyone, lacks = samples.lacking(session, members, named)
     for name, count in lacks.items():

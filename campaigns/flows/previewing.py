@@ -36,9 +36,7 @@ def preview(session: Session, template: str, contact: int, signing: Signing, *, 
     """
     whom = names.recipient(session, contact)
     if whom is None:
-        raise NotFound(
-            f"There is no contact {contact}. Look one up: postroom count RULE.json, or the customers' page."
-        )
+        raise NotFound(f"There is no contact {contact}. Look one up: postroom count RULE.json --list 5.")
     known = senders.listing(session)
     offered = surveys.listing(session)
     mailing = Mailing(

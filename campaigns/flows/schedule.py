@@ -136,7 +136,7 @@ def open_runs(session: Session, now: datetime) -> list[int]:
 def _hand_back(session: Session, campaign: Campaign, why: str, now: datetime) -> None:
     """Take a campaign that cannot be opened back to a person; one with a run under way ends with that."""
     going = campaign.state is CampaignState.RUNNING
-    what = f"run {campaign.occurrence} could not be opened: {why}"
+    what = f"run of {shown(campaign.occurrence or '')} could not be opened: {why}"
     campaigns.move(
         session,
         campaign.id,
@@ -171,7 +171,7 @@ def _open(session: Session, campaign: Campaign, now: datetime) -> int | None:
         CampaignState.RUNNING,
         expected=[CampaignState.SCHEDULED, CampaignState.RUNNING],
         actor=WORKER,
-        what=f"run {name} opened",
+        what=f"run of {shown(name)} ({campaign.time_zone}) opened",
         now=now,
     )
     run = campaigns.open_run(
@@ -179,6 +179,11 @@ def _open(session: Session, campaign: Campaign, now: datetime) -> int | None:
     )
     mailing.number_links(session, run)
     return run
+
+
+def shown(occurrence: str) -> str:
+    """Write an occurrence's name for people: local time, to the minute."""
+    return occurrence.replace("T", " ")[:16]
 
 
 def _park(session: Session, campaign: Campaign, at: datetime, now: datetime) -> None:
@@ -302,7 +307,7 @@ def _end(session: Session, run: Run, now: datetime) -> bool:
 
 def _end_campaign(session: Session, run: Run, to: RunState, now: datetime) -> None:
     counts = f"{run.sent} sent, {run.failed} failed, {run.skipped} skipped, {run.unknown} in doubt"
-    what = f"run {run.occurrence} {to}: {counts}"
+    what = f"run of {shown(run.occurrence)} {to}: {counts}"
     campaigns.log(session, run.campaign_id, what, actor=WORKER, now=now)
     campaign = campaigns.get(session, run.campaign_id)
     others = any(other.finished_at is None for other in campaigns.runs_of(session, run.campaign_id))

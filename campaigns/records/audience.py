@@ -55,6 +55,12 @@ def preview(
     return {gate or "mailable": count for gate, count in session.execute(query)}
 
 
+def mailable(members: sa.Select[Any], gates: Gates) -> sa.Select[Any]:
+    """Select, in one column `id`, the members whom no gate would stop; the hold-out is not drawn."""
+    judged = _judged(members, gates, 0, 0).subquery()
+    return sa.select(judged.c.id).where(judged.c.gate.is_(None))
+
+
 def _messages(run: int, judged: sa.Subquery) -> sa.Insert:
     order = (judged.c.gate.is_not(None), judged.c.id)
     rows = sa.select(

@@ -1,7 +1,7 @@
 """Staged lines become orders, products and events, by a handful of set-based statements.
 
 Writes: products (name and category only; what is on sale, and for how much, is not ours to say), orders,
-order_lines, customers.stage (from prospect to new, at the first order), and events through the history.
+order_lines, customers.stage (prospect, new at the first order, active at the second), and events.
 """
 
 from collections import Counter
@@ -211,12 +211,18 @@ class OrderMerge:
         )
 
     def _move_stages(self) -> None:
-        """Who was a prospect is a new customer at the first order that stands."""
+        """Who was a prospect is new at the first order that stands, and active at the second."""
         self.tally.first_orders = self._do.run(
             f"UPDATE customers SET stage = 'new', updated_at = {self._at_now}"
             " WHERE stage = 'prospect' AND id IN"
             " (SELECT s.customer_id FROM staged_orders s WHERE s.change = 'new'"
             " AND coalesce(s.status, 'placed') NOT IN ('cancelled', 'returned'))"
+        )
+        self._do.run(
+            f"UPDATE customers SET stage = 'active', updated_at = {self._at_now} WHERE stage = 'new'"
+            " AND id IN (SELECT s.customer_id FROM staged_orders s WHERE s.change = 'new')"
+            " AND (SELECT count(*) FROM orders o WHERE o.customer_id = customers.id"
+            " AND o.status NOT IN ('cancelled', 'returned')) > 1"
         )
 
     # -- history ----------------------------------------------------------------------------------

@@ -32,8 +32,10 @@ class One:
     events: list[tuple[EventKind, Verdict, int, dict]] = field(default_factory=list)
 
 
-def play(session, people, *, campaign=None, occurrence="2026-11-22T09:00", opened=NOW, finished=True):
-    """Write a run by hand, with the tables alone."""
+def play(
+    session, people, *, campaign=None, occurrence="2026-11-22T09:00", opened=NOW, finished=True, linked=False
+):
+    """Write a run by hand, with the tables alone; one link, if its mail has any."""
     campaign = campaign or a_campaign(session, topic=a_topic(session))
     run = a_run(session, campaign, occurrence=occurrence, now=opened)
     rows, facts = [], []
@@ -70,6 +72,10 @@ def play(session, people, *, campaign=None, occurrence="2026-11-22T09:00", opene
             **done,
         )
     )
+    if linked:
+        session.execute(
+            sa.insert(links).values(run_id=run, number=1, language="en", url="https://a.example/")
+        )
     return run
 
 
@@ -208,11 +214,16 @@ def test_beyond_fifteen_domains_the_rest_is_one_line(session):
 
 
 def test_the_average_is_of_earlier_finished_runs_of_other_campaigns(session):
-    play(session, [sent(clicked(Verdict.HUMAN)), sent(), sent(), sent()], opened=NOW - timedelta(days=9))
+    lively = [sent(clicked(Verdict.HUMAN)), sent(), sent(), sent()]
+    play(session, lively, opened=NOW - timedelta(days=9), linked=True)
+    play(
+        session, [sent(), sent()], opened=NOW - timedelta(days=9)
+    )  # a mail without links: nobody could click
     play(
         session,
         [sent(clicked(Verdict.HUMAN)), sent(clicked(Verdict.MACHINE))],
         opened=NOW - timedelta(days=8),
+        linked=True,
     )
     play(session, [sent(clicked(Verdict.HUMAN))], opened=NOW - timedelta(days=7), finished=False)
     run = play(session, [sent()])

@@ -199,4 +199,7 @@ def _chosen(editions: list[Edition], language: str | None) -> Edition:
 
 
 def _example(compiled: Compiled) -> Content:
-    return prepare(compiled).render(sample_names(compiled.language))
+    names = sample_names(compiled.language)
+    for product in names["products"]:
+        product["image"] = None  # the example's pictures are on no server
+    return prepare(compiled).render(names)

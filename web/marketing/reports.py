@@ -1,5 +1,7 @@
 """Reports: what came of a run, and who is behind each number."""
 
+from datetime import timedelta
+
 from flask import Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale, lazy_gettext
@@ -21,6 +23,7 @@ from web.session import read
 reports = desk("reports", "/reports")
 
 PAGE = 50
+EARLY = timedelta(days=1)  #: most clicks come within a day; before, nothing is compared
 PEOPLE = {
     PeopleList.CLICKED: lazy_gettext("Clicked"),
     PeopleList.OPENED: lazy_gettext("Opened"),
@@ -141,9 +144,15 @@ def sentence(report: RunReport) -> str:
             return _("Nothing has been delivered yet; it is still going out.")
         return _("Nothing was delivered, so there is no click rate.")
     rate = share(clicked.value)
+    if report.at - (report.run.frozen_at or report.run.opened_at) < EARLY:
+        return _("Click rate %(rate)s so far; after a day it can be compared with others.", rate=rate)
     if report.average is None:
         return _("Click rate %(rate)s. There is no earlier campaign to compare with.", rate=rate)
-    points = round(100 * clicked.value, 1) - round(100 * report.average.click_rate, 1)
+    return _compared(rate, clicked.value, report.average.click_rate)
+
+
+def _compared(rate: str, clicked: float, average: float) -> str:
+    points = round(100 * clicked, 1) - round(100 * average, 1)
     if abs(points) < 0.05:
         return _("Click rate %(rate)s, the same as your average.", rate=rate)
     apart = share(abs(points) / 100).rstrip("% \u00a0\u202f")

@@ -37,7 +37,7 @@ def run(desktop):
 
 def test_the_report_says_it_in_a_sentence_and_then_in_numbers_with_what_they_are_of(desktop, run):
     page = desktop.get(f"/reports/{run}")
-    assert "Click rate 50.0%. There is no earlier campaign to compare with." in page
+    assert "Click rate 50.0% so far; after a day it can be compared with others." in page
     assert "1 of 2; likely" in page
     assert "The fate of one message is not known" in page
     assert "have not agreed to this topic" in page
