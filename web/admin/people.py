@@ -146,6 +146,6 @@ def _form(
     row: Staff | None, form: Mapping[str, Any], desks: frozenset[Desk], problems: Any
 ) -> ResponseReturnValue:
     page = render_template(
-        "admin/staff_show.html", row=row, form=form, desks=desks, problems=problems, desk_names=desk_names()
+        "admin/staff_show.html", row=row, form=form, seats=desks, problems=problems, desk_names=desk_names()
     )
     return page, 422 if problems else 200

@@ -39,6 +39,13 @@ def test_somebody_let_in_logs_in_and_sees_their_desks(office):
     assert client.get("/campaigns/").status_code == 403
 
 
+def test_the_ways_to_all_desks_stand_beside_every_form(office):
+    for path in ("/staff/new", f"/staff/{office.numbers[Desk.SALES]}", "/settings/topics/new"):
+        page = office.get(path)
+        for way in ("/campaigns/", "/customers", "/cases", "/settings/"):
+            assert f'href="{way}"' in page
+
+
 def test_all_that_is_wrong_with_a_person_is_told_at_once(office):
     form = {"email": "x", "name": "", "password": "short", "desks": ["boss"]}
     page = office.post("/staff/", 422, **form)
