@@ -23,10 +23,10 @@ _INDEXES = sa.text(
     " WHERE n.nspname = current_schema() AND t.relname = ANY(:tables) AND NOT i.indisunique"
     " ORDER BY 1"
 )
-#: On SQLite only those that grow at random; the others grow at their end, while the next part is read.
+#: On SQLite those that grow at random; the others grow at their end, while the next part is read.
 _SQLITE_INDEXES = sa.text(
-    "SELECT name, sql AS definition FROM sqlite_schema WHERE type = 'index'"
-    " AND name IN ('ix_contacts_email', 'ix_contacts_country_city', 'ix_customers_name') ORDER BY name"
+    "SELECT name, sql AS definition FROM sqlite_schema WHERE type = 'index' AND sql LIKE 'CREATE INDEX%'"
+    " AND tbl_name IN ('contacts', 'customers') ORDER BY name"
 )
 _KEYS = sa.text(
     "SELECT c.conrelid::regclass::text AS owner, c.conname AS name, pg_get_constraintdef(c.oid) AS definition"

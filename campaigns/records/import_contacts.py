@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from campaigns.imports.contacts import PROFILE
 from campaigns.imports.repeats import REPEATS
-from campaigns.model.base import to_microseconds
 from campaigns.records.bulk import Later
 from campaigns.records.import_people import People
 from campaigns.records.import_sql import Statements
@@ -62,7 +61,7 @@ class ContactMerge:
         self._later = later
         self._do = Statements(session, made_by, topic=topic)
         self._sql = self._do.sql
-        self._at_now = self._sql.moment(str(to_microseconds(now)))
+        self._at_now = self._sql.literal(now)
         self._columns = frozenset(columns)
         self._profile = [name for name in PROFILE if name in self._columns]
         self._people = People(self._do, self._columns, self._at_now)

@@ -1,11 +1,13 @@
 """The few expressions that SQLite and PostgreSQL write differently in the statements of an import."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.model.base import to_microseconds
 from campaigns.model.dialect import is_postgres
 from campaigns.records.imports import Import
 
@@ -21,6 +23,10 @@ class Dialect:
         if self.postgres:
             return f"(timestamptz 'epoch' + {micros} * interval '1 microsecond')"
         return micros
+
+    def literal(self, at: datetime) -> str:
+        """A moment known beforehand."""
+        return f"timestamptz '{at.isoformat()}'" if self.postgres else str(to_microseconds(at))
 
     def hash(self, staged: str) -> str:
         """A keyed hash, staged in hex for PostgreSQL."""

@@ -22,6 +22,8 @@ LARGEST_PART = 125_000
 LEAST_LINES = 2_000  #: a part is worth its fixed cost from here
 CACHE_KIB = 65_536  #: what a merge may keep of the store in memory
 _SENT_AT_ONCE = 2_000  #: rows in one piece of a COPY
+#: Else parts are sorted and joined on disk, and small statements compiled.
+_POSTGRES = {"work_mem": "'64MB'", "maintenance_work_mem": "'256MB'", "jit": "off"}
 #: The PostgreSQL types of staged columns that are not text; SQLite needs none.
 _TYPES = {
     "line": "integer", "turn": "smallint", "said_at": "bigint", "ruling": "smallint", "wording_id": "bigint",
@@ -127,6 +129,8 @@ class _Postgres:
     def load(self, session: Session, number: int, columns: Sequence[str], ids: Mapping[str, str]) -> str:
         connection = session.connection()
         if number == 0:
+            for name, value in _POSTGRES.items():
+                connection.exec_driver_sql(f"SET LOCAL {name} = {value}")
             parts = [f'"{name}" {_TYPES.get(name, "text")}' for name in columns]
             parts += [f"{name} bigint DEFAULT nextval('{table}_id_seq')" for name, table in ids.items()]
             names = ", ".join(parts)
