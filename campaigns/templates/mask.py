@@ -32,11 +32,24 @@ class Masked:
 
     def unmask(self, text: str) -> str:
         """Put every token back, as often as it occurs."""
-        return self._pattern().sub(lambda match: self.tokens[int(match[1] or match[2])].text, text)
+        return self.replace(text, lambda token: token.text)
 
     def replace(self, text: str, write: Callable[[Token], str]) -> str:
         """Put something else where each token stands."""
-        return self._pattern().sub(lambda match: write(self.tokens[int(match[1] or match[2])]), text)
+
+        def put(match: re.Match[str]) -> str:
+            number = int(match[1] or match[2])
+            written = write(self.tokens[number])
+            if match[1] is None or self._is_hidden(number):
+                return written
+            before, _, after = match[0].partition(self.word(self.tokens[number]))
+            return f"{before}{written}{after}"  # the comment is the author's own
+
+        return self._pattern().sub(put, text)
+
+    def _is_hidden(self, number: int) -> bool:
+        """Tell whether the comment around a token's word is ours."""
+        return _hides(self.tokens[number], self.places[number])
 
     def order(self, text: str) -> list[int]:
         """List the numbers of the tokens in a text, in their order."""
@@ -75,10 +88,14 @@ def mask(source: str) -> Masked:
     pieces, at = [], 0
     for token, span in zip(tokens, places, strict=True):
         word = masked.word(token)
-        hidden = span.place is Place.TEXT and token.kind is not TokenKind.EXPRESSION
-        pieces += [source[at : token.start], f"<!--{word}-->" if hidden else word]
+        pieces += [source[at : token.start], f"<!--{word}-->" if _hides(token, span) else word]
         at = token.end
     return Masked(source, "".join([*pieces, source[at:]]), tokens, places, page, masked.nonce)
+
+
+def _hides(token: Token, span: Span) -> bool:
+    """Tell whether a token becomes a comment: blocks between tags do."""
+    return span.place is Place.TEXT and token.kind is not TokenKind.EXPRESSION
 
 
 def _opaque(source: str, tokens: Iterable[Token]) -> str:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, TemplateSyntaxError
 from lxml import html as lxml_html
@@ -31,6 +31,8 @@ NAMES = {
 }
 
 
+@example("<!--{{ a }}-->")
+@example("<!-- {{ a }}-->{% if a %}<!--{% endif %}-->")
 @given(st.lists(PIECES, max_size=25).map("".join))
 @settings(max_examples=300, deadline=None)
 def test_unmasking_gives_back_every_character(source):
