@@ -21,14 +21,6 @@ def is_postgres(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
 
 
-def greatest(session: Session, *values: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """The largest value; null only if all are null, on both databases."""
-    if is_postgres(session):
-        return sa.func.greatest(*values)
-    first, second = values
-    return sa.func.max(sa.func.coalesce(first, second), sa.func.coalesce(second, first))
-
-
 def lock_table(session: Session, table: sa.Table) -> None:
     """Let one writer at a time at a table until the transaction ends; SQLite's writers are alone anyway."""
     if is_postgres(session):

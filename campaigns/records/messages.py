@@ -1,6 +1,5 @@
 """Messages as the rest of the house reads them; their states are written by records/outbox alone."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,18 +32,6 @@ def find(session: Session, run: int, seq: int) -> Message | None:
     """One message, or None if there is none of this name."""
     row = session.execute(_query().where(messages.c.run_id == run, messages.c.seq == seq)).one_or_none()
     return None if row is None else _message(row)
-
-
-def of_run(
-    session: Session, run: int, *, states: Sequence[MessageState] = (), after: int = 0, limit: int = 100
-) -> list[Message]:
-    """A run's messages by seq, those after `after`."""
-    query = (
-        _query().where(messages.c.run_id == run, messages.c.seq > after).order_by(messages.c.seq).limit(limit)
-    )
-    if states:
-        query = query.where(messages.c.state.in_([state.value for state in states]))
-    return [_message(row) for row in session.execute(query)]
 
 
 def add_test(session: Session, run: int, contact: int, address: str, *, now: datetime) -> None:

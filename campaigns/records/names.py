@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from campaigns.model.commerce import order_lines, orders, products
 from campaigns.model.customers import contacts, customers
 from campaigns.model.staff import staff
-from campaigns.records.outbox import Recipient
+from campaigns.records.outbox import PERSON, Recipient, recipient_of
 from campaigns.values import Sender
 
 LAST_ORDERS = 3
@@ -170,22 +170,11 @@ def _units(minor: int, currency: str) -> Decimal:
 def recipient(session: Session, contact: int) -> Recipient | None:
     """One contact as a recipient of nothing in particular, for previews; None if there is no such contact."""
     query = (
-        sa.select(
-            *[column.label(f"contact_{column.name}") for column in contacts.c],
-            *[column.label(f"customer_{column.name}") for column in customers.c],
-        )
+        sa.select(*PERSON)
         .join(customers, customers.c.id == contacts.c.customer_id)
         .where(contacts.c.id == contact)
     )
     row = session.execute(query).mappings().one_or_none()
     if row is None:
         return None
-    return Recipient(
-        seq=0,
-        attempts=0,
-        address=row["contact_email"] or "",
-        contact_id=contact,
-        customer_id=row["customer_id"],
-        contact={column.name: row[f"contact_{column.name}"] for column in contacts.c},
-        customer={column.name: row[f"customer_{column.name}"] for column in customers.c},
-    )
+    return recipient_of(row, seq=0, attempts=0, address=row["contact_email"] or "")

@@ -23,6 +23,10 @@ from campaigns.values import Gate, MessageState, Outcome, OutcomeKind, RunState
 LEASE = timedelta(minutes=15)  #: renewed while sending; a server may take 13 minutes for its last answer
 REPLY_SIZE = 500
 
+#: Everything of a contact and its customer, as one row holds the two; read by `recipient_of`.
+PERSON = tuple(
+    column.label(f"{table.name[:-1]}_{column.name}") for table in (contacts, customers) for column in table.c
+)
 STATE_OF = {
     OutcomeKind.SENT: MessageState.SENT,
     OutcomeKind.FAILED: MessageState.FAILED,
@@ -123,8 +127,7 @@ def load(session: Session, chunk: Chunk, gates: Gates | None) -> tuple[list[Reci
             messages.c.attempts,
             messages.c.address,
             gate.label("gate"),
-            *[column.label(f"contact_{column.name}") for column in contacts.c],
-            *[column.label(f"customer_{column.name}") for column in customers.c],
+            *PERSON,
         )
         .outerjoin(contacts, contacts.c.id == messages.c.contact_id)
         .outerjoin(customers, customers.c.id == contacts.c.customer_id)
@@ -141,15 +144,16 @@ def load(session: Session, chunk: Chunk, gates: Gates | None) -> tuple[list[Reci
         if row["gate"] is not None:
             stopped[row["seq"]] = Gate(row["gate"])
         else:
-            ready.append(_recipient(row))
+            ready.append(recipient_of(row, seq=row["seq"], attempts=row["attempts"], address=row["address"]))
     return ready, stopped
 
 
-def _recipient(row: Any) -> Recipient:
+def recipient_of(row: Any, *, seq: int, attempts: int, address: str) -> Recipient:
+    """Make a recipient of a row that holds the columns of `PERSON`."""
     return Recipient(
-        seq=row["seq"],
-        attempts=row["attempts"],
-        address=row["address"],
+        seq=seq,
+        attempts=attempts,
+        address=address,
         contact_id=row["contact_id"],
         customer_id=row["customer_id"],
         contact={column.name: row[f"contact_{column.name}"] for column in contacts.c},
