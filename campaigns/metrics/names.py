@@ -1,0 +1,131 @@
+"""Every metric: its name, what it counts, its labels. docs/ADMIN.md holds the same table; a test compares."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Sort(StrEnum):
+    """How a metric behaves."""
+
+    COUNTER = "counter"  #: only grows; kept by each process
+    HISTOGRAM = "histogram"  #: counts by size; kept by each process
+    GAUGE = "gauge"  #: read from the database when asked
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric, in base units: seconds, bytes, or plain counts."""
+
+    name: str  #: with its unit; a counter's ends with _total
+    sort: Sort
+    help: str
+    labels: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()  #: of a histogram, rising
+
+
+QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LONG = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
+
+DELIVERIES = Metric(
+    "postroom_deliveries_total",
+    Sort.COUNTER,
+    "Answers of a backend about single messages: sent, deferred, failed or unknown.",
+    ("backend", "outcome"),
+)
+SKIPPED = Metric(
+    "postroom_skipped_total",
+    Sort.COUNTER,
+    "Messages that a gate stopped after the freeze.",
+    ("gate",),
+)
+SEND_SECONDS = Metric(
+    "postroom_send_duration_seconds",
+    Sort.HISTOGRAM,
+    "From a chunk's first byte to its last answer.",
+    ("backend",),
+    LONG,
+)
+CHUNK_SECONDS = Metric(
+    "postroom_chunk_run_seconds", Sort.HISTOGRAM, "From a chunk's claim until it is settled.", (), LONG
+)
+LOAD_SECONDS = Metric(
+    "postroom_load_seconds",
+    Sort.HISTOGRAM,
+    "Loading a chunk's contacts and asking its gates again.",
+    (),
+    QUICK,
+)
+SETTLE_SECONDS = Metric(
+    "postroom_settle_seconds", Sort.HISTOGRAM, "Writing what became of a chunk, retries included.", (), QUICK
+)
+RATE_WAIT = Metric(
+    "postroom_rate_wait_seconds_total",
+    Sort.COUNTER,
+    "Seconds that senders waited for a lane's rate.",
+    ("lane",),
+)
+BACKEND_FAILURES = Metric(
+    "postroom_backend_failures_total",
+    Sort.COUNTER,
+    "Times a backend failed as a whole; its chunk was put off.",
+    ("backend",),
+)
+STORE_RETRIES = Metric(
+    "postroom_store_retries_total",
+    Sort.COUNTER,
+    "Outcome writes that the database did not take at once, and that were tried again.",
+)
+FENCED = Metric(
+    "postroom_fenced_total",
+    Sort.COUNTER,
+    "Writes refused because another sender had taken the chunk over.",
+)
+LEASES_EXPIRED = Metric(
+    "postroom_lease_expired_total", Sort.COUNTER, "Chunks taken from senders that were lost."
+)
+DOUBTS = Metric("postroom_doubts_total", Sort.COUNTER, "Messages that a lost sender left in doubt.")
+HITS = Metric(
+    "postroom_tracking_events_total",
+    Sort.COUNTER,
+    "Requests for tracked addresses that are stored, and strays: those with a forged or unknown token.",
+    ("kind",),
+)
+HITS_REFUSED = Metric(
+    "postroom_tracking_refused_total",
+    Sort.COUNTER,
+    "Requests answered 503 because the store did not take them.",
+)
+WEBHOOKS = Metric(
+    "postroom_webhook_events_total", Sort.COUNTER, "Signals of providers' webhooks.", ("provider",)
+)
+RETURNS = Metric(
+    "postroom_returned_mails_total", Sort.COUNTER, "Mails that came back, by what they were.", ("kind",)
+)
+TICK_SECONDS = Metric(
+    "postroom_tick_seconds", Sort.HISTOGRAM, "How long a tick of the worker took.", ("tick",), QUICK
+)
+TICK_FAILURES = Metric(
+    "postroom_tick_failures_total", Sort.COUNTER, "Ticks that failed; the log says why.", ("tick",)
+)
+
+#: Kept by each process, added up when asked.
+COUNTED = (
+    DELIVERIES,
+    SKIPPED,
+    SEND_SECONDS,
+    CHUNK_SECONDS,
+    LOAD_SECONDS,
+    SETTLE_SECONDS,
+    RATE_WAIT,
+    BACKEND_FAILURES,
+    STORE_RETRIES,
+    FENCED,
+    LEASES_EXPIRED,
+    DOUBTS,
+    HITS,
+    HITS_REFUSED,
+    WEBHOOKS,
+    RETURNS,
+    TICK_SECONDS,
+    TICK_FAILURES,
+)
