@@ -5,14 +5,15 @@ compiler one by one, which would cost more than the database does.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.model.base import Json, Moment, from_microseconds, to_json, to_microseconds
+from campaigns.model.base import MICROSECOND, Json, Moment, from_microseconds, to_json, to_microseconds
 
+SQLITE_NOW = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 PIECE = 5000  #: rows to the driver at once
 
 
@@ -32,10 +33,24 @@ def database_now(session: Session) -> datetime:
     if is_postgres(session):
         moment: datetime = session.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
         return moment
-    micros = session.execute(
-        sa.text("SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)")
-    ).scalar_one()
-    return from_microseconds(micros)
+    return from_microseconds(session.execute(sa.text(f"SELECT {SQLITE_NOW}")).scalar_one())
+
+
+def clock_words(session: Session) -> dict[str, str]:
+    """How SQL text says "now", by the database's clock and as moments are stored, and "the later of"."""
+    if is_postgres(session):
+        return {"now": "clock_timestamp()", "later": "greatest"}
+    return {"now": SQLITE_NOW, "later": "max"}
+
+
+def stored_duration(session: Session, length: timedelta) -> timedelta | int:
+    """A length of time by which a stored moment can be moved."""
+    return length if is_postgres(session) else length // MICROSECOND
+
+
+def read_duration(stored: timedelta | int) -> timedelta:
+    """The difference of two stored moments."""
+    return stored if isinstance(stored, timedelta) else stored * MICROSECOND
 
 
 def changed(session: Session, statement: sa.UpdateBase) -> int:

@@ -239,8 +239,21 @@ chunks = Table(
         comment="counts claims; a write with an older fence is refused",
     ),
     Column("not_before", Moment, comment="when deferred messages are due again; null: at once"),
+    Column(
+        "published_until",
+        Moment,
+        comment="by the database's clock: a broker holds its number till then; null: none does",
+    ),
     PrimaryKeyConstraint("run_id", "number"),
     Index("ix_chunks_state_not_before", "state", "not_before"),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("name", String(200), primary_key=True, comment="an account whose limit all senders share"),
+    Column("free_at", Moment, nullable=False, comment="by the database's clock: what is reserved ends here"),
+    comment="how fast each account is used (GCRA); writer: records/pace",
 )
 
 links = Table(
