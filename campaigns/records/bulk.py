@@ -16,7 +16,7 @@ from campaigns.model.dialect import is_postgres
 
 LEAST_ROWS = 20_000  #: fewer are quicker done the plain way
 PATIENCE = "2s"  #: how long others may hold the tables before the plain way is taken
-_TABLES = ("contacts", "customers", "consents", "events")
+_TABLES = ("contacts", "customers", "consents")
 _INDEXES = sa.text(
     "SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS definition"
     " FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace"

@@ -203,8 +203,7 @@ class ContactMerge:
             old, new = self._sql.entry("c.attributes", "e.key"), self._sql.value("e")
             source = f"{joined}, {self._sql.each('s.attributes')} WHERE ({old} IS NULL OR {old} <> {new})"
             self._people.record_facts(source, "c.id")
-        detail = "', \"change\": \"changed\", \"fields\": [' || rtrim(h.fields, ',') || ']'"
-        self._people.record_events(joined, "c.id", "c.customer_id", detail)
+        self._people.record_changes(joined, "c.id", "c.customer_id", "rtrim(h.fields, ',')")
         self._do.run(
             f"UPDATE contacts SET {', '.join(self._new_values())}, updated_at = {self._at_now}"
             f" FROM changes h JOIN {table} s ON s.line = h.line WHERE contacts.id = h.contact_id"

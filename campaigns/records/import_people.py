@@ -33,10 +33,6 @@ class People:
         made = self._make_contacts(fresh, turn)
         if not made:
             return 0
-        customer = self._customer
-        if self.organisation:
-            customer = f"(SELECT x.customer_id FROM contacts x WHERE x.id = {self._contact})"
-        self.record_events(fresh, self._contact, customer, '\', "change": "new"\'', turn)
         self.add_roles(fresh, self._contact, turn)
         if "attributes" in self._columns:
             self.record_facts(
@@ -46,15 +42,18 @@ class People:
             words.append_first(fresh, self._contact, turn)
         return made
 
-    def record_events(self, source: str, contact: str, customer: str, detail: str, turn: int = 0) -> None:
-        """Append one event for each row of a source: that the import made or changed this contact."""
+    def record_changes(self, source: str, contact: str, customer: str, fields: str) -> None:
+        """Append one event for each row of a source: that the import changed these fields of this contact.
+
+        A new contact needs none: its row says by which import it came (see history.arrivals).
+        """
+        detail = f'\', "change": "changed", "fields": [\' || {fields} || \']\''
         text = f"'{{\"import\": ' || :import || ', \"line\": ' || s.line || {detail} || '}}'"
         self._do.run(
             "INSERT INTO events (at, kind, contact_id, customer_id, verdict, source, dedupe, detail)"
             f" SELECT {self._at_now}, 'imported', {contact}, {customer}, 'unknown', 'import',"
             f" 'import:' || :import || ':' || {contact}, {self._sql.json(text)} FROM {source}"
-            " ORDER BY s.line",
-            turn=turn,
+            " ORDER BY s.line"
         )
 
     def record_facts(self, source: str, contact: str, turn: int = 0) -> None:

@@ -7,6 +7,7 @@ here, so those messages stand in the stream beside the events.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -46,11 +47,12 @@ NOT_PEOPLE = (Verdict.MACHINE.value, Verdict.PRIVACY.value)
 
 
 class Cursor(NamedTuple):
-    """Where a page ended: the last event and the last unsent message that were shown; 0 for none yet."""
+    """Where a page ended: the last event, unsent message and arrival that were shown; 0 for none yet."""
 
     event: int = 0
     run: int = 0
     seq: int = 0
+    arrived: int = 0  #: the contact
 
     def __str__(self) -> str:
         return ".".join(map(str, self))
@@ -139,26 +141,32 @@ def stream(
         limit=limit + 1,
     )
     unsent = _unsent(session, customer, start, limit + 1) if group in {None, MAIL} else []
-    merged = _merge(events, unsent)
+    arrived = (
+        []
+        if group
+        else history.arrivals(session, customer=customer, before=start.arrived or None, limit=limit + 1)
+    )
+    merged = _merge(events, arrived, unsent)
     shown = merged[:limit]
     more = len(merged) > limit
     return _page(session, shown, _cursor(start, shown) if more else None)
 
 
-def _merge(events: Sequence[Event], unsent: Sequence[Unsent]) -> list[Entry]:
-    """Both by moment, newest first; of one moment the events first, each sort in its own order."""
-    both: list[Entry] = [*events, *unsent]
-    return sorted(both, key=lambda entry: entry.at, reverse=True)
+def _merge(*sorts: Sequence[Entry]) -> list[Entry]:
+    """All by moment, newest first; of one moment sort after sort, each in its own order."""
+    return sorted(chain(*sorts), key=lambda entry: entry.at, reverse=True)
 
 
 def _cursor(start: Cursor, shown: Sequence[Entry]) -> Cursor:
-    event, run, seq = start
+    event, run, seq, arrived = start
     for entry in shown:
-        if isinstance(entry, Event):
+        if isinstance(entry, Unsent):
+            run, seq = entry.run, entry.seq
+        elif entry.id:
             event = entry.id
         else:
-            run, seq = entry.run, entry.seq
-    return Cursor(event, run, seq)
+            arrived = entry.contact or 0
+    return Cursor(event, run, seq, arrived)
 
 
 def _unsent(session: Session, customer: int, start: Cursor, limit: int) -> list[Unsent]:

@@ -3,7 +3,23 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, and_, distinct, func, literal, not_, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    cast,
+    distinct,
+    func,
+    literal,
+    literal_column,
+    not_,
+    null,
+    select,
+    true,
+    union_all,
+)
 
 from campaigns.model.base import Moment
 from campaigns.model.commerce import order_lines, orders, products
@@ -41,8 +57,9 @@ COMMON_SPAN = timedelta(days=14)
 
 def did(rule: Did, frame: Frame) -> Ids:
     """Find who did something so often; rules that nothing done would meet become a complement."""
-    key, column = _key(rule.who, events.c)
-    ids = select(column).where(*_counting(rule, column, frame))
+    told = _told(rule.kind).c
+    key, column = _key(rule.who, told)
+    ids = select(column).where(*_counting(rule, told, column, frame))
     if rule.times.accepts(0):
         outside = _beyond(rule.times)
         return Ids(key, _often(ids, column, outside), outside=True)
@@ -51,26 +68,46 @@ def did(rule: Did, frame: Frame) -> Ids:
 
 def did_evidence(rule: Did, frame: Frame) -> Select[*tuple[Any, ...]]:
     """Count the events of the one contact that is asked about, and find the last."""
-    _key_column, column = _key(rule.who, events.c)
-    return select(func.count(), func.max(events.c.at)).where(*_counting(rule, column, frame))
+    told = _told(rule.kind).c
+    _key_column, column = _key(rule.who, told)
+    return select(func.count(), func.max(told.at)).where(*_counting(rule, told, column, frame))
 
 
-def _counting(rule: Did, column: Expression, frame: Frame) -> list[ColumnElement[bool]]:
+def _told(kind: EventKind) -> FromClause:
+    """Give the events to read; that contacts came in by an import only their own rows tell."""
+    if kind is not EventKind.IMPORTED:
+        return events
+    named = ("kind", "at", "contact_id", "customer_id", "run_id", "verdict", "detail")
+    came = contacts.alias("arrived")
+    arrival: dict[str, Any] = {
+        "kind": literal_column(f"'{kind.value}'"),
+        "at": came.c.created_at,
+        "contact_id": came.c.id,
+        "customer_id": came.c.customer_id,
+        "verdict": literal_column(f"'{Verdict.UNKNOWN.value}'"),
+    }
+    columns = [arrival.get(name, cast(null(), events.c[name].type)).label(name) for name in named]
+    arrivals = select(*columns).where(came.c.import_id.is_not(None))
+    changes = select(*(events.c[name] for name in named)).where(events.c.kind == kind.value)
+    return union_all(changes, arrivals).subquery("told")
+
+
+def _counting(rule: Did, told: Any, column: Expression, frame: Frame) -> list[ColumnElement[bool]]:
     """List what an event must be to count."""
     # counting what nearly everybody has, it is quicker to read the events by contact than to sort them
-    kind = frame.speech.aside(events.c.kind) if _common(rule) else events.c.kind
+    kind = frame.speech.aside(told.kind) if _common(rule) else told.kind
     where = [
         kind == rule.kind.value,
         column.is_not(None),
-        _in_window(events.c.at, rule.within, frame),
+        _in_window(told.at, rule.within, frame),
     ]
     where += _only(rule.who, column, frame)
     if rule.human:
-        where.append(events.c.verdict == Verdict.HUMAN.value)
+        where.append(told.verdict == Verdict.HUMAN.value)
     if rule.campaign is not None:
-        where.append(events.c.run_id.in_(select(runs.c.id).where(runs.c.campaign_id == rule.campaign)))
+        where.append(told.run_id.in_(select(runs.c.id).where(runs.c.campaign_id == rule.campaign)))
     if rule.link is not None:
-        where.append(_to(rule.link, frame))
+        where.append(_to(rule.link, told, frame))
     return where
 
 
@@ -81,13 +118,13 @@ def _common(rule: Did) -> bool:
     return counted and not short and rule.kind in COMMON and rule.campaign is None and rule.who is Who.CONTACT
 
 
-def _to(link: str, frame: Frame) -> ColumnElement[bool]:
+def _to(link: str, told: Any, frame: Frame) -> ColumnElement[bool]:
     """Say that a click went to a destination, or to one that starts so."""
-    number = frame.speech.link_number(events.c.detail)
+    number = frame.speech.link_number(told.detail)
     start = link.removesuffix("*")
     fits = func.substr(links.c.url, 1, len(start)) == start if link.endswith("*") else links.c.url == link
-    there = select(1).where(links.c.run_id == events.c.run_id, links.c.number == number, fits)
-    return there.correlate(events).exists()
+    there = select(1).where(links.c.run_id == told.run_id, links.c.number == number, fits)
+    return there.correlate(told.run_id.table).exists()
 
 
 def _key(who: Who, columns: Any) -> tuple[Column[Any], Column[Any]]:

@@ -48,6 +48,14 @@ class Oracle:
         self.owners = {row["id"]: row["email"] for row in world.staff}
         self.campaign = {row["id"]: row["campaign_id"] for row in world.runs}
         self.urls = {(row["run_id"], row["number"]): row["url"] for row in world.links}
+        self.arrivals: list[dict[str, Any]] = [  # told by the contacts alone
+            {
+                "kind": "imported", "at": row["created_at"], "verdict": "unknown", "run_id": None,
+                "contact_id": row["id"], "customer_id": row["customer_id"], "detail": {},
+            }
+            for row in world.contacts
+            if row["import_id"] is not None
+        ]  # fmt: skip
         self.lines = defaultdict(list)
         for line in world.order_lines:
             self.lines[line["order_id"]].append(line)
@@ -201,7 +209,7 @@ class Oracle:
         name = "contact_id" if rule.who is Who.CONTACT else "customer_id"
         mine = person["id"] if rule.who is Who.CONTACT else person["customer_id"]
         number = 0
-        for event in self.world.events:
+        for event in [*self.world.events, *self.arrivals]:
             if (
                 event[name] != mine
                 or event["kind"] != rule.kind.value

@@ -118,7 +118,7 @@ def conditions(draw: st.DrawFn, entity: str | None = None) -> Condition:
 
 @st.composite
 def dids(draw: st.DrawFn) -> Did:
-    kinds = [EventKind.SENT, EventKind.OPENED, EventKind.CLICKED, EventKind.CASE_OPENED]
+    kinds = [EventKind.SENT, EventKind.OPENED, EventKind.CLICKED, EventKind.CASE_OPENED, EventKind.IMPORTED]
     kind = draw(st.sampled_from(kinds))
     return Did(
         kind,

@@ -202,6 +202,7 @@ def _contact(chance: random.Random, number: int, customer_count: int) -> dict[st
         "birthday": maybe(chance, [date.fromisoformat(day) for day in DAYS[:9]]),
         "attributes": _attributes(chance, keys),
         "source": chance.choice(["import", "form", ""]),
+        "import_id": 1 if number % 3 else None,
         "erased_at": maybe(chance, [NOW], 0.95),
         "created_at": moment(chance),
         "updated_at": NOW,
@@ -211,6 +212,10 @@ def _contact(chance: random.Random, number: int, customer_count: int) -> dict[st
 def _fill_history(chance: random.Random, world: World) -> None:
     for person in world.contacts:
         customer = person["customer_id"]
+        if person["id"] % 5 == 0:  # changed by an import
+            what = {"contact_id": person["id"], "customer_id": customer, "run_id": None, "detail": {}}
+            about = {"at": person["created_at"], "kind": "imported", "verdict": "unknown"}
+            world.events.append({**what, **about, "dedupe": f"e{len(world.events)}"})
         for _ in range(chance.choice([0, 1, 2, 6])):
             kind = chance.choice(["sent", "opened", "opened", "clicked", "clicked", "case opened"])
             run, number = maybe(chance, [1, 2, 3]), chance.choice([1, 2, 3, 9])
