@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +28,14 @@ class Settings:
     smtp_url: str  #: smtp://, smtp+starttls:// or smtps://, with user and password if needed
     bounce_maildir: Path | None  #: a Maildir into which the mail server delivers returned mail
     senders: int  #: sender processes of `postroom run`
+    metrics_host: str = "127.0.0.1"  #: where /metrics listens
+    metrics_port: int = 8027  #: 0: nowhere
+    metrics_token: str = field(default="", repr=False)  #: what a reader of /metrics must show; empty: nothing
+
+    @property
+    def journals(self) -> Path:
+        """Where this machine's senders keep their crash journals; must be on a local disk."""
+        return self.data / "journal"
 
 
 def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
@@ -49,6 +57,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         "POSTROOM_DATABASE_URL", database_url, {"sqlite", "postgresql", "postgresql+psycopg"}, problems
     )
     senders = _number(env, "POSTROOM_SENDERS", 1, 1, 64, problems)
+    metrics_port = _number(env, "POSTROOM_METRICS_PORT", 8027, 0, 65535, problems)
     maildir = env.get("POSTROOM_BOUNCE_MAILDIR")
     if problems:
         raise BadSettings(problems)
@@ -63,6 +72,9 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=smtp_url,
         bounce_maildir=Path(maildir).absolute() if maildir else None,
         senders=senders,
+        metrics_host=env.get("POSTROOM_METRICS_HOST", "127.0.0.1"),
+        metrics_port=metrics_port,
+        metrics_token=env.get("POSTROOM_METRICS_TOKEN", ""),
     )
 
 

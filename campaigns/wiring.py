@@ -1,8 +1,12 @@
 """Settings become an engine, sessions and backends; nothing else makes them."""
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from socket import gethostname
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 from alembic import command
@@ -10,6 +14,15 @@ from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session, sessionmaker
+
+from campaigns import logs, metrics
+from campaigns.clock import utc_now
+from campaigns.config import Settings
+from campaigns.delivery.backend import open_backend
+from campaigns.delivery.journal import Journal
+from campaigns.flows.sending import Postbox
+from campaigns.mailing import Signing
+from campaigns.tracking.tokens import Keyring
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: What every SQLite connection is told. FULL: a power cut cannot undo a claim that mail has followed.
@@ -31,6 +44,13 @@ class Stores:
     engine: Engine
     sessions: sessionmaker[Session]
     readers: sessionmaker[Session]
+
+
+def enter(settings: Settings, door: str) -> None:
+    """Let this process log and count by its door's name; called once, before it does anything."""
+    logs.configure(door=door)
+    logs.name_addresses_by(settings.secret)
+    metrics.keep(settings.data, door)
 
 
 def open_stores(database_url: str) -> Stores:
@@ -69,6 +89,24 @@ def _begin_sqlite(connection: Connection) -> None:
     plain = ("BEGIN",) if options.get("reading", False) else ("BEGIN IMMEDIATE",)
     for statement in options.get("begin_by", plain):
         connection.exec_driver_sql(statement)
+
+
+def open_postbox(settings: Settings, stores: Stores, stopped: Callable[[], bool]) -> Postbox:
+    """Make what one sender process works with; a process that forks calls it in each child.
+
+    Raises:
+        OSError: the journal cannot be made; without it nothing may be sent.
+    """
+    return Postbox(
+        sessions=stores.sessions,
+        readers=stores.readers,
+        backend=open_backend(settings.smtp_url),
+        signing=Signing(Keyring(settings.secret), settings.public_url),
+        secret=settings.secret,
+        journal=Journal(settings.journals, f"{gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"),
+        clock=utc_now,
+        stopped=stopped,
+    )
 
 
 def migrate(database_url: str, revision: str = "head") -> None:

@@ -3,15 +3,21 @@
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.clock import utc_now
+from campaigns.delivery.journal import Journal
+from campaigns.flows.sending import Postbox
+from campaigns.mailing import Signing
 from campaigns.model.customers import contacts, customers
 from campaigns.records import campaigns, consent, senders, suppressions, templates
 from campaigns.records.campaigns import Pinned
 from campaigns.records.consent import Provenance
 from campaigns.templates.render import compile_source
+from campaigns.tracking.tokens import Keyring
 from campaigns.values import BodyKind, ContactId, Sender, Source, TopicClass
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -96,3 +102,17 @@ def a_run(
     version = templates.newest_version(session, campaign.template_id)
     pinned = Pinned(campaign.topic_id, campaign.sender_id, version, None, None)
     return campaigns.open_run(session, campaign, pinned, occurrence=occurrence, kind="campaign", now=now)
+
+
+def a_postbox(stores, backend, folder, **over):
+    """What a sender works with; its journal is in `folder`."""
+    given = {
+        "sessions": stores.sessions,
+        "readers": stores.readers,
+        "backend": backend,
+        "signing": Signing(Keyring(SECRET), "https://t.shop.example"),
+        "secret": SECRET,
+        "journal": Journal(folder / "journal", f"test-{uuid4().hex[:8]}"),
+        "clock": utc_now,
+    }
+    return Postbox(**{**given, **over})

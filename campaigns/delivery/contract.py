@@ -40,9 +40,10 @@ class Backend(Protocol):
     name: str
     capabilities: Capabilities
 
-    def send(self, batch: Iterable[Outgoing], watch: Watch) -> None:
+    def send(self, batch: Iterable[Outgoing | None], watch: Watch) -> None:
         """Send what the batch yields, pulled as the wire takes it, until all started are answered.
 
+        The batch may yield None: there is nothing at the moment, ask again soon.
         A message that was taken but not started when sending stops is released: the watch never
         hears of it. An error raised by the batch or the watch stops sending and is raised again.
 

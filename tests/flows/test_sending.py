@@ -14,15 +14,14 @@ from campaigns.delivery import caught
 from campaigns.delivery.backend import open_backend
 from campaigns.delivery.catcher import Catcher
 from campaigns.errors import BackendError
-from campaigns.flows.sending import Postbox, drain
-from campaigns.mailing import Signing
+from campaigns.flows.sending import drain
 from campaigns.model.customers import contacts
 from campaigns.model.events import events
 from campaigns.model.mail import chunks, messages
 from campaigns.records import audience, campaigns, gates, suppressions
 from campaigns.tracking.tokens import Keyring, Purpose
 from campaigns.values import RunState
-from tests.factories import NOW, SECRET, a_campaign, a_contact, a_run, a_topic
+from tests.factories import NOW, SECRET, a_campaign, a_contact, a_postbox, a_run, a_topic
 
 PUBLIC = "https://t.shop.example"
 
@@ -44,11 +43,9 @@ def refuse(recipient):
 
 
 @pytest.fixture
-def post(stores, catcher):
+def post(stores, catcher, tmp_path):
     backend = open_backend(f"smtp://127.0.0.1:{catcher.port}", connections=2)
-    yield Postbox(
-        stores.sessions, stores.readers, backend, Signing(Keyring(SECRET), PUBLIC), SECRET, "test", utc_now
-    )
+    yield a_postbox(stores, backend, tmp_path)
     backend.close()
 
 
@@ -190,9 +187,7 @@ def test_pausing_takes_effect_within_two_seconds(stores, tmp_path):
     catcher = Catcher(tmp_path / "caught", "127.0.0.1", 0, slow)
     catcher.start()
     backend = open_backend(f"smtp://127.0.0.1:{catcher.port}", connections=1)
-    post = Postbox(
-        stores.sessions, stores.readers, backend, Signing(Keyring(SECRET), PUBLIC), SECRET, "test", utc_now
-    )
+    post = a_postbox(stores, backend, tmp_path)
     run = a_frozen_run(stores, *[{"email": f"p{n}@example.com"} for n in range(90)])
     thread = threading.Thread(target=drain, args=(post,))
     thread.start()

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from campaigns.model.customers import contacts
+from campaigns.model.dialect import database_now
 from campaigns.model.mail import chunks, messages
 from campaigns.records import audience, campaigns, consent, gates, outbox
 from campaigns.records.consent import Provenance
@@ -115,7 +116,7 @@ def test_a_deferred_chunk_waits_until_it_is_due(stores, run):
                 session,
                 outbox.claim(session, "me"),
                 {},
-                retry_at=outbox.database_now(session) + timedelta(hours=1),
+                retry_at=database_now(session) + timedelta(hours=1),
             )
         assert outbox.claim(session, "me") is None
         assert not outbox.has_work(session)
@@ -141,20 +142,25 @@ def test_a_paused_run_gives_out_nothing(stores, run):
         assert outbox.claim(session, "me") is None
 
 
-def test_a_lost_senders_messages_are_in_doubt_and_it_can_write_nothing_more(stores, run):
+def test_a_chunk_whose_lease_ran_out_is_taken_over_and_its_owner_can_write_nothing_more(stores, run):
     with stores.sessions.begin() as session:
         chunk = outbox.claim(session, "lost")
+        outbox.claim(session, "alive")
         session.execute(
             sa.update(chunks).where(chunks.c.number == 1).values(lease_until=NOW - timedelta(days=400))
         )
     with stores.sessions.begin() as session:
-        assert outbox.expire_leases(session, now=NOW) == [(run, seq) for seq in (1, 2, 3, 4)]
-        assert outbox.expire_leases(session, now=NOW) == []
+        assert outbox.expired(session) == [(chunk, "lost")]
+        taken = outbox.take_over(session, chunk, "heir")
+        assert (taken.number, taken.fence) == (1, chunk.fence + 1)
+        assert outbox.expired(session) == []
     with pytest.raises(outbox.Fenced), stores.sessions.begin() as session:
         settle(session, chunk, {1: SENT})
+    with pytest.raises(outbox.Fenced), stores.sessions.begin() as session:
+        outbox.take_over(session, chunk, "another heir")
     with stores.sessions.begin() as session:
-        assert states(session, run)[:5] == ["unknown"] * 4 + ["queued"]
-        assert campaigns.get_run(session, run).unknown == 4
+        settle(session, taken, {1: SENT})
+        assert states(session, run)[:4] == ["sent"] + ["queued"] * 3
 
 
 def test_recalled_messages_are_skipped_except_those_that_a_sender_holds(stores, run):
@@ -180,7 +186,7 @@ def test_recalling_while_a_chunk_is_given_back_or_claimed_loses_and_doubles_noth
         held = outbox.claim(session, "me")
     claimed, met = [], []
 
-    def meanwhile(session, statement, whole=outbox.changed):
+    def meanwhile(session, statement, whole=outbox.outcomes.changed):
         if not met:
             met.append(True)
             with stores.sessions.begin() as other:
@@ -191,7 +197,7 @@ def test_recalling_while_a_chunk_is_given_back_or_claimed_loses_and_doubles_noth
         return whole(session, statement)
 
     with monkeypatch.context() as patched:
-        patched.setattr(outbox, "changed", meanwhile)
+        patched.setattr(outbox.outcomes, "changed", meanwhile)
         with stores.sessions.begin() as session:
             outbox.recall(session, run, Gate.EXPIRED, now=NOW)
     with stores.sessions.begin() as session:

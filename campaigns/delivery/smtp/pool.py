@@ -15,6 +15,7 @@ from campaigns.delivery.smtp.work import Work
 from campaigns.errors import BackendError
 from campaigns.values import Outgoing
 
+HUNGER = 0.002  #: seconds before a batch that had nothing is asked again
 SWEEP = 0.2  #: seconds between two looks at deadlines and at the watch's wish to stop
 PAUSE = 0.1  #: seconds to wait before a new connection, for each one that ended without use
 PATIENCE = 3  #: connections in a row, for each one allowed, that may end without use
@@ -43,7 +44,7 @@ class SmtpBackend:
         self._failure: BackendError | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
 
-    def send(self, batch: Iterable[Outgoing], watch: Watch) -> None:
+    def send(self, batch: Iterable[Outgoing | None], watch: Watch) -> None:
         with self._lock:
             try:
                 self._loop.run_until_complete(self._drain(Work(batch, watch)))
@@ -67,11 +68,11 @@ class SmtpBackend:
         for connection in list(self._ready):
             self._put_to_work(connection)
         self._look()
-        sweeper = self._loop.create_task(self._sweep())
+        watching = [self._loop.create_task(self._sweep()), self._loop.create_task(self._feed())]
         try:
             await self._done
         finally:
-            await self._settle_down(sweeper)
+            await self._settle_down(watching)
         if error := work.error or self._failure:
             raise error
 
@@ -80,9 +81,9 @@ class SmtpBackend:
         for _ in range(3):
             await asyncio.sleep(0)
 
-    async def _settle_down(self, sweeper: asyncio.Task[None]) -> None:
+    async def _settle_down(self, watching: list[asyncio.Task[None]]) -> None:
         """After the last answer, or when `send` itself was interrupted."""
-        tasks = [sweeper, *self._opening]
+        tasks = [*watching, *self._opening]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -178,6 +179,19 @@ class SmtpBackend:
             if self._work.stopping():
                 self._call_off()
                 self._look()
+
+    async def _feed(self) -> None:
+        """Ask a batch that had nothing again, for every connection that is idle."""
+        while True:
+            await asyncio.sleep(HUNGER)
+            if not self._work.hungry:
+                continue
+            self._work.hungry = False
+            for connection in list(self._ready):
+                connection.more()
+                if self._work.hungry:
+                    break
+            self._look()
 
     def _call_off(self) -> None:
         """Do not wait for a slow server's word on messages that may not be started any more."""

@@ -13,11 +13,12 @@ MAX_TRIES = 3  #: connections that may end on one message's envelope before it i
 class Work:
     """Hands out each message once, and sees to it that each started one is answered once."""
 
-    def __init__(self, batch: Iterable[Outgoing], watch: Watch) -> None:
+    def __init__(self, batch: Iterable[Outgoing | None], watch: Watch) -> None:
         self.error: BaseException | None = None  #: what the batch or the watch raised
         self.over = False  #: nothing more is begun
         self.on_wire = 0  #: taken by a dialogue, neither answered nor put back
         self.waiting: deque[Outgoing] = deque()
+        self.hungry = False  #: the batch had nothing at the moment
         self._batch = iter(batch)
         self._exhausted = False
         self._watch = watch
@@ -109,10 +110,13 @@ class Work:
         if self._exhausted:
             return None
         try:
-            return next(self._batch)
+            mail = next(self._batch)
+            self.hungry = mail is None
+            return mail
         except StopIteration:
             self._exhausted = True
         except BaseException as error:  # noqa: BLE001 - raised again by `send`
             self._exhausted = True
             self.stop(error)
+        self.hungry = False
         return None

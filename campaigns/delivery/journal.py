@@ -1,0 +1,263 @@
+"""The crash journal: what each sender began and what it was answered, in files that outlive it.
+
+Every sender has a folder named after it, with a lock that it holds while it lives, and in it one page for
+each chunk that it holds. A line is written before a message's first byte and one after its reply, by plain
+`pwrite`: the page cache outlives a killed process, though not a power cut, which the boot id tells.
+
+    FOLDER/OWNER/lock               host, boot id and owner; locked by flock
+    FOLDER/OWNER/RUN-NUMBER-FENCE   "live" or "gone", then lines:
+        s SEQ µs                            begun
+        a SEQ µs KIND CODE ENHANCED TEXT    answered
+
+A page can be revoked by another process, for a sender that is frozen may wake. Its owner writes "s", then
+looks at the first byte; the other writes the first byte, then reads the lines. Whoever comes second sees
+the other's word: no message is begun after its page was read.
+"""
+
+import fcntl
+import mmap
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from socket import gethostname
+from uuid import uuid4
+
+from campaigns.values import Outcome, OutcomeKind
+
+HEAD = b"live\n"
+GONE = ord("g")
+LINE_SIZE = 160  #: room kept on the disk for a message's two lines
+TEXT_SIZE = 120  #: of a reply, so that a message's lines have room
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+SAFE = re.compile(r"[^A-Za-z0-9._-]")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Revoked(Exception):
+    """The page was taken over: nothing more of its chunk may be begun."""
+
+
+@dataclass
+class Read:
+    """What a page says; a line that was torn is left out."""
+
+    started: dict[int, datetime] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    moments: dict[int, datetime] = field(default_factory=dict)  #: when each was answered
+
+
+class Page:
+    """The lines about one chunk, by its owner."""
+
+    def __init__(self, path: Path, messages: int) -> None:
+        self._path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            # a full disk must be found out now, not between a mail and the line about its reply
+            os.posix_fallocate(self._file, 0, len(HEAD) + messages * LINE_SIZE)
+            self._at = os.pwrite(self._file, HEAD, 0)
+            self._first = mmap.mmap(self._file, 1, access=mmap.ACCESS_READ)
+        except OSError:
+            os.close(self._file)
+            path.unlink()
+            raise
+
+    def started(self, seq: int, at: datetime) -> None:
+        """Write that a message's first byte comes next.
+
+        Raises:
+            Revoked: it must not be written.
+            OSError: the disk does not take the line; nor then.
+        """
+        self._append(b"s %d %d\n" % (seq, at.timestamp() * 1e6))
+        if self._first[0] == GONE:
+            raise Revoked(f"{self._path.name} was taken over")
+
+    def answered(self, seq: int, outcome: Outcome, at: datetime) -> None:
+        """Write what came of a started message.
+
+        Raises:
+            OSError: the disk does not take the line.
+        """
+        text = " ".join(outcome.text[:TEXT_SIZE].split())
+        said = f"{outcome.kind.value} {outcome.code or '-'} {outcome.enhanced or '-'} {text}"
+        self._append(b"a %d %d %s\n" % (seq, at.timestamp() * 1e6, said.encode("utf-8", "replace")))
+
+    def discard(self) -> None:
+        """Throw the page away, for its chunk is settled in the store."""
+        self._first.close()
+        os.close(self._file)
+        self._path.unlink(missing_ok=True)
+
+    def _append(self, line: bytes) -> None:
+        written = os.pwrite(self._file, line, self._at)
+        if written < len(line):
+            raise OSError(f"{self._path}: only {written} of {len(line)} bytes were written")
+        self._at += written
+
+
+class Journal:
+    """One sender's folder, locked until `close` or until the process ends, however it ends."""
+
+    def __init__(self, folder: Path, owner: str) -> None:
+        """Make the folder.
+
+        Raises:
+            OSError: it cannot be made or locked; without a journal nothing may be sent.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder = folder
+        self.owner = owner
+        self._own = folder / _name(owner)
+        made = folder / f".{_name(owner)}"
+        made.mkdir(mode=0o700)
+        self._lock = os.open(made / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(self._lock, f"{gethostname()} {boot_id()} {owner}\n".encode())
+        os.fsync(self._lock)
+        made.rename(self._own)  # only now can others find it, locked
+        _sync(folder)
+
+    def page(self, run: int, number: int, fence: int, *, messages: int) -> Page:
+        """Begin the page of a chunk just claimed.
+
+        Raises:
+            Revoked: the chunk was taken over already.
+            OSError: there is no room for it.
+        """
+        try:
+            return Page(self._own / f"{run}-{number}-{fence}", messages)
+        except FileExistsError:
+            raise Revoked(f"chunk {number} of run {run} was taken over") from None
+
+    def close(self) -> None:
+        """Remove the folder, unless it holds a page: that is for recovery to read."""
+        if not any(path.name != "lock" for path in self._own.iterdir()):
+            shutil.rmtree(self._own)
+        os.close(self._lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The journal of a sender that is dead; nobody else reads it meanwhile."""
+
+    owner: str
+    complete: bool  #: False: written before the machine's last start; lines may be missing
+    path: Path
+
+    def read(self, run: int, number: int, fence: int) -> Read | None:
+        """What it says of a chunk, nothing if it holds no page of it; None if it cannot be relied on."""
+        if not self.complete:
+            return None
+        path = self.path / f"{run}-{number}-{fence}"
+        return _read(path) if path.exists() else Read()
+
+
+@contextmanager
+def abandoned(folder: Path) -> Iterator[list[Abandoned]]:
+    """The journals of this host's dead senders, locked meanwhile; what is settled may be removed within."""
+    locks: list[int] = []
+    found: list[Abandoned] = []
+    try:
+        for path in sorted(folder.iterdir()) if folder.exists() else []:
+            if (lock := _lock_of_the_dead(path)) is not None:
+                locks.append(lock)
+                host, boot, owner = os.pread(lock, 1000, 0).decode("utf-8", "replace").split(maxsplit=2)
+                if host == gethostname():
+                    found.append(Abandoned(owner.strip(), boot == boot_id(), path))
+        yield found
+    finally:
+        for lock in locks:
+            os.close(lock)
+
+
+def remove(journal: Abandoned) -> None:
+    """Remove a dead sender's journal, when all its chunks are settled."""
+    shutil.rmtree(journal.path)
+
+
+def revoke(folder: Path, owner: str, run: int, number: int, fence: int) -> Read | None:
+    """Forbid a sender that may be frozen to begin anything more of a chunk, and read what it began.
+
+    None if its journal is not on this machine: then all may have been begun.
+    """
+    own = folder / _name(owner)
+    if not own.is_dir() or not _is_of_here(own):
+        return None
+    path = own / f"{run}-{number}-{fence}"
+    with suppress(FileExistsError), path.open("xb") as file:
+        file.write(b"gone\n")  # it had not begun the page, and will not
+    file_number = os.open(path, os.O_RDWR)
+    try:
+        os.pwrite(file_number, b"gone", 0)
+    finally:
+        os.close(file_number)
+    return _read(path)
+
+
+def boot_id() -> str:
+    """Name this start of the machine; a name of its own where the system has none, so nothing is believed."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return f"unknown-{uuid4()}"
+
+
+def _lock_of_the_dead(path: Path) -> int | None:
+    try:
+        lock = os.open(path / "lock", os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        whole = len(os.pread(lock, 1000, 0).split(maxsplit=2)) == 3
+    except OSError:
+        whole = False
+    if not whole:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _is_of_here(own: Path) -> bool:
+    said = (own / "lock").read_text(errors="replace").split(maxsplit=2)
+    return said[:2] == [gethostname(), boot_id()]
+
+
+def _read(path: Path) -> Read:
+    page = Read()
+    for line in path.read_bytes().rstrip(b"\0").splitlines(keepends=True)[1:]:
+        words = line.decode("utf-8", "replace").split(" ", 6)
+        if not line.endswith(b"\n") or len(words) < 3:
+            continue
+        seq, at = int(words[1]), EPOCH + timedelta(microseconds=int(words[2]))
+        if words[0] == "s":
+            page.started[seq] = at
+        else:
+            kind, code, enhanced, text = words[3:7]
+            page.outcomes[seq] = Outcome(
+                OutcomeKind(kind),
+                None if code == "-" else int(code),
+                None if enhanced == "-" else enhanced,
+                text.rstrip("\n"),
+            )
+            page.moments[seq] = at
+    return page
+
+
+def _name(owner: str) -> str:
+    return SAFE.sub("_", owner)
+
+
+def _sync(folder: Path) -> None:
+    """Let the folder's entries outlive a power cut, so that a missing one has another reason."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

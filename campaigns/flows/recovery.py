@@ -1,0 +1,121 @@
+"""Recovery: settle what lost senders left behind, by what their journals say.
+
+answered → settled · begun and unanswered → unknown · never begun → queued again
+
+Without a journal that can be relied on (a power cut, a machine that is gone) all that has no outcome becomes
+unknown: nobody is mailed twice. This flow owns its transactions, one a chunk.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from sqlalchemy.orm import Session, sessionmaker
+
+from campaigns import settling
+from campaigns.delivery import journal
+from campaigns.delivery.journal import Read
+from campaigns.records import campaigns, outbox
+from campaigns.records.outbox import Chunk, Fenced
+from campaigns.settling import Result
+from campaigns.values import Outcome, OutcomeKind
+
+TAKER = "recovery"  #: owner of a chunk between being taken over and being settled, in one transaction
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Recovered:
+    """What was found of lost senders."""
+
+    chunks: int = 0
+    answered: int = 0  #: settled by the journal
+    unknown: int = 0  #: in doubt from now on
+    queued: int = 0  #: never begun; sent as if nothing had happened
+
+    def __bool__(self) -> bool:
+        return bool(self.chunks)
+
+
+def recover(
+    sessions: sessionmaker[Session], folder: Path, secret: bytes, clock: Callable[[], datetime]
+) -> Recovered:
+    """Settle the chunks of this machine's dead senders, and those whose lease has run out.
+
+    Args:
+        sessions: to write to the store.
+        folder: holds the journals of this machine's senders.
+        secret: keys the suppression hashes.
+        clock: gives the moment of what is decided here.
+
+    """
+    found = Recovered()
+    with journal.abandoned(folder) as dead:
+        for left in dead:
+            with sessions.begin() as session:
+                held = outbox.held_by(session, left.owner)
+            for chunk in held:
+                read = left.read(chunk.run, chunk.number, chunk.fence)
+                _conclude(sessions, chunk, read, secret, clock(), found)
+            journal.remove(left)
+    with sessions.begin() as session:
+        late = outbox.expired(session)
+    for chunk, owner in late:
+        read = journal.revoke(folder, owner, chunk.run, chunk.number, chunk.fence)
+        _conclude(sessions, chunk, read, secret, clock(), found)
+    if found:
+        log.warning("a sender was lost", **vars(found))
+    return found
+
+
+def _conclude(
+    sessions: sessionmaker[Session],
+    chunk: Chunk,
+    read: Read | None,
+    secret: bytes,
+    now: datetime,
+    found: Recovered,
+) -> None:
+    """Take a chunk over and settle it, in one transaction; nothing if somebody else did so first."""
+    try:
+        with sessions.begin() as session:
+            ours = outbox.take_over(session, chunk, TAKER)
+            ready, _ = outbox.load(session, ours, None)
+            recipients = {one.seq: one for one in ready}
+            result = _result(outbox.queued(session, ours), read, now)
+            settling.settle(
+                session,
+                ours,
+                recipients,
+                result,
+                secret=secret,
+                is_test=campaigns.get_run(session, chunk.run).kind == "test",
+                not_before=None,
+                now=now,
+            )
+            left = len(outbox.queued(session, ours))
+    except Fenced:
+        return
+    unknown = sum(1 for outcome in result.outcomes.values() if outcome.kind is OutcomeKind.UNKNOWN)
+    found.chunks += 1
+    found.unknown += unknown
+    found.answered += len(result.outcomes) - unknown
+    found.queued += left
+
+
+def _result(queued: list[int], read: Read | None, now: datetime) -> Result:
+    """What a journal says of the messages that have no outcome in the store."""
+    result = Result()
+    for seq in queued:
+        if read is None:
+            text = "the sender was lost, and no journal of it can be relied on"
+            result.outcomes[seq], result.moments[seq] = Outcome(OutcomeKind.UNKNOWN, text=text), now
+        elif seq in read.outcomes:
+            result.outcomes[seq], result.moments[seq] = read.outcomes[seq], read.moments[seq]
+        elif seq in read.started:
+            text = f"begun at {read.started[seq]:%H:%M:%S.%f} UTC; its sender was lost before an answer came"
+            result.outcomes[seq], result.moments[seq] = Outcome(OutcomeKind.UNKNOWN, text=text), now
+    return result

@@ -1,0 +1,75 @@
+"""What a claimed chunk needs to be sent: its run's mail, its recipients, and every gate asked again."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from campaigns import mailing
+from campaigns.mailing import Mailing, Signing
+from campaigns.records import campaigns, gates, names, outbox, suppressions
+from campaigns.records.campaigns import Run
+from campaigns.records.outbox import Chunk, Recipient
+from campaigns.values import Gate
+
+KEPT_MAILINGS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All that is needed to make a chunk's messages; `skipped` are those that a gate stops by now."""
+
+    mailing: Mailing
+    is_test: bool
+    recipients: dict[int, Recipient]
+    bought: dict[int, list[dict[str, object]]]
+    skipped: dict[int, tuple[Gate, str]]
+
+
+def load(
+    session: Session,
+    chunk: Chunk,
+    mailings: MutableMapping[int, Mailing],
+    *,
+    signing: Signing,
+    secret: bytes,
+    now: datetime,
+) -> Loaded:
+    """Load a chunk; `mailings` keeps what a run's messages have in common from one chunk to the next."""
+    run = campaigns.get_run(session, chunk.run)
+    campaign = campaigns.get(session, run.campaign_id)
+    common = _mailing(session, run, campaign.name, mailings, signing)
+    is_test = run.kind == "test"
+    asked = None if is_test else gates.of_campaign(session, campaign, run.topic_id, now=now)
+    ready, stopped = outbox.load(session, chunk, asked)
+    if not is_test:
+        stopped |= _moved_and_suppressed(session, secret, ready)
+        ready = [one for one in ready if one.seq not in stopped]
+    skipped = {seq: (gate, "") for seq, gate in stopped.items()}
+    if now >= run.expires_at:
+        skipped |= {one.seq: (Gate.EXPIRED, "") for one in ready}
+        ready = []
+    bought = {}
+    if common.uses("order"):
+        bought = names.last_orders(session, [one.customer_id for one in ready])
+    return Loaded(common, is_test, {one.seq: one for one in ready}, bought, skipped)
+
+
+def _moved_and_suppressed(session: Session, secret: bytes, ready: list[Recipient]) -> dict[int, Gate]:
+    """Those whose address changed after the freeze while the old one, where the mail goes, is suppressed."""
+    moved = [one for one in ready if one.address != one.contact["email"]]
+    hashed = {one.seq: suppressions.address_hash(secret, one.address) for one in moved}
+    listed = suppressions.hashes(session, hashed.values())
+    return {seq: Gate.SUPPRESSED for seq, one in hashed.items() if one in listed}
+
+
+def _mailing(
+    session: Session, run: Run, campaign: str, kept: MutableMapping[int, Mailing], signing: Signing
+) -> Mailing:
+    """Prepare a run's mail once; few runs are open at a time, so few are kept."""
+    if run.id not in kept:
+        if len(kept) >= KEPT_MAILINGS:
+            kept.pop(next(iter(kept)))
+        kept[run.id] = mailing.load(session, run, campaign, signing)
+    return kept[run.id]

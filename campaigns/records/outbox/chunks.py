@@ -1,0 +1,203 @@
+"""Chunks: stretches of a run's messages, claimed, held by a lease and a fence, and given back."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.errors import NotAllowed
+from campaigns.model.dialect import changed, database_now, is_postgres, update_many
+from campaigns.model.mail import chunks, runs
+from campaigns.values import RunState
+
+LEASE = timedelta(minutes=15)  #: renewed while sending; a server may take 13 minutes for its last answer
+
+
+class Fenced(NotAllowed):
+    """The chunk was taken over by another sender; nothing more may be written for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A claimed stretch of a run's messages."""
+
+    run: int
+    number: int
+    first: int
+    last: int
+    fence: int
+
+
+def has_work(session: Session) -> bool:
+    """Tell whether a chunk is due, without taking any lock."""
+    return session.execute(_due(database_now(session))).one_or_none() is not None
+
+
+def claim(session: Session, owner: str) -> Chunk | None:
+    """Take the next chunk that is due of any running run, tests first, then the oldest; None without one."""
+    now = database_now(session)
+    due = _due(now)
+    if is_postgres(session):
+        due = due.with_for_update(of=chunks, skip_locked=True)
+    found = session.execute(due).one_or_none()
+    return None if found is None else _take(session, found.run_id, found.number, owner, now)
+
+
+def claim_this(session: Session, owner: str, run: int, number: int) -> Chunk | None:
+    """Take one chunk by name; None if it is not due: settled, held by another, or its run is not running."""
+    now = database_now(session)
+    this = sa.and_(chunks.c.run_id == run, chunks.c.number == number)
+    if session.execute(_due(now).where(this)).one_or_none() is None:
+        return None
+    return _take(session, run, number, owner, now)
+
+
+def _due(now: datetime) -> sa.Select[tuple[int, int]]:
+    return (
+        sa.select(chunks.c.run_id, chunks.c.number)
+        .join(runs, runs.c.id == chunks.c.run_id)
+        .where(
+            runs.c.state == RunState.RUNNING.value,
+            chunks.c.state == "ready",
+            sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before <= now),
+        )
+        # somebody looks at the screen for a test mail: it goes before a million others
+        .order_by(sa.case((runs.c.kind == "test", 0), else_=1), chunks.c.run_id, chunks.c.number)
+        .limit(1)
+    )
+
+
+def _take(session: Session, run: int, number: int, owner: str, now: datetime) -> Chunk | None:
+    row = session.execute(
+        sa.update(chunks)
+        .where(chunks.c.run_id == run, chunks.c.number == number, chunks.c.state == "ready")
+        .values(
+            state="claimed", owner=owner, lease_until=now + LEASE, fence=chunks.c.fence + 1, not_before=None
+        )
+        .returning(chunks.c.first_seq, chunks.c.last_seq, chunks.c.fence)
+    ).one_or_none()
+    return None if row is None else Chunk(run, number, row.first_seq, row.last_seq, row.fence)
+
+
+def renew(session: Session, chunk: Chunk) -> None:
+    """Hold a chunk for another lease.
+
+    Raises:
+        Fenced: it is no longer ours.
+    """
+    hold(session, chunk, {"lease_until": database_now(session) + LEASE})
+
+
+def may_go_on(session: Session, held: Iterable[Chunk]) -> set[Chunk]:
+    """Those of some chunks that may still be sent: the run not paused nor cancelled, and not taken over."""
+    wanted = list(held)
+    if not wanted:
+        return set()
+    query = (
+        sa.select(chunks.c.run_id, chunks.c.number, chunks.c.fence)
+        .join(runs, runs.c.id == chunks.c.run_id)
+        .where(
+            runs.c.state == RunState.RUNNING.value,
+            chunks.c.state == "claimed",
+            sa.or_(*[sa.and_(chunks.c.run_id == one.run, chunks.c.number == one.number) for one in wanted]),
+        )
+    )
+    going = {tuple(row) for row in session.execute(query)}
+    return {one for one in wanted if (one.run, one.number, one.fence) in going}
+
+
+def hold(session: Session, chunk: Chunk, values: dict[str, Any]) -> None:
+    """Change a chunk that we hold; also locks it until the transaction ends.
+
+    Raises:
+        Fenced: it is no longer ours.
+    """
+    c = chunks.c
+    change = (
+        sa.update(chunks)
+        .where(
+            c.run_id == chunk.run,
+            c.number == chunk.number,
+            c.fence == chunk.fence,
+            c.state == "claimed",
+        )
+        .values({"fence": c.fence, **values})
+    )
+    if not changed(session, change):
+        raise Fenced(f"Chunk {chunk.number} of run {chunk.run} was taken over by another sender.")
+
+
+def put_off(session: Session, chunk: Chunk, *, until: datetime) -> None:
+    """Give a chunk back unsent, and let all that its run has ready wait until a moment.
+
+    Raises:
+        Fenced: the chunk is no longer ours; nothing is written.
+    """
+    hold(session, chunk, {"state": "ready", "owner": None, "lease_until": None})
+    session.execute(
+        sa.update(chunks)
+        .where(
+            chunks.c.run_id == chunk.run,
+            chunks.c.state == "ready",
+            sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before < until),
+        )
+        .values(not_before=until)
+    )
+
+
+def held_by(session: Session, owner: str) -> list[Chunk]:
+    """The chunks that one sender holds."""
+    return [chunk for chunk, _ in _claimed(session, chunks.c.owner == owner)]
+
+
+def expired(session: Session) -> list[tuple[Chunk, str]]:
+    """The chunks whose lease has run out, by the database's clock, with their owners."""
+    return _claimed(session, chunks.c.lease_until < database_now(session))
+
+
+def _claimed(session: Session, which: sa.ColumnElement[bool]) -> list[tuple[Chunk, str]]:
+    c = chunks.c
+    query = (
+        sa.select(c.run_id, c.number, c.first_seq, c.last_seq, c.fence, c.owner)
+        .where(c.state == "claimed", which)
+        .order_by(c.run_id, c.number)
+    )
+    return [(Chunk(*row[:5]), row.owner or "") for row in session.execute(query)]
+
+
+def take_over(session: Session, chunk: Chunk, owner: str) -> Chunk:
+    """Take a chunk from an owner that is lost; whatever it still writes with its fence is refused.
+
+    Raises:
+        Fenced: it was settled or taken over in the meantime.
+    """
+    hold(
+        session,
+        chunk,
+        {"fence": chunk.fence + 1, "owner": owner, "lease_until": database_now(session) + LEASE},
+    )
+    return Chunk(chunk.run, chunk.number, chunk.first, chunk.last, chunk.fence + 1)
+
+
+def space_out(session: Session, run: int, per_minute: int, *, now: datetime) -> None:
+    """Give a throttled run's chunks their pace again; while it was paused their moments have passed."""
+    ready = (
+        sa.select(chunks.c.number, chunks.c.first_seq, chunks.c.last_seq, chunks.c.not_before)
+        .where(chunks.c.run_id == run, chunks.c.state == "ready")
+        .order_by(chunks.c.number)
+    )
+    rows, at = [], now
+    for number, first, last, not_before in session.execute(ready):
+        at = max(at, not_before or at)
+        rows.append((run, number, at))
+        at += timedelta(minutes=(last - first + 1) / per_minute)
+    update_many(session, chunks, ("run_id", "number"), ("not_before",), rows)
+
+
+def is_drained(session: Session, run: int) -> bool:
+    """Tell whether no chunk of a run is left to send or being sent."""
+    query = sa.select(chunks.c.number).where(chunks.c.run_id == run, chunks.c.state != "done").limit(1)
+    return session.execute(query).one_or_none() is None

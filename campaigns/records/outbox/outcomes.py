@@ -1,0 +1,114 @@
+"""What became of a chunk's messages, written with the fence asked; and the recall of what nobody holds."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.model.dialect import changed, update_many
+from campaigns.model.mail import chunks, messages, runs
+from campaigns.records.outbox.chunks import Chunk, hold
+from campaigns.records.outbox.people import queued
+from campaigns.values import Gate, MessageState, Outcome, OutcomeKind
+
+REPLY_SIZE = 500
+STATE_OF = {
+    OutcomeKind.SENT: MessageState.SENT,
+    OutcomeKind.FAILED: MessageState.FAILED,
+    OutcomeKind.UNKNOWN: MessageState.UNKNOWN,
+    OutcomeKind.DEFERRED: MessageState.QUEUED,
+}
+
+
+def settle(
+    session: Session,
+    chunk: Chunk,
+    outcomes: Mapping[int, Outcome],
+    *,
+    skipped: Mapping[int, tuple[Gate, str]],
+    retry_at: datetime | None,
+    now: datetime,
+    moments: Mapping[int, datetime] | None = None,
+) -> None:
+    """Write what became of a chunk's messages and give the chunk back.
+
+    `moments` says when each was answered; `now` stands for those it does not name.
+
+    Messages named in neither mapping were not started: they stay queued. With any left queued the chunk is
+    ready again, at `retry_at` if that is given; else it is done.
+
+    Raises:
+        Fenced: the chunk is no longer ours; nothing is written.
+    """
+    hold(session, chunk, {})
+    rows: list[tuple[Any, ...]] = [
+        (chunk.run, seq, *_settled(outcome, (moments or {}).get(seq, now)))
+        for seq, outcome in outcomes.items()
+    ]
+    rows += [
+        (chunk.run, seq, "skipped", gate.value, now, why[:REPLY_SIZE] or None)
+        for seq, (gate, why) in skipped.items()
+    ]
+    update_many(session, messages, ("run_id", "seq"), ("state", "gate", "at", "reply"), rows)
+    deferred = [seq for seq, outcome in outcomes.items() if outcome.kind is OutcomeKind.DEFERRED]
+    _count_attempts(session, chunk.run, deferred)
+    _count(session, chunk.run, rows)
+    left = queued(session, chunk)
+    state = {"state": "ready", "not_before": retry_at} if left else {"state": "done"}
+    hold(session, chunk, {**state, "owner": None, "lease_until": None})
+
+
+def _settled(outcome: Outcome, at: datetime) -> tuple[str, None, datetime | None, str]:
+    state = STATE_OF[outcome.kind]
+    said = " ".join(str(part) for part in (outcome.code, outcome.text) if part)
+    return state.value, None, None if state is MessageState.QUEUED else at, said[:REPLY_SIZE]
+
+
+def _count_attempts(session: Session, run: int, seqs: Sequence[int]) -> None:
+    for at in range(0, len(seqs), 500):
+        session.execute(
+            sa.update(messages)
+            .where(messages.c.run_id == run, messages.c.seq.in_(seqs[at : at + 500]))
+            .values(attempts=messages.c.attempts + 1)
+        )
+
+
+def _count(session: Session, run: int, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Move the run's counts by what was settled."""
+    totals = {
+        state: sum(1 for row in rows if row[2] == state) for state in ("sent", "failed", "skipped", "unknown")
+    }
+    session.execute(
+        sa.update(runs)
+        .where(runs.c.id == run)
+        .values({state: runs.c[state] + count for state, count in totals.items()})
+    )
+
+
+def recall(session: Session, run: int, gate: Gate, *, now: datetime) -> int:
+    """Skip what of a run is still queued and not held by a sender; gives how many."""
+    taken = (
+        session.execute(  # first: from here on nobody claims them, and one given back later is not among them
+            sa.update(chunks)
+            .where(chunks.c.run_id == run, chunks.c.state == "ready")
+            .values(state="done")
+            .returning(chunks.c.first_seq, chunks.c.last_seq)
+        ).all()
+    )
+    count = 0
+    for first, last in taken:
+        count += changed(
+            session,
+            sa.update(messages)
+            .where(
+                messages.c.run_id == run,
+                messages.c.seq.between(first, last),
+                messages.c.state == MessageState.QUEUED.value,
+            )
+            .values(state=MessageState.SKIPPED.value, gate=gate.value, at=now),
+        )
+    if count:
+        session.execute(sa.update(runs).where(runs.c.id == run).values(skipped=runs.c.skipped + count))
+    return count

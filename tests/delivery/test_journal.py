@@ -1,0 +1,167 @@
+"""The crash journal: what was begun outlives its sender, and nobody begins what another has read."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from campaigns.delivery import journal
+from campaigns.delivery.journal import Journal, Revoked
+from campaigns.values import Outcome, OutcomeKind
+
+AT = datetime(2026, 11, 22, 9, 0, 0, 123456, tzinfo=UTC)
+SENT = Outcome(OutcomeKind.SENT, 250, "2.0.0", "queued as 4711")
+
+outcomes = st.builds(
+    Outcome,
+    st.sampled_from(OutcomeKind),
+    st.none() | st.integers(200, 599),
+    st.none() | st.sampled_from(["2.0.0", "5.1.1"]),
+    st.text(max_size=600),
+)
+
+
+def the_dead(folder):
+    with journal.abandoned(folder) as found:
+        return [one.owner for one in found]
+
+
+def test_a_living_senders_journal_is_nobody_elses(tmp_path):
+    mine = Journal(tmp_path, "host-1")
+    page = mine.page(1, 2, 3, messages=10)
+    assert the_dead(tmp_path) == []
+    page.discard()
+    mine.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_that_is_not_settled_stays_for_recovery(tmp_path):
+    mine = Journal(tmp_path, "host-1")
+    page = mine.page(1, 2, 3, messages=10)
+    page.started(7, AT)
+    page.started(8, AT)
+    page.answered(7, SENT, AT)
+    mine.close()
+    with journal.abandoned(tmp_path) as (left,):
+        read = left.read(1, 2, 3)
+        assert (left.owner, left.complete) == ("host-1", True)
+        assert read.started == {7: AT, 8: AT}
+        assert (read.outcomes, read.moments) == ({7: SENT}, {7: AT})
+        assert left.read(1, 3, 1) == journal.Read(), "a chunk claimed and never begun"
+        journal.remove(left)
+    assert list(tmp_path.iterdir()) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(said=st.dictionaries(st.integers(1, 10**6), outcomes, max_size=12), cut=st.integers(0, 40))
+def test_what_was_written_is_read_again_and_a_torn_end_tears_one_line(tmp_path_factory, said, cut):
+    folder = tmp_path_factory.mktemp("journal")
+    mine = Journal(folder, "host-1")
+    page = mine.page(1, 1, 1, messages=len(said))
+    for seq, outcome in said.items():
+        page.started(seq, AT)
+        page.answered(seq, outcome, AT)
+    mine.close()
+    with journal.abandoned(folder) as (left,):
+        path = left.path / "1-1-1"
+        written = path.read_bytes().rstrip(b"\0")
+        read = left.read(1, 1, 1)
+        assert read.started.keys() == said.keys() == read.outcomes.keys()
+        for seq, outcome in said.items():
+            kept = read.outcomes[seq]
+            text = " ".join(outcome.text[: journal.TEXT_SIZE].split())
+            expected = (outcome.kind, outcome.code, outcome.enhanced, text.encode("utf-8", "replace"))
+            assert (kept.kind, kept.code, kept.enhanced, kept.text.encode()) == expected
+        path.write_bytes(written[: max(len(journal.HEAD), len(written) - cut)])
+        torn = left.read(1, 1, 1)
+        assert torn.outcomes.keys() <= torn.started.keys() <= said.keys()
+        assert all(torn.outcomes[seq] == read.outcomes[seq] for seq in torn.outcomes)
+
+
+def test_another_boots_journal_is_not_relied_on(tmp_path, monkeypatch):
+    mine = Journal(tmp_path, "host-1")
+    mine.page(1, 2, 3, messages=10)
+    mine.close()
+    monkeypatch.setattr(journal, "BOOT_ID", tmp_path / "none")
+    with journal.abandoned(tmp_path) as (left,):
+        assert left.read(1, 2, 3) is None
+    assert journal.revoke(tmp_path, "host-1", 1, 2, 3) is None
+
+
+def test_nothing_is_begun_after_the_page_was_revoked(tmp_path):
+    mine = Journal(tmp_path, "host-1")
+    page = mine.page(1, 2, 3, messages=10)
+    page.started(7, AT)
+    read = journal.revoke(tmp_path, "host-1", 1, 2, 3)
+    assert read.started.keys() == {7}
+    with pytest.raises(Revoked):
+        page.started(8, AT)
+    journal.revoke(tmp_path, "host-1", 1, 4, 1)
+    with pytest.raises(Revoked):
+        mine.page(1, 4, 1, messages=10)
+    assert journal.revoke(tmp_path, "nobody", 1, 2, 3) is None
+    mine.close()
+
+
+def test_of_two_at_once_the_heir_knows_of_all_that_the_owner_began(tmp_path):
+    mine = Journal(tmp_path, "host-1")
+    for number in range(60):
+        page, begun = mine.page(1, number, 1, messages=5000), []
+
+        def begin(page=page, begun=begun):
+            try:
+                for seq in range(5000):
+                    page.started(seq, AT)
+                    begun.append(seq)
+            except Revoked:
+                return
+
+        thread = threading.Thread(target=begin)
+        thread.start()
+        read = journal.revoke(tmp_path, "host-1", 1, number, 1)
+        thread.join()
+        assert set(begun) <= read.started.keys()
+        page.discard()
+
+
+WRITER = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from campaigns.delivery.journal import Journal
+page = Journal(Path(sys.argv[1]), "child").page(1, 1, 1, messages=100000)
+for seq in range(100000):
+    page.started(seq, datetime.now(UTC))
+    os.write(1, b"%d\\n" % seq)
+"""
+
+
+def test_a_killed_senders_lines_are_all_there(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
+    seen = [child.stdout.readline() for _ in range(500)]
+    os.kill(child.pid, signal.SIGKILL)
+    seen += child.stdout.readlines()
+    child.stdout.close()
+    child.wait()
+    begun = {int(line) for line in seen if line.endswith(b"\n")}
+    with journal.abandoned(tmp_path) as (left,):
+        assert begun <= left.read(1, 1, 1).started.keys()
+
+
+def test_a_disk_without_room_is_found_out_before_a_mail_is_begun(tmp_path, monkeypatch):
+    mine = Journal(tmp_path, "host-1")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        mine.page(1, 2, 3, messages=10)
+    monkeypatch.undo()
+    mine.page(1, 2, 3, messages=10).discard()
