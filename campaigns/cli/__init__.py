@@ -6,7 +6,11 @@ from typing import ClassVar
 
 import click
 
+from campaigns import logs
 from campaigns.errors import PostroomError
+
+#: Commands whose output is their log; of the others it is their answer.
+SERVING = frozenset({"run", "worker", "sender", "hits", "web", "catcher", "metrics"})
 
 
 class Commands(click.Group):
@@ -19,6 +23,8 @@ class Commands(click.Group):
         "hits": ("campaigns.cli.running", "hits"),
         "web": ("campaigns.cli.running", "web"),
         "catcher": ("campaigns.cli.running", "catcher"),
+        "metrics": ("campaigns.cli.watching", "metrics_"),
+        "doctor": ("campaigns.cli.doctor", "doctor"),
         "migrate": ("campaigns.cli.running", "migrate_"),
         "import": ("campaigns.cli.importing", "import_"),
         "count": ("campaigns.cli.segments", "count"),
@@ -44,6 +50,8 @@ def _root() -> None:
     """Postroom: campaigns whose every number and every send can be trusted."""
 
 
+    door = ctx.invoked_subcommand or ""
+    logs.configure(door=door, stream=sys.stdout if door in SERVING else sys.stderr)
 def main() -> None:
     """Run a command; an error of ours is told in its own words, without a traceback."""
     try:
