@@ -4,7 +4,6 @@ APScheduler is a metronome here: it keeps no jobs of ours. What is due stands in
 missed, doubled, or run by two workers does no harm (docs/decisions/0003).
 """
 
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +14,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from campaigns import metrics
 from campaigns.clock import utc_now
 from campaigns.config import Settings
 from campaigns.delivery.maildir import read_new, take
-from campaigns.flows import audience, intake, schedule, sending
+from campaigns.flows import audience, intake, schedule
+from campaigns.flows.recovery import recover
+from campaigns.pulse import BEAT, BEAT_NAME, Pulse
 from campaigns.tracking.tokens import Keyring
 from campaigns.wiring import Stores
 
@@ -35,9 +37,10 @@ class Worker:
         self._stores, self._settings, self._clock = stores, settings, clock
         self._keyring = Keyring(settings.secret)
         self._scheduler = BackgroundScheduler(timezone="UTC")
+        self.pulse = Pulse(stores.sessions)
         for name, seconds, tick in self.ticks():
             self._scheduler.add_job(
-                _guarded(name, tick),
+                self.pulse.guarded(name, seconds, tick),
                 "interval",
                 seconds=seconds,
                 id=name,
@@ -53,11 +56,13 @@ class Worker:
             ("hits", 1.0, lambda: self._write(intake.judge_hits)),
             ("leases", 15.0, self.tick_leases),
             ("returned mail", 2.0, self.tick_returns),
+            (BEAT_NAME, BEAT, self.pulse.beat),
         ]
 
     def start(self) -> None:
         """Begin to tick, in the background."""
         self._scheduler.start()
+        self._scheduler.modify_job(BEAT_NAME, next_run_time=utc_now())
 
     def stop(self) -> None:
         """Stop, when the ticks under way are done."""
@@ -75,13 +80,12 @@ class Worker:
                 if runs := self._write(step):
                     log.info("runs", **{name: runs})
             except Exception:  # what cannot be opened must not keep others from being finished
+                metrics.tick_failed(name)
                 log.exception("tick failed", tick=name)
 
     def tick_leases(self) -> None:
-        """List as in doubt what a lost sender left behind."""
-        doubtful = self._write(sending.give_up_lost)
-        if doubtful:
-            log.warning("a sender was lost; its messages are in doubt", messages=doubtful)
+        """Settle what lost senders left behind."""
+        recover(self._stores.sessions, self._settings.journals, self._settings.secret, self._clock)
 
     def tick_returns(self) -> None:
         """Read what the mail server put into the bounce Maildir; each is stored before it is moved on."""
@@ -98,6 +102,7 @@ class Worker:
                 log.exception("a returned mail could not be read", file=path.name)
                 kind = "unreadable"
             take(path)
+            metrics.returned(kind)
             log.info("returned mail", kind=kind, file=path.name)
 
     def _receive(self, path: Path) -> str:
@@ -108,17 +113,3 @@ class Worker:
     def _write(self, act: Callable[[Session, datetime], T]) -> T:
         with self._stores.sessions.begin() as session:
             return act(session, self._clock())
-
-
-def _guarded(name: str, tick: Tick) -> Callable[[], None]:
-    """Keep one tick's failure from the next: it is logged, and tried again."""
-    lock = threading.Lock()
-
-    def run() -> None:
-        with lock:
-            try:
-                tick()
-            except Exception:
-                log.exception("tick failed", tick=name)
-
-    return run

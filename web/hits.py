@@ -6,7 +6,8 @@ from threading import Thread
 from time import sleep
 
 from campaigns.config import Settings
-from campaigns.wiring import Stores, open_stores
+from campaigns.logs import GRANIAN
+from campaigns.wiring import Stores, enter, open_stores
 from web.app import create_public_app
 from web.public.front import Front
 from web.public.visitor import Parts
@@ -44,11 +45,13 @@ def serve(stores: Stores, settings: Settings, *, host: str = HOST, threads: int 
         websockets=False,
         log_access=False,
         log_level=LogLevels.error,
+        log_dictconfig=GRANIAN,
     ).serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
 
 
 def _load(settings: Settings, parent: int) -> Front:
     """Make the application in the worker process, which must not outlive its parent and keep the port."""
+    enter(settings, "hits")
     Thread(target=_end_with, args=(parent,), daemon=True).start()
     return application(open_stores(settings.database_url), settings)
 

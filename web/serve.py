@@ -3,7 +3,8 @@
 from flask import Flask
 
 from campaigns.config import Settings, from_environment
-from campaigns.wiring import open_stores
+from campaigns.logs import GRANIAN
+from campaigns.wiring import enter, open_stores
 from web.app import create_app
 
 THREADS = 8  #: pages wait for the store more than they compute
@@ -12,6 +13,7 @@ THREADS = 8  #: pages wait for the store more than they compute
 def desk_app() -> Flask:
     """Make the desks' app from the environment; granian calls this in its worker process."""
     settings = from_environment()
+    enter(settings, "web")
     return create_app(open_stores(settings.database_url), settings)
 
 
@@ -31,4 +33,5 @@ def serve(settings: Settings) -> None:
         websockets=False,
         log_access=False,
         log_level=LogLevels.error,
+        log_dictconfig=GRANIAN,
     ).serve()

@@ -7,10 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from socket import gethostname
 from types import FrameType
 from typing import Any
-from uuid import uuid4
 
 import click
 import structlog
@@ -18,11 +16,12 @@ import structlog
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
 from campaigns.errors import BackendError
-from campaigns.wiring import Stores, migrate, open_stores
+from campaigns.wiring import Stores, enter, migrate, open_stores
 
 log = structlog.get_logger()
 IDLE = 0.2  #: seconds a sender waits when nothing is due
 BACKEND_REST = 5.0  #: seconds a sender waits when its backend has failed
+STORE_REST = 1.0  #: seconds a sender waits when the store is away
 #: Seconds a sender that is to end waits for answers; then they are in doubt. Less than `end` gives it.
 SENDER_PATIENCE = 10.0
 RESTART_REST = 2.0  #: seconds before a child that ended is started again
@@ -66,8 +65,9 @@ class Stopping:
             time.sleep(min(0.1, max(0.0, until - time.monotonic())))
 
 
-def _open() -> tuple[Settings, Stores]:
+def _open(door: str) -> tuple[Settings, Stores]:
     settings = from_environment()
+    enter(settings, door)
     return settings, open_stores(settings.database_url)
 
 
@@ -138,49 +138,50 @@ def end(children: Sequence[subprocess.Popen[Any]], within: float = 20.0) -> None
 @click.command()
 def worker() -> None:
     """Tick: open and finish runs, judge hits, read returned mail."""
+    from campaigns.exporter import start_exporter
     from campaigns.worker import Worker
 
-    settings, stores = _open()
+    settings, stores = _open("worker")
     stopping = Stopping()
     ticking = Worker(stores, settings)
     ticking.start()
+    exporter = start_exporter(stores, settings)
     while not stopping():
         stopping.wait(1.0)
+    if exporter is not None:
+        exporter.stop()
     ticking.stop()
 
 
 @click.command()
 def sender() -> None:
     """Send what is due, until asked to end; start as many as the machine has cores to spare."""
-    from campaigns.delivery.backend import open_backend
-    from campaigns.flows.sending import Postbox, drain
-    from campaigns.mailing import Signing
-    from campaigns.tracking.tokens import Keyring
+    from campaigns.flows.recovery import recover
+    from campaigns.flows.sending import AWAY, drain
+    from campaigns.wiring import open_postbox
 
-    settings, stores = _open()
+    settings, stores = _open("sender")
     stopping = Stopping(SENDER_PATIENCE)
-    backend = open_backend(settings.smtp_url)
-    post = Postbox(
-        sessions=stores.sessions,
-        readers=stores.readers,
-        backend=backend,
-        signing=Signing(Keyring(settings.secret), settings.public_url),
-        secret=settings.secret,
-        owner=f"{gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
-        clock=utc_now,
-        stopped=stopping,
-    )
+    post = open_postbox(settings, stores, stopping)
+    recover(stores.sessions, settings.journals, settings.secret, utc_now)
     while not stopping():
         try:
             drain(post)
             stopping.wait(IDLE)
         except BackendError as error:
-            log.warning("the backend failed", backend=backend.name, error=str(error))
+            log.warning("the backend failed", backend=post.backend.name, error=str(error))
+            stopping.wait(BACKEND_REST)
+        except AWAY:
+            log.warning("the store is away; trying again", exc_info=True)
+            stopping.wait(STORE_REST)
+        except OSError:
+            log.exception("the crash journal cannot be written; without it nothing is sent")
             stopping.wait(BACKEND_REST)
         except KeyboardInterrupt:
             log.warning("the server did not answer in time to end; what it was given is in doubt")
     stopping.done()
-    backend.close()
+    post.backend.close()
+    post.journal.close()
 
 
 @click.command()
@@ -188,7 +189,7 @@ def hits() -> None:
     """Serve tracked addresses and the customers' pages."""
     from web.hits import serve
 
-    settings, stores = _open()
+    settings, stores = _open("hits")
     serve(stores, settings)
 
 

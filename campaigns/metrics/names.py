@@ -129,3 +129,33 @@ COUNTED = (
     TICK_SECONDS,
     TICK_FAILURES,
 )
+
+CHUNKS = Metric(
+    "postroom_chunks",
+    Sort.GAUGE,
+    "Chunks that are not done: ready, deferred (due later), claimed, or held (their run is paused).",
+    ("state",),
+)
+OLDEST_READY = Metric(
+    "postroom_oldest_ready_chunk_age_seconds",
+    Sort.GAUGE,
+    "How long the chunk that waits longest could have been sent; 0: none waits.",
+)
+BACK_OFF = Metric(
+    "postroom_backoff_seconds",
+    Sort.GAUGE,
+    "Until the first deferred chunk is due (its backend failed, or recipients were deferred); 0: none is.",
+)
+IN_DOUBT = Metric("postroom_in_doubt", Sort.GAUGE, "Messages whose fate is unknown and a person must decide.")
+HITS_WAITING = Metric(
+    "postroom_tracking_queue_depth",
+    Sort.GAUGE,
+    "Stored requests for tracked addresses that have no verdict yet; 100,000 at most.",
+)
+TICK_AGE = Metric(
+    "postroom_tick_age_seconds", Sort.GAUGE, "Since a tick of the worker last succeeded.", ("tick",)
+)
+STORE_UP = Metric("postroom_store_up", Sort.GAUGE, "1: the database answered; 0: the gauges are missing.")
+
+#: Read from the database when asked, by the one exporter.
+MEASURED = (CHUNKS, OLDEST_READY, BACK_OFF, IN_DOUBT, HITS_WAITING, TICK_AGE, STORE_UP)
