@@ -123,6 +123,7 @@ class EventKind(StrEnum):
     SENT = "sent"  #: a message was taken by the backend
     FAILED = "failed"  #: a message was refused for good
     UNKNOWN = "unknown"  #: a message has no answer
+    DOUBT_SETTLED = "doubt settled"  #: a person or a proof told what became of a message in doubt
     DELIVERED = "delivered"  #: the receiving side said so
     OPENED = "opened"  #: the pixel was fetched
     CLICKED = "clicked"  #: a link was followed

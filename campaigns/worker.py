@@ -18,7 +18,7 @@ from campaigns import metrics
 from campaigns.clock import utc_now
 from campaigns.config import Settings
 from campaigns.delivery.maildir import read_new, take
-from campaigns.flows import audience, intake, schedule
+from campaigns.flows import audience, doubting, intake, schedule
 from campaigns.flows.recovery import recover
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
 from campaigns.tracking.tokens import Keyring
@@ -56,6 +56,7 @@ class Worker:
             ("hits", 1.0, lambda: self._write(intake.judge_hits)),
             ("leases", 15.0, self.tick_leases),
             ("returned mail", 2.0, self.tick_returns),
+            ("doubts", 60.0, lambda: self._write(doubting.settle_proven)),
             (BEAT_NAME, BEAT, self.pulse.beat),
         ]
 

@@ -30,6 +30,7 @@ class Commands(click.Group):
         "count": ("campaigns.cli.segments", "count"),
         "explain": ("campaigns.cli.segments", "explain"),
         "compile": ("campaigns.cli.templates", "compile_"),
+        "doubts": ("campaigns.cli.doubts", "doubts"),
         "preview": ("campaigns.cli.previewing", "preview"),
     }
 
@@ -46,12 +47,13 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="postroom")
-def _root() -> None:
+@click.pass_context
+def _root(ctx: click.Context) -> None:
     """Postroom: campaigns whose every number and every send can be trusted."""
-
-
     door = ctx.invoked_subcommand or ""
     logs.configure(door=door, stream=sys.stdout if door in SERVING else sys.stderr)
+
+
 def main() -> None:
     """Run a command; an error of ours is told in its own words, without a traceback."""
     try:

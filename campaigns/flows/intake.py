@@ -13,16 +13,28 @@ from campaigns.records import (
     hits,
     links,
     messages,
+    outbox,
     responses,
     suppressions,
     surveys,
 )
 from campaigns.records.consent import Provenance
 from campaigns.records.messages import Message
+from campaigns.records.outbox import Evidence
 from campaigns.records.responses import Place
 from campaigns.tracking.tokens import Keyring, Purpose, Token
 from campaigns.tracking.verdicts import RULES_VERSION, judge
-from campaigns.values import ConsentState, ContactId, EventKind, Fact, Hit, Judgement, TopicClass, Verdict
+from campaigns.values import (
+    ConsentState,
+    ContactId,
+    EventKind,
+    Fact,
+    Hit,
+    Judgement,
+    MessageKey,
+    TopicClass,
+    Verdict,
+)
 
 SETTLING = timedelta(seconds=3)  #: a scanner's burst is told by what follows, so a hit waits this long
 AT_ONCE = 2000
@@ -31,6 +43,11 @@ KIND = {
     "click": EventKind.CLICKED,
     "view": EventKind.VIEWED,
     "score": EventKind.SCORE_CLICKED,
+}
+#: What a returned mail proves, in the history's words; any other proves it too, in its own.
+PROOF = {
+    ReturnKind.BOUNCE: EventKind.BOUNCED.value,
+    ReturnKind.COMPLAINT: EventKind.COMPLAINED.value,
 }
 
 
@@ -42,11 +59,19 @@ def judge_hits(session: Session, now: datetime, *, settling: timedelta = SETTLIN
     keys = hits.unjudged(session, until=now - settling, limit=AT_ONCE)
     if not keys:
         return 0
+    found = hits.of_messages(session, keys)
+    outbox.prove(session, {MessageKey(*key): _proof(received) for key, received in found.items()}, now=now)
     facts: list[Fact] = []
-    for key, received in hits.of_messages(session, keys).items():
+    for key, received in found.items():
         facts += _judge_message(session, key, received)
         hits.mark_judged(session, [hit.id for hit in received])
     return history.record_many(session, facts, version=RULES_VERSION)
+
+
+def _proof(received: Sequence[Hit]) -> Evidence:
+    """A hit, whoever made it, proves that its message arrived: its token stood nowhere else."""
+    first = min(received, key=lambda hit: hit.at)
+    return Evidence(KIND[first.kind].value, first.at)
 
 
 def _judge_message(session: Session, key: tuple[int, int], received: Sequence[Hit]) -> list[Fact]:
@@ -108,6 +133,8 @@ def unsubscribe(session: Session, token: Token, *, how: str, now: datetime) -> N
     transactional = consent.topic_by_id(session, run.topic_id).topic_class is TopicClass.TRANSACTIONAL
     if run.kind == "test" or transactional:
         return
+    proof = Evidence(EventKind.UNSUBSCRIBED.value, now)
+    outbox.prove(session, {MessageKey(token.run, token.seq): proof}, now=now)
     contact = ContactId(token.contact)
     state, at = consent.hold(session, contact, run.topic_id, now=now)
     if state is not ConsentState.WITHDRAWN:
@@ -148,6 +175,8 @@ def receive_mail(session: Session, raw: bytes, keyring: Keyring, secret: bytes, 
     if prefix == "unsub":
         unsubscribe(session, token, how="mail", now=now)
         return "unsubscribe"
+    proof = Evidence(PROOF.get(returned.kind, returned.kind.value), now)
+    outbox.prove(session, {MessageKey(message.run, message.seq): proof}, now=now)
     if returned.kind is ReturnKind.BOUNCE:
         _bounced(session, message, returned, secret, now)
     elif returned.kind is ReturnKind.COMPLAINT:

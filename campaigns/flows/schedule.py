@@ -283,10 +283,10 @@ def finish_runs(session: Session, now: datetime) -> list[int]:
     """End the runs that have nothing left to send; gives their ids."""
     ended = []
     for run in campaigns.runs_in(session, RunState.CANCELLED, RunState.RUNNING):
-        if run.state is RunState.CANCELLED:
-            outbox.recall(session, run.id, Gate.RECALLED, now=now)
-        elif now >= run.expires_at:
-            outbox.recall(session, run.id, Gate.EXPIRED, now=now)
+        cancelled = run.state is RunState.CANCELLED
+        if cancelled or now >= run.expires_at:
+            campaigns.hold(session, run.campaign_id)  # before its chunks, as all do who change both
+            outbox.recall(session, run.id, Gate.RECALLED if cancelled else Gate.EXPIRED, now=now)
         if outbox.is_drained(session, run.id) and _end(session, run, now):
             ended.append(run.id)
     return ended
@@ -294,6 +294,8 @@ def finish_runs(session: Session, now: datetime) -> list[int]:
 
 def _end(session: Session, run: Run, now: datetime) -> bool:
     campaigns.hold(session, run.campaign_id)
+    if not outbox.is_drained(session, run.id):  # a person has let some be sent again since it was asked
+        return False
     fresh = campaigns.get_run(session, run.id)
     to = RunState.DOUBTS if fresh.unknown else RunState.FINISHED
     if run.state is RunState.CANCELLED:

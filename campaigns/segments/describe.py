@@ -40,6 +40,7 @@ DOINGS: Mapping[EventKind, str] = {
     EventKind.SENT: "were sent a mail",
     EventKind.FAILED: "had a mail refused",
     EventKind.UNKNOWN: "had a mail whose fate is unknown",
+    EventKind.DOUBT_SETTLED: "had the fate of a mail settled",
     EventKind.DELIVERED: "had a mail delivered",
     EventKind.OPENED: "opened a mail",
     EventKind.CLICKED: "clicked a link",

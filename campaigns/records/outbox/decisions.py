@@ -37,9 +37,9 @@ class Settled:
 def arrive(
     session: Session, run: int, seqs: Sequence[int] | None, *, until: datetime, by: str, now: datetime
 ) -> int:
-    """Count messages in doubt as sent, all of the run's unless some are named; gives how many there were.
+    """Count messages in doubt as sent; gives how many there were.
 
-    One that is in doubt only since after `until` is left: nobody has seen it yet.
+    They are those named, or else all of the run's that were in doubt at `until`: nobody has seen the others.
     """
     found = _change(session, run, seqs, until, {"state": MessageState.SENT.value})
     _count(session, run, sent=len(found), unknown=-len(found))
@@ -117,8 +117,8 @@ def _change(
     session: Session, run: int, seqs: Sequence[int] | None, until: datetime, values: dict[str, Any]
 ) -> list[Settled]:
     m = messages.c
-    seen = (m.run_id == run, m.state == MessageState.UNKNOWN.value, sa.or_(m.at.is_(None), m.at <= until))
-    which: list[sa.ColumnElement[bool]] = [sa.true()]
+    seen = (m.run_id == run, m.state == MessageState.UNKNOWN.value)
+    which: list[sa.ColumnElement[bool]] = [sa.or_(m.at.is_(None), m.at <= until)]
     if seqs is not None:
         which = [m.seq.in_(seqs[at : at + PIECE]) for at in range(0, len(seqs), PIECE)]
     # what an UPDATE returns is the new row: the moment of the doubt is asked for first, and locked
