@@ -228,6 +228,13 @@ chunks = Table(
     Column("number", Integer, nullable=False, autoincrement=False),
     Column("first_seq", Integer, nullable=False),
     Column("last_seq", Integer, nullable=False, comment="inclusive"),
+    Column(
+        "lane",
+        String(20),
+        nullable=False,
+        server_default="other",
+        comment="the mailbox provider of all its messages",
+    ),
     Column("state", String(8), nullable=False, comment="ready, claimed or done"),
     Column("owner", String(100), comment="which sender holds it; null: nobody"),
     Column("lease_until", Moment, comment="by the database's clock; null: nobody holds it"),

@@ -1,19 +1,24 @@
 """The freeze: a run's audience becomes messages in one statement, every gate counted and kept."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.lanes import LANES, OTHER
 from campaigns.model.customers import contacts, customers
-from campaigns.model.dialect import changed, insert_many
+from campaigns.model.dialect import changed, domain_of, insert_many
 from campaigns.model.mail import chunks, messages, run_gates, runs
 from campaigns.records.gates import Gates
 from campaigns.values import Gate, MessageState, RunState
 
 CHUNK = 500  #: messages that a sender claims at once
 THROTTLE_STEP = timedelta(seconds=10)  #: a throttled run gives out chunks at this distance
+SPREAD = 16  #: contacts entered one after the other, as those of one company are, go to so many places
+
+Stretch = tuple[int, int]  #: first and last seq of messages that follow each other
 
 
 def freeze(
@@ -29,7 +34,8 @@ def freeze(
 ) -> int:
     """Write a message for every member: first the mailable, without gaps, then those that a gate stopped.
 
-    `members` selects contact ids in one column `id`. A second call for the same run does nothing.
+    The mailable of one lane follow each other, so that every chunk is of one lane. `members` selects
+    contact ids in one column `id`. A second call for the same run does nothing.
     Gives the number of mailable ones.
     """
     taken = changed(
@@ -40,9 +46,12 @@ def freeze(
     )
     if not taken:
         return 0
-    session.execute(_messages(run, _judged(members, gates, hold_out_percent, salt).subquery()))
-    mailable = _count_gates(session, run)
-    _cut_chunks(session, run, mailable, per_minute, now)
+    judged = _judged(members, gates, hold_out_percent, salt).subquery()
+    session.execute(_messages(session, run, judged))
+    stretches, stopped = _counted(session, run)
+    mailable = sum(last - first + 1 for first, last in stretches.values())
+    _keep_counts(session, run, mailable, stopped)
+    _cut_chunks(session, run, stretches, per_minute, now)
     return mailable
 
 
@@ -61,17 +70,24 @@ def mailable(members: sa.Select[Any], gates: Gates) -> sa.Select[Any]:
     return sa.select(judged.c.id).where(judged.c.gate.is_(None))
 
 
-def _messages(run: int, judged: sa.Subquery) -> sa.Insert:
-    order = (judged.c.gate.is_not(None), judged.c.id)
+def _messages(session: Session, run: int, judged: sa.Subquery) -> sa.Insert:
+    mailable, known = judged.c.gate.is_(None), _known_domains()
+    order = (~mailable, known.c.lane, judged.c.id % SPREAD, judged.c.id)
     rows = sa.select(
         sa.literal(run),
         sa.func.row_number().over(order_by=order),
         judged.c.id,
-        sa.case((judged.c.gate.is_(None), judged.c.email)),
-        sa.case((judged.c.gate.is_(None), MessageState.QUEUED.value), else_=MessageState.SKIPPED.value),
+        sa.case((mailable, judged.c.email)),
+        sa.case((mailable, MessageState.QUEUED.value), else_=MessageState.SKIPPED.value),
         judged.c.gate,
-    )
+    ).outerjoin(known, sa.and_(mailable, known.c.domain == domain_of(session, judged.c.email)))
     return sa.insert(messages).from_select(["run_id", "seq", "contact_id", "address", "state", "gate"], rows)
+
+
+def _known_domains() -> sa.CTE:
+    """The domains whose lane is known, as a table: joined, never looked up row by row."""
+    columns = (sa.column("domain", sa.String), sa.column("lane", sa.String))
+    return sa.values(*columns, name="known").data(list(LANES.items())).cte("known")
 
 
 def _judged(members: sa.Select[Any], gates: Gates, hold_out_percent: int, salt: int) -> sa.Select[Any]:
@@ -98,42 +114,59 @@ def _lot(contact: sa.ColumnElement[int], salt: int) -> sa.ColumnElement[int]:
     return mixed * (mixed % 65_521 + 1) % 2**32 % 9_973 % 100
 
 
-def _count_gates(session: Session, run: int) -> int:
-    """Keep what each gate stopped; gives how many were stopped by none."""
-    counted: dict[str | None, int] = dict(
-        session.execute(
-            sa.select(messages.c.gate, sa.func.count())
-            .where(messages.c.run_id == run)
-            .group_by(messages.c.gate)
-        ).all()
+def _counted(session: Session, run: int) -> tuple[dict[str, Stretch], dict[str, int]]:
+    """Where each lane's mailable messages stand, and how many each gate stopped."""
+    known, c = _known_domains(), messages.c
+    query = (
+        sa.select(c.gate, known.c.lane, sa.func.min(c.seq), sa.func.max(c.seq), sa.func.count())
+        .select_from(sa.outerjoin(messages, known, known.c.domain == domain_of(session, c.address)))
+        .where(c.run_id == run)
+        .group_by(c.gate, known.c.lane)
     )
-    mailable: int = counted.pop(None, 0)
-    if counted:
+    lanes: dict[str, Stretch] = {}
+    stopped: dict[str, int] = {}
+    for gate, lane, first, last, count in session.execute(query):
+        if gate is None:
+            lanes[lane or OTHER] = (first, last)
+        else:
+            stopped[gate] = count
+    return lanes, stopped
+
+
+def _keep_counts(session: Session, run: int, mailable: int, stopped: Mapping[str, int]) -> None:
+    if stopped:
         session.execute(
-            sa.insert(run_gates), [{"run_id": run, "gate": gate, "count": n} for gate, n in counted.items()]
+            sa.insert(run_gates), [{"run_id": run, "gate": gate, "count": n} for gate, n in stopped.items()]
         )
     session.execute(
         sa.update(runs)
         .where(runs.c.id == run)
-        .values(audience=mailable + sum(counted.values()), mailable=mailable)
+        .values(audience=mailable + sum(stopped.values()), mailable=mailable)
     )
-    return mailable
 
 
-def _cut_chunks(session: Session, run: int, mailable: int, per_minute: int | None, now: datetime) -> None:
-    """Cut the mailable into chunks; a throttled run's chunks become due one after the other."""
+def _cut_chunks(
+    session: Session, run: int, lanes: Mapping[str, Stretch], per_minute: int | None, now: datetime
+) -> None:
+    """Cut each lane into chunks; a throttled run's chunks become due one after the other."""
     size = CHUNK
     if per_minute is not None:
         size = max(1, min(CHUNK, per_minute * int(THROTTLE_STEP.total_seconds()) // 60))
-    rows = (
-        (
-            run,
-            number,
-            first,
-            min(first + size - 1, mailable),
-            "ready",
-            None if per_minute is None else now + timedelta(minutes=(first - 1) / per_minute),
-        )
-        for number, first in enumerate(range(1, mailable + 1, size), start=1)
-    )
-    insert_many(session, chunks, ("run_id", "number", "first_seq", "last_seq", "state", "not_before"), rows)
+    rows: list[tuple[object, ...]] = []
+    before = 0
+    for number, (lane, first, last) in enumerate(_in_turn(lanes, size), start=1):
+        due = None if per_minute is None else now + timedelta(minutes=before / per_minute)
+        rows.append((run, number, lane, first, last, "ready", due))
+        before += last - first + 1
+    columns = ("run_id", "number", "lane", "first_seq", "last_seq", "state", "not_before")
+    insert_many(session, chunks, columns, rows)
+
+
+def _in_turn(lanes: Mapping[str, Stretch], size: int) -> Iterator[tuple[str, int, int]]:
+    """The chunks of all lanes, mixed evenly: no lane waits until another has been served."""
+    placed = []
+    for lane, (first, last) in lanes.items():
+        starts = range(first, last + 1, size)
+        placed += [((2 * n + 1) / len(starts), lane, start) for n, start in enumerate(starts)]
+    for _, lane, start in sorted(placed):
+        yield lane, start, min(start + size - 1, lanes[lane][1])

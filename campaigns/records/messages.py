@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.lanes import lane_of
 from campaigns.model.customers import contacts
 from campaigns.model.dialect import insert_many
 from campaigns.model.mail import chunks, messages, runs
@@ -43,7 +44,10 @@ def add_test(session: Session, run: int, contact: int, address: str, *, now: dat
         [(run, 1, contact, address, MessageState.QUEUED.value)],
     )
     insert_many(
-        session, chunks, ("run_id", "number", "first_seq", "last_seq", "state"), [(run, 1, 1, 1, "ready")]
+        session,
+        chunks,
+        ("run_id", "number", "lane", "first_seq", "last_seq", "state"),
+        [(run, 1, lane_of(address.partition("@")[2]), 1, 1, "ready")],
     )
     session.execute(
         sa.update(runs)

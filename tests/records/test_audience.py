@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from campaigns.delivery.lanes import lane_of
 from campaigns.model.customers import contacts
 from campaigns.model.mail import chunks, messages, run_gates
 from campaigns.model.service import cases
@@ -237,3 +238,54 @@ def test_the_freeze_agrees_with_the_rules_said_in_python(session, people):
         audience.freeze(session, run, others, asked, hold_out_percent=0, salt=1, per_minute=None, now=NOW)
         assert gate_of(session, run) == expected
         inside.rollback()
+
+
+def lanes_of_messages(session, run):
+    rows = session.execute(
+        sa.select(chunks.c.number, chunks.c.lane, chunks.c.first_seq, chunks.c.last_seq, messages.c.address)
+        .join(messages, messages.c.seq.between(chunks.c.first_seq, chunks.c.last_seq))
+        .where(chunks.c.run_id == run, messages.c.run_id == run)
+        .order_by(messages.c.seq)
+    )
+    return [(row.number, row.lane, row.address) for row in rows]
+
+
+def test_a_chunk_holds_one_lane_only_and_every_mailable_message_is_in_one(session, monkeypatch):
+    monkeypatch.setattr(audience, "CHUNK", 4)
+    topic = a_topic(session)
+    domains = ["gmail.com", "firm.example", "web.de", "googlemail.com", "hotmail.co.uk", "gmx.net"]
+    wanted = [f"p{n}@{domains[n * n % 6]}" for n in range(40)]
+    for email in wanted:
+        a_contact(session, email=email, topic=topic)
+    a_contact(session, email="silent@gmail.com")
+    run = a_run(session, a_campaign(session, topic=topic))
+    assert frozen(session, run) == 40
+    found = lanes_of_messages(session, run)
+    assert sorted(address for _, _, address in found) == sorted(wanted)
+    assert [lane for _, lane, _ in found] == [lane_of(address.partition("@")[2]) for _, _, address in found]
+    per_lane = Counter(lane_of(email.partition("@")[2]) for email in wanted)
+    cut = Counter(session.scalars(sa.select(chunks.c.lane).where(chunks.c.run_id == run)))
+    assert cut == {lane: -(-count // 4) for lane, count in per_lane.items()}
+
+
+def test_chunks_of_all_lanes_are_mixed_so_that_none_waits_for_another(session, monkeypatch):
+    monkeypatch.setattr(audience, "CHUNK", 2)
+    topic = a_topic(session)
+    for n in range(24):
+        a_contact(session, email=f"p{n}@{'gmail.com' if n % 3 else 'icloud.com'}", topic=topic)
+    run = a_run(session, a_campaign(session, topic=topic))
+    frozen(session, run, per_minute=60)
+    rows = session.execute(sa.select(chunks.c.lane, chunks.c.not_before).order_by(chunks.c.number)).all()
+    assert [row.lane for row in rows] == ["google", "apple", "google"] * 4
+    assert [row.not_before for row in rows] == [NOW + timedelta(seconds=2 * n) for n in range(12)]
+
+
+def test_those_entered_together_do_not_follow_each_other(session):
+    topic = a_topic(session)
+    for n in range(64):
+        a_contact(session, email=f"p{n}@{'one' if n < 32 else 'two'}.example", topic=topic)
+    run = a_run(session, a_campaign(session, topic=topic))
+    frozen(session, run)
+    order = [address for _, _, address in lanes_of_messages(session, run)]
+    firsts = Counter(address.partition("@")[2] for address in order[:32])
+    assert firsts["one.example"] == firsts["two.example"] == 16
