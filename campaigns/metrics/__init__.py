@@ -7,14 +7,16 @@ counts, never mail. No address and no contact may stand in a label: what does no
 
 import os
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
 
 from campaigns.metrics import names
 from campaigns.metrics.counts import Counts, Series
 from campaigns.metrics.names import Metric
-from campaigns.values import Gate, OutcomeKind
+from campaigns.values import Gate, Outcome, OutcomeKind
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:/-]{0,59}")
 FOLDER = "metrics"  #: within the data folder
@@ -32,6 +34,22 @@ def keep(data: Path, role: str) -> None:
 def answered(backend: str, kind: OutcomeKind, count: int) -> None:
     """So many messages of a chunk had this outcome."""
     _add(names.DELIVERIES, count, backend, kind.value)
+
+
+def results(backend: str, outcomes: Iterable[Outcome], gates: Iterable[Gate]) -> None:
+    """All that became of a chunk's messages."""
+    for kind, count in Counter(outcome.kind for outcome in outcomes).items():
+        answered(backend, kind, count)
+    for gate, count in Counter(gates).items():
+        skipped(gate, count)
+
+
+@contextmanager
+def timing(tell: Callable[[float], None]) -> Iterator[None]:
+    """Tell how many seconds the block took, if it came to its end: `with timing(settled): …`."""
+    began = monotonic()
+    yield
+    tell(monotonic() - began)
 
 
 def skipped(gate: Gate, count: int) -> None:
