@@ -13,6 +13,7 @@ from campaigns.values import CampaignState, MessageState, RunState
 from campaigns.wiring import Stores
 from web import assets, auth, faults, guard, language, nav
 from web.account import account
+from web.health import alive, health
 
 #: The desks' pages, "module:blueprint", one line each.
 BLUEPRINTS: tuple[str, ...] = (
@@ -48,6 +49,8 @@ def create_app(stores: Stores, settings: Settings) -> Flask:
     auth.install(app)
     app.register_blueprint(shell)
     app.register_blueprint(account)
+    app.register_blueprint(alive)
+    app.register_blueprint(health)
     app.context_processor(_navigation)
     for place in BLUEPRINTS:
         add(app, place)
@@ -60,6 +63,7 @@ def create_public_app(stores: Stores, settings: Settings) -> Flask:
     app.extensions["stores"] = stores
     app.extensions["settings"] = settings
     dress(app, settings)
+    app.register_blueprint(alive)
     for place in PUBLIC_BLUEPRINTS:
         add(app, place)
     return app
