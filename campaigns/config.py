@@ -28,6 +28,7 @@ class Settings:
     smtp_url: str  #: smtp://, smtp+starttls:// or smtps://, with user and password if needed
     bounce_maildir: Path | None  #: a Maildir into which the mail server delivers returned mail
     senders: int  #: sender processes of `postroom run`
+    hits_sync: str = "full"  #: how SQLite syncs hits: full, or normal: a power cut may undo the newest
     metrics_host: str = "127.0.0.1"  #: where /metrics listens
     metrics_port: int = 8027  #: 0: nowhere
     metrics_token: str = field(default="", repr=False)  #: what a reader of /metrics must show; empty: nothing
@@ -58,6 +59,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     )
     senders = _number(env, "POSTROOM_SENDERS", 1, 1, 64, problems)
     metrics_port = _number(env, "POSTROOM_METRICS_PORT", 8027, 0, 65535, problems)
+    hits_sync = _word(env, "POSTROOM_HITS_SYNC", ("full", "normal"), problems)
     maildir = env.get("POSTROOM_BOUNCE_MAILDIR")
     if problems:
         raise BadSettings(problems)
@@ -72,6 +74,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=smtp_url,
         bounce_maildir=Path(maildir).absolute() if maildir else None,
         senders=senders,
+        hits_sync=hits_sync,
         metrics_host=env.get("POSTROOM_METRICS_HOST", "127.0.0.1"),
         metrics_port=metrics_port,
         metrics_token=env.get("POSTROOM_METRICS_TOKEN", ""),
@@ -92,6 +95,15 @@ def _number(
         )
         return default
     return int(text)
+
+
+def _word(env: Mapping[str, str], name: str, words: tuple[str, ...], problems: list[Problem]) -> str:
+    text = env.get(name, words[0])
+    if text not in words:
+        problems.append(
+            Problem(name, f"is {text!r}, not one of {', '.join(words)}.", "Correct it, or unset it.")
+        )
+    return text
 
 
 def _require_scheme(name: str, url: str, schemes: set[str], problems: list[Problem]) -> None:

@@ -1,8 +1,9 @@
 """Settings become an engine, sessions and backends; nothing else makes them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -53,9 +54,12 @@ def enter(settings: Settings, door: str) -> None:
     metrics.keep(settings.data, door)
 
 
-def open_stores(database_url: str) -> Stores:
-    """Open the store; nothing is created or migrated (see `migrate`)."""
-    engine = open_engine(database_url)
+def open_stores(database_url: str, **pragmas: str) -> Stores:
+    """Open the store; nothing is created or migrated (see `migrate`).
+
+    `pragmas` are what SQLite is told otherwise than PRAGMAS say.
+    """
+    engine = open_engine(database_url, **pragmas)
     reading = engine.execution_options(reading=True)
     return Stores(
         engine=engine,
@@ -64,21 +68,21 @@ def open_stores(database_url: str) -> Stores:
     )
 
 
-def open_engine(database_url: str) -> Engine:
+def open_engine(database_url: str, **pragmas: str) -> Engine:
     """Make the engine for a URL; PostgreSQL always by psycopg 3."""
     url = sa.make_url(database_url)
     if url.get_backend_name() == "postgresql":
         return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     engine = sa.create_engine(url, connect_args={"check_same_thread": False})
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, PRAGMAS | pragmas))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(pragmas: Mapping[str, str], connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by its own rules
     cursor = connection.cursor()
-    for name, value in PRAGMAS.items():
+    for name, value in pragmas.items():
         cursor.execute(f"PRAGMA {name}={value}")
     cursor.close()
 

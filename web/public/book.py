@@ -1,30 +1,35 @@
 """The book of hits: each is durable before its request is answered, many in one transaction."""
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Lock
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from campaigns import metrics
 from campaigns.clock import utc_now
 from campaigns.records import hits
 from campaigns.values import Hit
 
 AT_ONCE = 500  #: entries in one transaction
-MOST_WAITING = 4096  #: more are turned away: each waits in a thread of its own
+MOST_WAITING = 4096  #: more are turned away
+
+#: What is written down: a hit, or of a request whose token is unknown or forged what it asked for.
+Entry = Hit | str
 
 
 class Unwritten(Exception):
     """The entry is not in the store; the request must not be answered as if it were."""
 
 
-class _Entry:
-    __slots__ = ("cause", "hit", "over", "stray", "turn", "written")
+class _Waiting:
+    """An entry with the thread that waits for it."""
 
-    def __init__(self, hit: Hit | None, stray: str) -> None:
-        self.hit = hit
-        self.stray = stray
+    __slots__ = ("cause", "entry", "over", "turn", "written")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
         self.over = False
         self.written = False
         self.cause: Exception | None = None
@@ -38,56 +43,55 @@ class Book:
     def __init__(self, sessions: sessionmaker[Session], clock: Callable[[], datetime] = utc_now) -> None:
         self._sessions = sessions
         self._clock = clock
-        self._waiting: deque[_Entry] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._pen_is_out = False
         self._lock = Lock()  #: guards the two above, and is never held while the store is at work
 
-    def write(self, hit: Hit) -> None:
-        """Store a hit; it is durable when this returns.
+    def write(self, entry: Entry) -> None:
+        """Store an entry; it is durable when this returns.
 
         Raises:
             Unwritten: the store did not take it, or too many wait.
         """
-        self._put(_Entry(hit, ""))
-
-    def count_stray(self, what: str) -> None:
-        """Count a request whose token is unknown or forged.
-
-        Raises:
-            Unwritten: the store did not take it, or too many wait.
-        """
-        self._put(_Entry(None, what))
-
-    def _put(self, entry: _Entry) -> None:
+        mine = _Waiting(entry)
         with self._lock:
             if len(self._waiting) >= MOST_WAITING:
                 raise Unwritten("Too many requests wait to be written down.")
-            self._waiting.append(entry)
+            self._waiting.append(mine)
             follows = self._pen_is_out
             self._pen_is_out = True
         if follows:
-            entry.turn.acquire()
-        if not entry.over:
+            mine.turn.acquire()
+        if not mine.over:
             self._write_waiting()
-        if not entry.written:
-            raise Unwritten("The store did not take it.") from entry.cause
+        if not mine.written:
+            raise Unwritten("The store did not take it.") from mine.cause
+
+    def store(self, entries: Sequence[Entry]) -> None:
+        """Store entries in one transaction; they are durable when this returns, or an error tells why not."""
+        strays = Counter(entry for entry in entries if isinstance(entry, str))
+        with self._sessions.begin() as session:
+            hits.store(session, [entry for entry in entries if not isinstance(entry, str)])
+            for what, count in sorted(strays.items()):
+                hits.stray(session, what, now=self._clock(), count=count)
+        metrics.hits(Counter("stray" if isinstance(entry, str) else entry.kind for entry in entries))
 
     def _write_waiting(self) -> None:
         """Write what waits, one's own entry first among it; the pen is ours."""
         with self._lock:
-            entries = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+            batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
         try:
-            self._store(entries)
-            for entry in entries:
-                entry.written = True
+            self.store([one.entry for one in batch])
+            for one in batch:
+                one.written = True
         except Exception as error:  # noqa: BLE001 - whatever it was, everyone who waits must hear of it
-            for entry in entries:
-                entry.cause = error
+            for one in batch:
+                one.cause = error
         finally:
             self._pass_on()
-            for entry in entries:
-                entry.over = True
-                entry.turn.release()
+            for one in batch:
+                one.over = True
+                one.turn.release()
 
     def _pass_on(self) -> None:
         """Give the pen to the first who waits by now, or put it down."""
@@ -96,10 +100,3 @@ class Book:
                 self._waiting[0].turn.release()
             else:
                 self._pen_is_out = False
-
-    def _store(self, entries: list[_Entry]) -> None:
-        strays = Counter(entry.stray for entry in entries if entry.hit is None)
-        with self._sessions.begin() as session:
-            hits.store(session, [entry.hit for entry in entries if entry.hit is not None])
-            for what, count in sorted(strays.items()):
-                hits.stray(session, what, now=self._clock(), count=count)

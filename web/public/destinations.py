@@ -1,7 +1,6 @@
 """Where numbered links lead: looked up once, then remembered; only what a run stored, and only the web."""
 
 import re
-from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import idna
@@ -19,23 +18,36 @@ class Nowhere(LookupError):
     """The run has no such link, or none that a browser may be sent to."""
 
 
+class NotAtOnce(Exception):
+    """The store must be asked where the link leads."""
+
+
 class Destinations:
     """The links of all runs; they never change once a run is open, so nothing here goes stale."""
 
     def __init__(self, readers: sessionmaker[Session]) -> None:
         self._readers = readers
-        # What is not found is an exception, and so not remembered.
-        self._remembered = lru_cache(REMEMBERED)(self._look_up)
+        self._remembered: dict[tuple[int, int], str] = {}
 
-    def find(self, run: int, number: str) -> str:
+    def find(self, run: int, number: str, *, at_once: bool = False) -> str:
         """Give the address for a Location header.
 
         Raises:
             Nowhere: there is none.
+            NotAtOnce: `at_once` was asked for, and the link is not remembered.
         """
         if not (number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER):
             raise Nowhere
-        return self._remembered(run, int(number))
+        key = run, int(number)
+        found = self._remembered.get(key)
+        if found is None:
+            if at_once:
+                raise NotAtOnce
+            found = self._look_up(*key)
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = found
+        return found
 
     def _look_up(self, run: int, number: int) -> str:
         with self._readers() as session:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NamedTuple
 
+from campaigns import metrics
 from campaigns.clock import utc_now
 from campaigns.tracking.tokens import Keyring, Purpose
-from web.public.book import Book, Unwritten
-from web.public.destinations import Destinations, Nowhere
+from web.public.book import Book, Entry, Unwritten
+from web.public.destinations import Destinations, NotAtOnce, Nowhere
 from web.public.requests import hit
 
 Environ = dict[str, Any]
@@ -25,19 +27,43 @@ _QUIET = [
     ("X-Robots-Tag", "noindex"),
     ("X-Content-Type-Options", "nosniff"),
 ]
-_PIXEL = [("Content-Type", "image/gif"), ("Content-Length", str(len(GIF))), *_QUIET]
-_BUSY = b"Busy. Please try again in a moment.\n"
-_BUSY_HEADERS = [
-    ("Content-Type", "text/plain; charset=utf-8"),
-    ("Content-Length", str(len(_BUSY))),
-    ("Retry-After", "2"),
-    *_QUIET,
-]
+_SORRY = b"Busy. Please try again in a moment.\n"
 _ANSWERED = ("GET", "HEAD")
 
 
+class Reply(NamedTuple):
+    """What a request is answered; who asked with HEAD gets no body."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes = b""
+
+
+class Prepared(NamedTuple):
+    """What is to be written down, and what may be answered once it is."""
+
+    entry: Entry
+    reply: Reply
+
+
+PIXEL = Reply(200, [("Content-Type", "image/gif"), ("Content-Length", str(len(GIF))), *_QUIET], GIF)
+BUSY = Reply(
+    503,
+    [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(_SORRY))),
+        ("Retry-After", "2"),
+        *_QUIET,
+    ],
+    _SORRY,
+)
+
+
 class Front:
-    """Answers /o/TOKEN and /c/TOKEN/N; all else, and every click that leads nowhere, goes to the pages."""
+    """Answers /o/TOKEN and /c/TOKEN/N; all else, and every click that leads nowhere, goes to the pages.
+
+    As a WSGI application it waits for each commit in the server's thread; the door waits in its loop.
+    """
 
     def __init__(
         self,
@@ -49,48 +75,58 @@ class Front:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.pages = pages
+        self.book = book
         self._keyring = keyring
-        self._book = book
         self._destinations = destinations
         self._clock = clock
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            prepared = self.prepare(environ)
+            if prepared is None:
+                return self.pages(environ, start_response)
+            self.book.write(prepared.entry)
+            reply = prepared.reply
+        except Unwritten:
+            metrics.hits_refused(1)
+            reply = BUSY
+        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", reply.headers)
+        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [reply.body]
+
+    def prepare(self, environ: Environ, *, at_once: bool = False) -> Prepared | None:
+        """Say what to write down and what to answer then; None: the pages answer.
+
+        Raises:
+            Unwritten: the store cannot be asked where the link leads.
+            NotAtOnce: `at_once` was asked for, and the store must be asked.
+        """
         path = environ.get("PATH_INFO") or "/"
         asked = path[:3]
         if asked not in {"/o/", "/c/"} or environ.get("REQUEST_METHOD") not in _ANSWERED:
-            return self.pages(environ, start_response)
-        try:
-            if asked == "/o/":
-                return self._open(path[3:], environ, start_response)
-            return self._click(path[3:], environ, start_response)
-        except Unwritten:
-            start_response("503 Service Unavailable", _BUSY_HEADERS)
-            return _body(environ, _BUSY)
+            return None
+        if asked == "/o/":
+            return self._open(path[3:], environ)
+        return self._click(path[3:], environ, at_once=at_once)
 
-    def _open(self, text: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _open(self, text: str, environ: Environ) -> Prepared:
         token = self._keyring.read(Purpose.OPEN, text)
         if token is None:
-            self._book.count_stray("open")
-        else:
-            self._book.write(hit("open", token, environ, now=self._clock()))
-        start_response("200 OK", _PIXEL)
-        return _body(environ, GIF)
+            return Prepared("open", PIXEL)
+        return Prepared(hit("open", token, environ, now=self._clock()), PIXEL)
 
-    def _click(self, text: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _click(self, text: str, environ: Environ, *, at_once: bool) -> Prepared | None:
         signed, _, number = text.partition("/")
         token = self._keyring.read(Purpose.CLICK, signed)
         if token is None:
-            return self.pages(environ, start_response)
+            return None
         try:
-            destination = self._destinations.find(token.run, number)
+            destination = self._destinations.find(token.run, number, at_once=at_once)
         except Nowhere:
-            return self.pages(environ, start_response)
+            return None
+        except NotAtOnce:
+            raise
         except Exception as error:
             raise Unwritten("The store cannot be asked.") from error
-        self._book.write(hit("click", token, environ, now=self._clock(), link=int(number)))
-        start_response("302 Found", [("Location", destination), ("Content-Length", "0"), *_QUIET])
-        return []
-
-
-def _body(environ: Environ, body: bytes) -> list[bytes]:
-    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
+        headers = [("Location", destination), ("Content-Length", "0"), *_QUIET]
+        entry = hit("click", token, environ, now=self._clock(), link=int(number))
+        return Prepared(entry, Reply(302, headers))

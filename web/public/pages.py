@@ -6,7 +6,9 @@ from flask import Blueprint, Flask, Response, render_template
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
+from campaigns.config import Settings
 from campaigns.mailing import Signing
+from campaigns.wiring import Stores, open_stores
 from web.public import message, preferences, survey, unsubscribe
 from web.public.book import Book, Unwritten
 from web.public.destinations import Destinations
@@ -43,9 +45,16 @@ def _furnish(state: BlueprintSetupState) -> None:
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MOST_BYTES
     app.extensions["public"] = Parts(
         Signing(keyring_of(settings.secret), settings.public_url),
-        Book(stores.sessions),
+        Book(_hit_stores(stores, settings).sessions),
         Destinations(stores.readers),
     )
+
+
+def _hit_stores(stores: Stores, settings: Settings) -> Stores:
+    """Give hits a store of their own where they may be synced less than what customers say is."""
+    if settings.hits_sync == "full":
+        return stores
+    return open_stores(settings.database_url, synchronous=settings.hits_sync.upper())
 
 
 @public.after_request

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -9,6 +10,7 @@ from campaigns.tracking.tokens import Token
 from campaigns.values import Hit
 
 Environ = Mapping[str, Any]
+LONGEST_ADDRESS = 64  #: an IPv6 address with its zone
 
 #: Headers that people's browsers send, by their names in WSGI. Only the names are kept.
 _TELLING = {
@@ -39,16 +41,18 @@ def hit(kind: str, token: Token, environ: Environ, *, now: datetime, link: int |
 
 def client(environ: Environ) -> str:
     """Say which address asked; a proxy on this machine is believed about whom it asks for, nobody else."""
-    peer = _address(environ.get("REMOTE_ADDR", ""))
+    peer = _address(str(environ.get("REMOTE_ADDR", ""))[:LONGEST_ADDRESS])
     if peer is None or not peer.is_loopback:
         return str(peer or "")
-    named = _address(str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2])
+    last = str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
+    named = _address(last[:LONGEST_ADDRESS])
     return str(named or peer)
 
 
-def _address(text: object) -> Any:
+@lru_cache(4096)
+def _address(text: str) -> Any:
     try:
-        return ip_address(str(text).strip().partition("%")[0])
+        return ip_address(text.partition("%")[0])
     except ValueError:
         return None
 

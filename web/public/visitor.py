@@ -84,7 +84,7 @@ def greet(whom: Addressee) -> None:
 def nowhere(what: str) -> ResponseReturnValue:
     """Say kindly that an address leads nowhere, the same for all reasons, and count it."""
     try:
-        parts().book.count_stray(what)
+        parts().book.write(what)
     except Unwritten:
         current_app.logger.warning("a stray request could not be counted")
     return render_template("public/nowhere.html"), 404

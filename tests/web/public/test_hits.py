@@ -197,13 +197,13 @@ def test_hits_become_events_with_verdicts(scene: Scene) -> None:
 
 
 def test_a_store_that_fails_is_never_answered_as_if_it_had_worked(scene: Scene, monkeypatch) -> None:
-    real = Book._store
+    real = Book.store
 
     def failing(book, entries):
         real(book, entries)
         raise OperationalError("INSERT", {}, Exception("disk full"))
 
-    monkeypatch.setattr(Book, "_store", failing)
+    monkeypatch.setattr(Book, "store", failing)
     for path in (scene.path("o"), scene.path("c") + "/1", scene.path("v"), scene.path("s") + "?score=9"):
         answer = scene.get(path)
         assert answer.status_code == 503
@@ -218,10 +218,10 @@ def a_hit(scene: Scene, number: int):
 
 def test_many_threads_share_commits_and_each_hit_is_there_when_its_call_returns(scene: Scene) -> None:
     commits, missing = [], []
-    real = Book._store
+    real = Book.store
 
     class Counting(Book):
-        def _store(self, entries):
+        def store(self, entries):
             commits.append(len(entries))
             real(self, entries)
 
@@ -249,16 +249,16 @@ def test_a_failed_commit_fails_all_who_share_it_and_the_next_goes_well(scene: Sc
     class Failing(Book):
         broken = True
 
-        def _store(self, entries):
+        def store(self, entries):
             if self.broken:
                 raise OSError("no space")
-            super()._store(entries)
+            super().store(entries)
 
     book = Failing(scene.stores.sessions)
     with pytest.raises(Unwritten):
         book.write(a_hit(scene, 1))
     with pytest.raises(Unwritten):
-        book.count_stray("open")
+        book.write("open")
     book.broken = False
     book.write(a_hit(scene, 2))
     assert [row.seq for row in scene.hits()] == [2]

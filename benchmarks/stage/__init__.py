@@ -1,0 +1,1 @@
+"""What benchmarks of whole processes share: a world of contacts, its mail, and processes with their costs."""
