@@ -46,7 +46,7 @@ def results(backend: str, outcomes: Iterable[Outcome], gates: Iterable[Gate]) ->
 
 @contextmanager
 def timing(tell: Callable[[float], None]) -> Iterator[None]:
-    """Tell how many seconds the block took, if it came to its end: `with timing(settled): …`."""
+    """Tell how many seconds the block took, if it came to its end, to `settled` or its like."""
     began = monotonic()
     yield
     tell(monotonic() - began)

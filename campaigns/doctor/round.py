@@ -1,0 +1,55 @@
+"""The round: everything is looked at, in the order in which it would be mended."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from campaigns.config import Settings, from_environment
+from campaigns.doctor.addresses import examine_addresses
+from campaigns.doctor.findings import Finding, bad, guarded, ok
+from campaigns.doctor.folders import examine_folders
+from campaigns.doctor.machine import examine_machine
+from campaigns.doctor.mail import examine_senders, examine_server
+from campaigns.doctor.store import examine_store, is_missing
+from campaigns.errors import BadSettings
+from campaigns.records import senders
+from campaigns.values import Sender
+from campaigns.wiring import open_stores
+
+
+def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
+    """Look at everything; a group that cannot be looked at is a finding of its own."""
+    try:
+        settings = from_environment(env)
+    except BadSettings as error:
+        for problem in error.problems:
+            yield bad(f"settings: {problem.where}", problem.what, problem.cure)
+        yield from guarded("machine", examine_machine)
+        return
+    except OSError as error:
+        cure = "Set POSTROOM_DATA to a folder that this user may write."
+        yield bad("data folder", f"{error.filename}: {error.strerror or error}", cure)
+        return
+    yield ok("settings", f"read; data in {Path(settings.data)}")
+    yield from guarded("machine", examine_machine)
+    yield from guarded("folders", lambda: examine_folders(settings))
+    yield from guarded("database", lambda: examine_store(settings.database_url))
+    yield from guarded("mail server", lambda: examine_server(settings, env, now))
+    yield from guarded("senders", lambda: examine_senders(_senders(settings)))
+    yield from guarded("public address", lambda: examine_addresses(settings))
+
+
+def _senders(settings: Settings) -> list[Sender]:
+    """The senders, or none where the store cannot tell; the store has a finding for that."""
+    if is_missing(settings.database_url):
+        return []
+    stores = open_stores(settings.database_url)
+    try:
+        with stores.readers() as session:
+            return [sender for _, sender in senders.listing(session)]
+    except SQLAlchemyError:
+        return []
+    finally:
+        stores.engine.dispose()
