@@ -9,7 +9,8 @@ PostroomError
 │   └── BadForm         a survey's form, or a page's form
 ├── NotFound            an id or key that names nothing
 ├── NotAllowed          a change that the state forbids (sending a draft, editing a running campaign)
-└── BackendError        the backend itself failed; surely nothing was handed over
+├── BackendError        the backend itself failed; surely nothing was handed over
+└── ExecutorAway        nobody can be asked to send a chunk now; it stays due
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,10 @@ class BadInput(PostroomError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+
+    # else one that another process raised would come here without its problems
+    def __reduce__(self) -> tuple[type["BadInput"], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
 
 
 class BadSettings(BadInput):
@@ -59,3 +64,7 @@ class NotAllowed(PostroomError):
 
 class BackendError(PostroomError):
     """The backend failed as a whole; the messages were surely not handed over."""
+
+
+class ExecutorAway(PostroomError):
+    """Nobody can be asked to send a chunk at the moment; it stays due."""

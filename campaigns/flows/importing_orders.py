@@ -4,7 +4,7 @@ An order's lines may stand anywhere in the file, so nothing is merged before all
 is killed half-way has changed nothing.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ from campaigns.errors import BadImport
 from campaigns.imports.complaints import Complaint, Complaints, Effect
 from campaigns.imports.mapping import ORDER_FIELDS, Layout, read_layout
 from campaigns.imports.orders import OrderLine, OrderReading, OrderRows
-from campaigns.imports.source import Rows, Source, open_source, read_rows
+from campaigns.imports.source import Source, open_source, read_body, read_rows
 from campaigns.records import imports
 from campaigns.records.import_orders import COLUMNS, OrderChange, OrderMerge, OrderTally, staged
 from campaigns.records.imports import Import
@@ -26,6 +26,7 @@ from campaigns.records.staging import Staging
 from campaigns.values import Problem
 
 PREVIEWED = 5
+ROWS_AT_ONCE = 2000
 #: Told of every part that is staged: its last line, of how many.
 Progress = Callable[[int, int], None]
 _NEEDED = ("order", "sku", "quantity", "amount", "placed_at")
@@ -110,7 +111,7 @@ def preview_orders(file: OrderFile, *, now: datetime) -> tuple[list[dict[str, An
     """Read the first rows as they will be read: field → value, and what is wrong with them."""
     found: list[Complaint] = []
     reader = OrderRows(file.layout, file.reading(now), found.append)
-    body = _body(file.source, PREVIEWED)
+    body = read_body(file.source, PREVIEWED)
     shown = [_shown(row) for row in reader.read(*next(body, ((), ()))) if not row.refused]
     body.close()
     return shown, found
@@ -157,8 +158,9 @@ def import_orders(
     parts = _Parts(file.source, reader, staging.lines_of_a_part(file.source.lines))
     number = 0
     while not parts.at_end:
-        if staging.fill(number, COLUMNS, parts.read()):
-            merge.add(staging.load(session, number, COLUMNS, {}))
+        filled = staging.filler.fill(number, COLUMNS, parts.read())
+        if filled.rows:
+            merge.add(staging.load(session, number, filled, COLUMNS, {}))
         number += 1
         progress(parts.line, file.source.lines)
 
@@ -173,12 +175,6 @@ def import_orders(
     return result
 
 
-def _body(source: Source, at_once: int = 2000) -> Generator[Rows, None, None]:
-    rows = read_rows(source, at_once)
-    next(rows, None)  # the header
-    return rows
-
-
 class _Parts:
     """Cuts a file into parts of about so many lines."""
 
@@ -186,7 +182,7 @@ class _Parts:
         self.line = 1  #: the last that was read
         self._reader = reader
         self._size = size
-        self._body = _body(source)
+        self._body = read_body(source, ROWS_AT_ONCE)
         self._held = next(self._body, None)
 
     @property

@@ -39,7 +39,7 @@ class Reading:
     """How the cells of a file are to be read, beyond its columns."""
 
     now: datetime
-    hash_address: Callable[[str], object]
+    hash_addresses: Callable[[Sequence[str | None]], list[Any]]
     country: str | None = None  #: by which phone numbers without a plus are read
     consent_source: str | None = None  #: for rows that name none
     consent_at: datetime | None = None  #: for rows that name none
@@ -82,12 +82,11 @@ class ContactRows:
             keep = [self._is_known(*row) for row in zip(lines, ids, addresses, strict=True)]
             lines, ids, addresses = (list(compress(column, keep)) for column in (lines, ids, addresses))
             cells = [list(compress(column, keep)) for column in cells]
-        hash_one = self._reading.hash_address
         staged: list[Sequence[Any]] = [
             lines,
             ids,
             addresses,
-            [None if address is None else hash_one(address) for address in addresses],
+            self._reading.hash_addresses(addresses),
         ]
         staged += [self._values(lines, cells, column, reader) for _, column, reader in self._profile]
         if self._attributes:

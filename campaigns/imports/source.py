@@ -62,7 +62,7 @@ def open_source(path: Path, *, encoding: str = "utf-8", delimiter: str | None = 
                 raise _undecodable(path, encoding, size, lines, piece, error) from error
             digest.update(piece)
             size += len(piece)
-            lines += text.count("\n")
+            lines += text.count("\n") + (text.count("\r") - text.count("\r\n"))
             has_nul = has_nul or "\0" in text
     try:
         decoder.decode(b"", final=True)
@@ -168,6 +168,13 @@ def read_rows(source: Source, at_once: int = 2000) -> Generator[Rows, None, None
         raise BadImport([Problem(where, f"cannot be split into cells: {error}.", cure)]) from error
     finally:
         csv.field_size_limit(previous)
+
+
+def read_body(source: Source, at_once: int) -> Generator[Rows, None, None]:
+    """Give the rows after the header, as `read_rows` does."""
+    rows = read_rows(source, at_once)
+    next(rows, None)
+    return rows
 
 
 def _lines(first: int, last: int, rows: list[list[str]]) -> Sequence[int]:

@@ -4,9 +4,8 @@ SQLite: a few private files beside the store, attached before the transaction be
 connection of its own while the one before is being merged. PostgreSQL: a temporary table, filled by COPY.
 """
 
-import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,14 +13,15 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-PARTS = 8  #: of a file; SQLite attaches at most ten
+from campaigns.imports.staged import CopyFiller, FileFiller, Filled, Filler
+
+PARTS = 9  #: of a file, the first of them half as large; SQLite attaches at most ten
 PART_LINES = (
     50_000  #: what PostgreSQL is given at once, or more of a larger file: the next part waits in memory
 )
 LARGEST_PART = 125_000
 LEAST_LINES = 2_000  #: a part is worth its fixed cost from here
 CACHE_KIB = 65_536  #: what a merge may keep of the store in memory
-_SENT_AT_ONCE = 2_000  #: rows in one piece of a COPY
 #: Else parts are sorted and joined on disk, and small statements compiled.
 _POSTGRES = {"work_mem": "'64MB'", "maintenance_work_mem": "'256MB'", "jit": "off"}
 #: The PostgreSQL types of staged columns that are not text; SQLite needs none.
@@ -32,15 +32,18 @@ _TYPES = {
 
 
 class Staging(Protocol):
-    """Holds parts of a file; `fill` is called from one thread, `load` from the session's own."""
+    """Holds parts of a file: its filler takes them in, in any process; `load` is the session's own."""
+
+    @property
+    def filler(self) -> Filler:
+        """What takes parts in."""
 
     def lines_of_a_part(self, lines: int) -> int:
         """Say how many lines of a file of so many should make a part."""
 
-    def fill(self, number: int, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
-        """Take in a part, the first being 0; say how many rows it has."""
-
-    def load(self, session: Session, number: int, columns: Sequence[str], ids: Mapping[str, str]) -> str:
+    def load(
+        self, session: Session, number: int, filled: Filled, columns: Sequence[str], ids: Mapping[str, str]
+    ) -> str:
         """Make a part readable in the session's transaction; give its table's name.
 
         `ids` names columns that hold a fresh row id of a table each (PostgreSQL only).
@@ -61,74 +64,46 @@ def staging(connection: Connection) -> Iterator[Staging]:
     with tempfile.TemporaryDirectory(prefix="postroom-import-") as folder:
         for setting in ("temp_store=FILE", f"cache_size=-{CACHE_KIB}", "mmap_size=0"):
             driver.execute(f"PRAGMA {setting}")  # memory must stay flat however large the file is
+        filler = FileFiller(Path(folder))
         for number in range(PARTS):
-            driver.execute(f"ATTACH ? AS part{number}", (str(_part(Path(folder), number)),))
+            driver.execute(f"ATTACH ? AS part{number}", (str(filler.path(number)),))
         # BEGIN IMMEDIATE would lock the parts too, which others must fill: only the store may be locked
         connection.execution_options(begin_by=("BEGIN", "DELETE FROM imports WHERE 0"))
         try:
-            yield _Sqlite(Path(folder))
+            yield _Sqlite(filler)
         finally:
             connection.invalidate()  # its settings are not those of the pool's other connections
 
 
-def _part(folder: Path, number: int) -> Path:
-    return folder / f"part{number}.db"
-
-
 class _Sqlite:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, filler: FileFiller) -> None:
+        self.filler = filler
 
     def lines_of_a_part(self, lines: int) -> int:
-        return max(LEAST_LINES, lines // PARTS + 1)
+        return max(LEAST_LINES, lines // (PARTS - 1) + 1)
 
-    def fill(self, number: int, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
-        names = ", ".join("line INTEGER PRIMARY KEY" if name == "line" else name for name in columns)
-        marks = ", ".join("?" * len(columns))
-        connection = sqlite3.connect(_part(self._folder, number), isolation_level=None)
-        try:
-            for setting in ("journal_mode=OFF", "synchronous=OFF"):  # a lost part loses nothing
-                connection.execute(f"PRAGMA {setting}")
-            connection.execute("BEGIN")
-            connection.execute(f"CREATE TABLE stage ({names})")
-            count = connection.executemany(f"INSERT INTO stage VALUES ({marks})", rows).rowcount
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
-        return max(count, 0)
-
-    def load(self, session: Session, number: int, columns: Sequence[str], ids: Mapping[str, str]) -> str:
-        del session, columns, ids  # it lies there already
+    def load(
+        self, session: Session, number: int, filled: Filled, columns: Sequence[str], ids: Mapping[str, str]
+    ) -> str:
+        del session, filled, columns, ids  # it lies there already
         return f"part{number}.stage"
 
 
 class _Postgres:
     def __init__(self) -> None:
-        self._parts: dict[int, list[str]] = {}
+        self.filler = CopyFiller()
+        self._made = False
 
     def lines_of_a_part(self, lines: int) -> int:
         return max(PART_LINES, min(lines // PARTS + 1, LARGEST_PART))
 
-    def fill(self, number: int, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
-        del columns
-        pieces: list[str] = []
-        lines: list[str] = []
-        count = 0
-        for row in rows:
-            # no staged text is empty or holds a tab or a line end, so an empty cell is a null
-            lines.append("\t".join(["" if v is None else v if v.__class__ is str else str(v) for v in row]))
-            count += 1
-            if len(lines) == _SENT_AT_ONCE:
-                pieces.append(_escaped(lines))
-                lines = []
-        if lines:
-            pieces.append(_escaped(lines))
-        self._parts[number] = pieces
-        return count
-
-    def load(self, session: Session, number: int, columns: Sequence[str], ids: Mapping[str, str]) -> str:
+    def load(
+        self, session: Session, number: int, filled: Filled, columns: Sequence[str], ids: Mapping[str, str]
+    ) -> str:
+        del number  # there is one table for all
         connection = session.connection()
-        if number == 0:
+        if not self._made:
+            self._made = True
             for name, value in _POSTGRES.items():
                 connection.exec_driver_sql(f"SET LOCAL {name} = {value}")
             parts = [f'"{name}" {_TYPES.get(name, "text")}' for name in columns]
@@ -144,10 +119,6 @@ class _Postgres:
             driver.cursor() as cursor,
             cursor.copy(f"COPY pg_temp.stage ({quoted}) FROM STDIN (NULL '')") as copy,
         ):
-            for piece in self._parts.pop(number):
+            for piece in filled.pieces:
                 copy.write(piece)
         return "pg_temp.stage"
-
-
-def _escaped(lines: list[str]) -> str:
-    return "\n".join(lines).replace("\\", "\\\\") + "\n"

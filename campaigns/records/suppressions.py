@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from hashlib import blake2b
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -11,12 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.errors import NotFound
+from campaigns.imports.addresses import AddressHasher
 from campaigns.model.consent import suppressions
 
 #: Why an address may be on the list.
 REASONS = ("hard bounce", "complaint", "request", "erasure", "import")
-HASH_BYTES = 16
-_PURPOSE = b"suppression"
 _ASKED_AT_ONCE = 500  # well under every driver's limit of parameters
 
 
@@ -37,15 +35,7 @@ def address_hash(secret: bytes, address: str) -> bytes:
 @lru_cache(maxsize=8)
 def hasher(secret: bytes) -> Callable[[str], bytes]:
     """Give `address_hash` for one secret, with the key's part of the work done once."""
-    key = blake2b(secret, digest_size=32, person=_PURPOSE).digest()
-    keyed = blake2b(digest_size=HASH_BYTES, key=key, person=_PURPOSE)
-
-    def hash_one(address: str) -> bytes:
-        state = keyed.copy()
-        state.update(address.encode())
-        return state.digest()
-
-    return hash_one
+    return AddressHasher(secret).one
 
 
 def add(

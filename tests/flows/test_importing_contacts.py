@@ -2,10 +2,12 @@
 
 import csv
 import io
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +23,7 @@ from sqlalchemy.orm import Session
 from campaigns.errors import BadForm, BadImport, NotFound
 from campaigns.flows import importing
 from campaigns.flows.importing import Asked, Result
+from campaigns.imports import parts as reading
 from campaigns.imports.complaints import Complaints
 from campaigns.imports.mapping import Attribute
 from campaigns.model.consent import consents, suppressions
@@ -526,6 +529,49 @@ def test_any_file_twice_changes_nothing_and_every_row_is_accounted_for(
     assert len(ids) == len(set(ids))
 
 
+@pytest.fixture
+def by_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small files too be read by a process of its own."""
+    monkeypatch.setattr(reading, "PROCESS_FROM", 0)
+
+
+def test_a_process_that_reads_ahead_gives_the_same_and_lists_the_same(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch, parts: int
+) -> None:
+    bad = "4,nobody at example.com,Bad,12,perhaps,,,,,\n1,ada@example.com,Ada,,no,2026-03-01,,,,\n9,\0,,,,,,,,\n"
+    here = importer(PEOPLE + bad, dry=True, **ASKED)
+    refused = importer.refused
+    assert {row["effect"] for row in refused} == {"row refused", "repeat"}
+    monkeypatch.setattr(reading, "PROCESS_FROM", 0)
+    assert importer(PEOPLE + bad, **ASKED) == here
+    assert importer.refused == refused
+
+
+@pytest.mark.usefixtures("by_a_process")
+def test_a_file_that_a_process_cannot_read_to_its_end_changes_nothing(importer: Importer) -> None:
+    before = importer.everything()
+    with pytest.raises(BadImport, match="line 2 on: cannot be split into cells") as caught:
+        importer('email,city\nada@example.com,"Ulm"x\n')
+    assert len(caught.value.problems) == 1
+    assert importer.everything() == before
+
+
+@pytest.mark.usefixtures("by_a_process")
+def test_an_import_whose_reading_process_is_lost_changes_nothing(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = importer.everything()
+    monkeypatch.setattr(reading, "_fill", os._exit)
+    with pytest.raises(BrokenExecutor):
+        importer(PEOPLE, **ASKED)
+    assert importer.everything() == before
+
+
+def test_lines_may_end_as_on_an_old_mac(importer: Importer, parts: int) -> None:
+    text = "email\r" + "".join(f"p{n}@example.com\r" for n in range(7))
+    assert importer(text).counts["new"] == 7
+
+
 KILLED_HALF_WAY = """
 import os, sys
 from datetime import datetime
@@ -533,6 +579,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 from campaigns.flows import importing
 from campaigns.flows.importing import Asked
+from campaigns.imports import parts as reading
 from campaigns.imports.complaints import Complaints
 from campaigns.records.staging import staging
 from campaigns.wiring import open_stores

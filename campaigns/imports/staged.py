@@ -1,0 +1,78 @@
+"""Rows on their way into the database: each part of a file as one that takes no look at single rows again.
+
+Who fills needs no connection to the store, so it can be another process.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+_SENT_AT_ONCE = 2_000  #: rows in one piece of a COPY
+
+
+class Filled(NamedTuple):
+    """A part that was filled."""
+
+    rows: int
+    pieces: tuple[bytes, ...] = ()  #: of a COPY, where the part lies in memory
+
+
+class Filler(Protocol):
+    """Takes in parts of a file; can be pickled."""
+
+    def fill(self, number: int, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Filled:
+        """Take in a part, the first being 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFiller:
+    """Writes each part to an SQLite file of its own, as the table `stage`."""
+
+    folder: Path
+
+    def path(self, number: int) -> Path:
+        """Say where a part lies."""
+        return self.folder / f"part{number}.db"
+
+    def fill(self, number: int, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Filled:
+        """Take in a part."""
+        names = ", ".join("line INTEGER PRIMARY KEY" if name == "line" else name for name in columns)
+        marks = ", ".join("?" * len(columns))
+        connection = sqlite3.connect(self.path(number), isolation_level=None)
+        try:
+            for setting in ("journal_mode=OFF", "synchronous=OFF"):  # a lost part loses nothing
+                connection.execute(f"PRAGMA {setting}")
+            connection.execute("BEGIN")
+            connection.execute(f"CREATE TABLE stage ({names})")
+            count = connection.executemany(f"INSERT INTO stage VALUES ({marks})", rows).rowcount
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+        return Filled(max(count, 0))
+
+
+class CopyFiller:
+    """Writes each part as pieces of a COPY in PostgreSQL's text format."""
+
+    def fill(self, number: int, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Filled:
+        """Take in a part."""
+        del number, columns
+        pieces: list[bytes] = []
+        lines: list[str] = []
+        count = 0
+        for row in rows:
+            # no staged text is empty or holds a tab or a line end, so an empty cell is a null
+            lines.append("\t".join(["" if v is None else v if v.__class__ is str else str(v) for v in row]))
+            count += 1
+            if len(lines) == _SENT_AT_ONCE:
+                pieces.append(_escaped(lines))
+                lines = []
+        if lines:
+            pieces.append(_escaped(lines))
+        return Filled(count, tuple(pieces))
+
+
+def _escaped(lines: list[str]) -> bytes:
+    return ("\n".join(lines).replace("\\", "\\\\") + "\n").encode()
