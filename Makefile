@@ -49,6 +49,7 @@ bench: $(STAMP) ## the budgets, short form (each is a command of its own in benc
 
 lock: ## renew requirements/*.txt from *.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/run.in -o requirements/run.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/cluster.in -o requirements/cluster.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/dev.in -o requirements/dev.txt
 
 clean: ## remove what was built here, and the demo's and tests' data
