@@ -27,7 +27,10 @@ class Settings:
     hits_port: int  #: tracking and public pages; a process of its own
     smtp_url: str  #: smtp://, smtp+starttls:// or smtps://, with user and password if needed
     bounce_maildir: Path | None  #: a Maildir into which the mail server delivers returned mail
-    senders: int  #: sender processes of `postroom run`
+    senders: int  #: sender processes of `postroom run`, or of a `postroom celery-worker`
+    broker_url: str = field(default="", repr=False)  #: amqp:// or amqps://; empty: this machine sends alone
+    window: int = 16  #: chunks of a lane that the broker may hold; two for each sender process of the cluster
+    rate: float | None = None  #: messages a second of the SMTP account, all senders together; None: no limit
     hits_sync: str = "full"  #: how SQLite syncs hits: full, or normal: a power cut may undo the newest
     metrics_host: str = "127.0.0.1"  #: where /metrics listens
     metrics_port: int = 8027  #: 0: nowhere
@@ -58,6 +61,9 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         "POSTROOM_DATABASE_URL", database_url, {"sqlite", "postgresql", "postgresql+psycopg"}, problems
     )
     senders = _number(env, "POSTROOM_SENDERS", 1, 1, 64, problems)
+    broker_url = _broker(env, database_url, problems)
+    window = _number(env, "POSTROOM_WINDOW", 16, 1, 10_000, problems)
+    rate = _rate(env, problems)
     metrics_port = _number(env, "POSTROOM_METRICS_PORT", 8027, 0, 65535, problems)
     hits_sync = _word(env, "POSTROOM_HITS_SYNC", ("full", "normal"), problems)
     maildir = env.get("POSTROOM_BOUNCE_MAILDIR")
@@ -74,6 +80,9 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=smtp_url,
         bounce_maildir=Path(maildir).absolute() if maildir else None,
         senders=senders,
+        broker_url=broker_url,
+        window=window,
+        rate=rate,
         hits_sync=hits_sync,
         metrics_host=env.get("POSTROOM_METRICS_HOST", "127.0.0.1"),
         metrics_port=metrics_port,
@@ -104,6 +113,32 @@ def _word(env: Mapping[str, str], name: str, words: tuple[str, ...], problems: l
             Problem(name, f"is {text!r}, not one of {', '.join(words)}.", "Correct it, or unset it.")
         )
     return text
+
+
+def _broker(env: Mapping[str, str], database_url: str, problems: list[Problem]) -> str:
+    name = "POSTROOM_BROKER_URL"
+    if not (url := env.get(name, "")):
+        return ""
+    _require_scheme(name, url, {"amqp", "amqps"}, problems)
+    if database_url.startswith("sqlite"):
+        told = "is set, and the store is SQLite, which only one machine can write."
+        problems.append(Problem(name, told, "Set POSTROOM_DATABASE_URL=postgresql://…, or unset it."))
+    return url
+
+
+def _rate(env: Mapping[str, str], problems: list[Problem]) -> float | None:
+    """Read messages a second; a fraction is fine (0.5: one in two seconds)."""
+    name = "POSTROOM_RATE"
+    if not (text := env.get(name, "")):
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0.001 <= rate <= 1_000_000:
+        told = f"is {text!r}, not a number of messages a second from 0.001 to 1000000."
+        problems.append(Problem(name, told, "Correct it, or unset it for no limit."))
+    return rate
 
 
 def _require_scheme(name: str, url: str, schemes: set[str], problems: list[Problem]) -> None:

@@ -6,6 +6,7 @@ missed, doubled, or run by two workers does no harm (docs/decisions/0003).
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,8 @@ from campaigns import metrics
 from campaigns.clock import utc_now
 from campaigns.config import Settings
 from campaigns.delivery.maildir import read_new, take
-from campaigns.flows import audience, doubting, intake, schedule
+from campaigns.executor import Executor
+from campaigns.flows import audience, dispatching, doubting, intake, schedule
 from campaigns.flows.recovery import recover
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
 from campaigns.tracking.tokens import Keyring
@@ -33,8 +35,14 @@ T = TypeVar("T")
 class Worker:
     """The ticks of one process; `stop` ends them after the one that is running."""
 
-    def __init__(self, stores: Stores, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
-        self._stores, self._settings, self._clock = stores, settings, clock
+    def __init__(
+        self,
+        stores: Stores,
+        settings: Settings,
+        clock: Callable[[], datetime] = utc_now,
+        executor: Executor | None = None,
+    ) -> None:
+        self._stores, self._settings, self._clock, self._executor = stores, settings, clock, executor
         self._keyring = Keyring(settings.secret)
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self.pulse = Pulse(stores.sessions)
@@ -51,7 +59,7 @@ class Worker:
 
     def ticks(self) -> list[tuple[str, float, Tick]]:
         """Every tick with its distance in seconds; each may be called at any time, any number of times."""
-        return [
+        own: list[tuple[str, float, Tick]] = [
             ("runs", 0.5, self.tick_runs),
             ("hits", 1.0, lambda: self._write(intake.judge_hits)),
             ("leases", 15.0, self.tick_leases),
@@ -59,6 +67,9 @@ class Worker:
             ("doubts", 60.0, lambda: self._write(doubting.settle_proven)),
             (BEAT_NAME, BEAT, self.pulse.beat),
         ]
+        if self._executor is not None:
+            own.append(("dispatch", 0.2, partial(self.tick_dispatch, self._executor)))
+        return own
 
     def start(self) -> None:
         """Begin to tick, in the background."""
@@ -87,6 +98,14 @@ class Worker:
     def tick_leases(self) -> None:
         """Settle what lost senders left behind."""
         recover(self._stores.sessions, self._settings.journals, self._settings.secret, self._clock)
+
+    def tick_dispatch(self, executor: Executor) -> None:
+        """Publish what is due to the senders on other machines; only what is committed is submitted."""
+        with self._stores.sessions.begin() as session:
+            chosen = dispatching.choose(session, window=self._settings.window)
+        if unasked := dispatching.submit(executor, chosen):
+            with self._stores.sessions.begin() as session:
+                dispatching.take_back(session, unasked)
 
     def tick_returns(self) -> None:
         """Read what the mail server put into the bounce Maildir; each is stored before it is moved on."""

@@ -10,7 +10,7 @@ from campaigns import logs
 from campaigns.errors import PostroomError
 
 #: Commands whose output is their log; of the others it is their answer.
-SERVING = frozenset({"run", "worker", "sender", "hits", "web", "catcher", "metrics"})
+SERVING = frozenset({"run", "worker", "sender", "celery-worker", "hits", "web", "catcher", "metrics"})
 
 
 class Commands(click.Group):
@@ -20,6 +20,7 @@ class Commands(click.Group):
         "run": ("campaigns.cli.running", "run"),
         "worker": ("campaigns.cli.running", "worker"),
         "sender": ("campaigns.cli.running", "sender"),
+        "celery-worker": ("campaigns.cli.cluster", "celery_worker"),
         "hits": ("campaigns.cli.running", "hits"),
         "web": ("campaigns.cli.running", "web"),
         "catcher": ("campaigns.cli.running", "catcher"),

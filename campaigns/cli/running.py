@@ -15,7 +15,7 @@ import structlog
 
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
-from campaigns.errors import BackendError
+from campaigns.errors import BackendError, NotAllowed
 from campaigns.wiring import Stores, enter, migrate, open_stores
 
 log = structlog.get_logger()
@@ -89,7 +89,8 @@ def run() -> None:
 
 def processes(settings: Settings) -> list[list[str]]:
     """The commands of an installation; the local catcher only where no mail server is named."""
-    own = [["web"], ["hits"], ["worker"], *[["sender"]] * settings.senders]
+    own = [["web"], ["hits"], ["worker"]]
+    own += [["celery-worker"]] if settings.broker_url else [["sender"]] * settings.senders
     if "POSTROOM_SMTP_URL" not in os.environ:
         click.echo(
             "No POSTROOM_SMTP_URL: mails go to the local catcher, nobody receives them. See Caught mails."
@@ -138,12 +139,13 @@ def end(children: Sequence[subprocess.Popen[Any]], within: float = 20.0) -> None
 @click.command()
 def worker() -> None:
     """Tick: open and finish runs, judge hits, read returned mail."""
+    from campaigns.cli.cluster import executor_of
     from campaigns.exporter import start_exporter
     from campaigns.worker import Worker
 
     settings, stores = _open("worker")
     stopping = Stopping()
-    ticking = Worker(stores, settings)
+    ticking = Worker(stores, settings, executor=executor_of(settings))
     ticking.start()
     exporter = start_exporter(stores, settings)
     while not stopping():
@@ -161,6 +163,11 @@ def sender() -> None:
     from campaigns.wiring import open_postbox
 
     settings, stores = _open("sender")
+    if settings.broker_url:
+        raise NotAllowed(
+            "POSTROOM_BROKER_URL is set, so this installation is a cluster, whose senders the broker feeds: "
+            "start `postroom celery-worker`, or unset it to let this machine send alone."
+        )
     stopping = Stopping(SENDER_PATIENCE)
     post = open_postbox(settings, stores, stopping)
     recover(stores.sessions, settings.journals, settings.secret, utc_now)

@@ -253,6 +253,8 @@ chunks = Table(
     ),
     PrimaryKeyConstraint("run_id", "number"),
     Index("ix_chunks_state_not_before", "state", "not_before"),
+    Index("ix_chunks_state_lane_run_id_number", "state", "lane", "run_id", "number"),
+    Index("ix_chunks_published_until", "published_until"),
 )
 
 paces = Table(

@@ -12,6 +12,7 @@ MAY_COMMIT = (
     "campaigns/wiring.py",
     "campaigns/worker.py",
     "campaigns/cli/",
+    "campaigns/cluster/",
     "campaigns/migrations/",
     "web/",
 )

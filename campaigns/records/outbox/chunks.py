@@ -75,7 +75,12 @@ def _take(session: Session, run: int, number: int, owner: str, now: datetime) ->
         sa.update(chunks)
         .where(chunks.c.run_id == run, chunks.c.number == number, chunks.c.state == "ready")
         .values(
-            state="claimed", owner=owner, lease_until=now + LEASE, fence=chunks.c.fence + 1, not_before=None
+            state="claimed",
+            owner=owner,
+            lease_until=now + LEASE,
+            fence=chunks.c.fence + 1,
+            not_before=None,
+            published_until=None,
         )
         .returning(chunks.c.first_seq, chunks.c.last_seq, chunks.c.fence)
     ).one_or_none()

@@ -1,0 +1,1 @@
+"""Senders on many machines: Celery on RabbitMQ, behind campaigns.executor. Only this imports Celery."""

@@ -1,0 +1,70 @@
+"""The Celery application: a quorum queue for each lane, and nothing that waits or guesses.
+
+Celery carries numbers of chunks. Leases, retries, rates and results are the database's: its own are off.
+"""
+
+from typing import Any
+
+from celery import Celery
+from kombu.entity import Exchange, Queue
+
+from campaigns.flows.dispatching import ALL_LANES
+
+TASK = "postroom.send_chunk"
+EXCHANGE = Exchange("postroom.send", type="direct", durable=True)  # type: ignore[no-untyped-call]
+#: Seconds after which a broker that does not answer counts as away.
+CONNECTING, ANSWERING = 3.0, 5.0
+
+CONFIGURATION: dict[str, Any] = {
+    # a message stays in the broker until its chunk is done, and goes to another worker if this one dies
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "worker_prefetch_multiplier": 1,
+    # a cut connection does not end a chunk under way: the fence says whose it is
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "task_ignore_result": True,
+    "task_create_missing_queues": False,
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "broker_transport_options": {
+        "confirm_publish": True,
+        "read_timeout": 60,
+        "write_timeout": ANSWERING,
+    },
+    "broker_connection_timeout": CONNECTING,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "broker_heartbeat": 20,
+    "broker_native_delayed_delivery_queue_type": "classic",  # it is declared, though nothing is delayed here
+    "worker_enable_remote_control": False,
+    "worker_send_task_events": False,
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    "worker_proc_alive_timeout": 30.0,
+    "worker_soft_shutdown_timeout": 30.0,
+}
+
+
+def queue_name(lane: str) -> str:
+    """The queue of a lane; a lane that this release does not know shares that of the others."""
+    known = lane if lane in ALL_LANES else "other"
+    return "send." + known.replace(" ", "-")
+
+
+def queues() -> list[Queue]:
+    """Every lane's queue."""
+    names = [queue_name(lane) for lane in ALL_LANES]
+    kind = {"x-queue-type": "quorum"}
+    return [
+        Queue(name, EXCHANGE, routing_key=name, durable=True, queue_arguments=kind)  # type: ignore[no-untyped-call]
+        for name in names
+    ]
+
+
+def make_application(broker_url: str) -> Celery:
+    """Make the application for a broker; nothing is connected before it is used."""
+    application = Celery("postroom", broker=broker_url, set_as_current=False)
+    application.conf.update(CONFIGURATION)
+    application.conf.task_queues = queues()
+    application.conf.task_default_queue = queue_name("other")
+    return application

@@ -1,0 +1,114 @@
+"""What each process of a Celery worker does: a postbox of its own, made after the fork, chunk by chunk."""
+
+import mmap
+import signal
+import threading
+from time import monotonic, sleep
+from types import FrameType
+
+import structlog
+
+from campaigns import logs, metrics
+from campaigns.clock import utc_now
+from campaigns.config import Settings
+from campaigns.errors import BackendError
+from campaigns.flows import dispatching
+from campaigns.flows.recovery import recover
+from campaigns.flows.sending import AWAY, Postbox, send_this
+from campaigns.records.outbox.publishing import Due
+from campaigns.wiring import Stores, open_postbox, open_stores
+
+RECOVER_EVERY = 15.0  #: seconds between looks for senders that died on this machine
+#: Seconds a sender that is to end waits for answers; then they are in doubt.
+PATIENCE = 10.0
+
+log = structlog.get_logger()
+
+
+class Ending:
+    """Whether the worker was asked to end: one byte that its processes share, made before they are."""
+
+    def __init__(self) -> None:
+        self._byte = mmap.mmap(-1, 1)
+        self._armed = False
+
+    def ask(self) -> None:
+        """Let every process stop after what is on the wire."""
+        self._byte[0] = 1
+
+    def __call__(self) -> bool:
+        """Asked by a sender at work; at the first yes an alarm is set, for answers may not come."""
+        asked = bool(self._byte[0])
+        if asked and not self._armed:
+            self._armed = True
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        return asked
+
+    def rest(self) -> None:
+        """The sender is done: no alarm."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+class Sender:
+    """One process's way out; `open` it after the fork."""
+
+    def __init__(self, settings: Settings, ending: Ending) -> None:
+        self._settings, self._ending = settings, ending
+        self._stores: Stores | None = None
+        self._post: Postbox | None = None
+
+    def open(self) -> None:
+        """Begin in a process of its own: connections, journal, and a look after those that died before."""
+        signal.signal(signal.SIGALRM, _insist)
+        logs.name_addresses_by(self._settings.secret)
+        metrics.keep(self._settings.data, "sender")
+        self._stores = open_stores(self._settings.database_url)
+        threading.Thread(target=self._look_after_the_dead, name="recovery", daemon=True).start()
+
+    def send(self, run: int, number: int) -> int:
+        """Send a chunk if it is due and nobody has it; gives how many messages were answered for."""
+        assert self._stores is not None, "open() comes first"
+        try:
+            if self._post is None:
+                self._post = open_postbox(self._settings, self._stores, self._ending)
+            answered = send_this(self._post, run, number)
+            if not answered:
+                self._not_sent(self._stores, run, number)
+        except BackendError as error:
+            log.warning("the backend failed; the chunk waits", run=run, chunk=number, error=str(error))
+        except AWAY:
+            log.warning("the store is away; the chunk will be published again", exc_info=True)
+        except OSError:
+            log.exception("the crash journal cannot be written; without it nothing is sent")
+        except KeyboardInterrupt:
+            log.warning("the server did not answer in time to end; what it was given is in doubt")
+        else:
+            return answered
+        finally:
+            self._ending.rest()
+        return 0
+
+    def close(self) -> None:
+        """Say goodbye to the mail server, and leave no journal."""
+        if self._post is not None:
+            self._post.backend.close()
+            self._post.journal.close()
+
+    def _not_sent(self, stores: Stores, run: int, number: int) -> None:
+        """The message is spent, and perhaps the chunk is due still: its run was paused and goes on again."""
+        with stores.sessions.begin() as session:
+            dispatching.take_back(session, [Due(run, number, "")])
+
+    def _look_after_the_dead(self) -> None:
+        assert self._stores is not None
+        while True:
+            began = monotonic()
+            try:
+                recover(self._stores.sessions, self._settings.journals, self._settings.secret, utc_now)
+            except Exception:
+                log.exception("what lost senders left behind could not be settled; trying again")
+            sleep(max(1.0, RECOVER_EVERY - (monotonic() - began)))
+
+
+def _insist(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

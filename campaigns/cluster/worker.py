@@ -1,0 +1,51 @@
+"""A Celery worker that sends: its processes, its queues, and its end."""
+
+from collections.abc import Sequence
+from socket import gethostname
+from typing import Any
+
+from celery import signals
+
+from campaigns.cluster.application import TASK, make_application, queue_name
+from campaigns.cluster.sender import Ending, Sender
+from campaigns.config import Settings
+
+
+def serve(settings: Settings, *, processes: int, lanes: Sequence[str], level: str = "WARNING") -> int:
+    """Take chunks of some lanes from the broker until asked to end; gives the exit code.
+
+    SIGTERM: nothing more is begun, what is on the wire is waited for (at most ten seconds), all is settled.
+    """
+    ending = Ending()
+    sender = Sender(settings, ending)
+    application = make_application(settings.broker_url)
+    application.task(name=TASK)(sender.send)
+
+    # Celery keeps weak references to receivers: these names hold them
+    def shut_down(**_: Any) -> None:
+        ending.ask()
+
+    def open_process(**_: Any) -> None:
+        sender.open()
+
+    def close_process(**_: Any) -> None:
+        sender.close()
+
+    def set_up_no_logging(**_: Any) -> None:
+        """Ours is set up already; a receiver keeps Celery from its own."""
+
+    signals.worker_shutting_down.connect(shut_down)
+    signals.worker_process_init.connect(open_process)
+    signals.worker_process_shutdown.connect(close_process)
+    signals.setup_logging.connect(set_up_no_logging)
+    worker = application.Worker(
+        hostname=f"postroom@{gethostname()}",
+        concurrency=processes,
+        queues=[queue_name(lane) for lane in lanes],
+        loglevel=level,
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)

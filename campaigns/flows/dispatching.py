@@ -1,0 +1,43 @@
+"""Dispatching: due chunks are published to an executor, a few of each lane at a time.
+
+The backlog stays in the database. So a broker holds a window of tiny messages and never a deep queue, a pause
+is felt at once, and a broker that was lost with all it held costs a minute.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.lanes import LANES, OTHER
+from campaigns.errors import ExecutorAway
+from campaigns.executor import Executor
+from campaigns.records.outbox import publishing
+from campaigns.records.outbox.publishing import Due
+
+ALL_LANES = tuple(sorted({*LANES.values(), OTHER}))
+
+log = structlog.get_logger()
+
+
+def choose(session: Session, *, window: int) -> list[Due]:
+    """Mark what is to be published, at most `window` waiting chunks a lane; `submit` it after the commit."""
+    return publishing.publish(session, ALL_LANES, window=window)
+
+
+def submit(executor: Executor, chosen: Sequence[Due]) -> list[Due]:
+    """Submit what was chosen; gives what could not be, for `take_back`."""
+    for at, one in enumerate(chosen):
+        try:
+            executor.submit(one.run, one.number, one.lane)
+        except ExecutorAway as error:
+            log.warning(
+                "chunks could not be published; they stay due", left=len(chosen) - at, error=str(error)
+            )
+            return list(chosen[at:])
+    return []
+
+
+def take_back(session: Session, unasked: Sequence[Due]) -> None:
+    """Let chunks that could not be submitted, or were not sent by whom they reached, be published again."""
+    publishing.take_back(session, unasked)
