@@ -137,7 +137,14 @@ class _Library(logging.Handler):
 
 def _take_over(level: int) -> None:
     root = logging.getLogger()
-    root.handlers = [_Library()]
+    root.handlers = [
+        *(
+            one
+            for one in root.handlers
+            if not isinstance(one, _Library) and type(one) is not logging.StreamHandler
+        ),
+        _Library(),
+    ]
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
@@ -159,8 +166,7 @@ class _Origin:
         self._door = door
 
     def __call__(self, _logger: WrappedLogger, _method: str, entry: EventDict) -> EventDict:
-        own = {"at": utc_now(), "level": "", "event": "", "door": self._door, "pid": os.getpid()}
-        return {**own, **entry, "at": own["at"]} if self._door else {**own, **entry}
+        return {**entry, "at": utc_now(), "door": self._door, "pid": os.getpid()}
 
 
 def _trace(_logger: WrappedLogger, _method: str, entry: EventDict) -> EventDict:
