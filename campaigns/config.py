@@ -32,6 +32,7 @@ class Settings:
     window: int = 16  #: chunks of a lane that the broker may hold; two for each sender process of the cluster
     rate: float | None = None  #: messages a second of the SMTP account, all senders together; None: no limit
     hits_sync: str = "full"  #: how SQLite syncs hits: full, or normal: a power cut may undo the newest
+    host: str = "127.0.0.1"  #: where the pages and tracked addresses listen
     metrics_host: str = "127.0.0.1"  #: where /metrics listens
     metrics_port: int = 8027  #: 0: nowhere
     metrics_token: str = field(default="", repr=False)  #: what a reader of /metrics must show; empty: nothing
@@ -84,6 +85,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         window=window,
         rate=rate,
         hits_sync=hits_sync,
+        host=env.get("POSTROOM_HOST", "127.0.0.1"),
         metrics_host=env.get("POSTROOM_METRICS_HOST", "127.0.0.1"),
         metrics_port=metrics_port,
         metrics_token=env.get("POSTROOM_METRICS_TOKEN", ""),

@@ -25,7 +25,7 @@ def serve(settings: Settings) -> None:
 
     Granian(
         "web.serve:desk_app",
-        address="127.0.0.1",
+        address=settings.host,
         port=settings.web_port,
         interface=Interfaces.WSGI,
         blocking_threads=THREADS,

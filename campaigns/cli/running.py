@@ -197,7 +197,7 @@ def hits() -> None:
     from web.hits import serve
 
     settings, stores = _open("hits")
-    serve(stores, settings)
+    serve(stores, settings, host=settings.host)
 
 
 @click.command()
