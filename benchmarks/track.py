@@ -100,7 +100,7 @@ def genuine(stores: Stores) -> list[str]:
     with stores.sessions.begin() as session:
         run = world.open_campaign(session, "letter", letter.write(10_000))
         world.freeze(session, run)
-        people = world.sent(session, run)
+        people = world.addressed(session, run)
     keyring = Keyring(world.SECRET.encode())
     draw = random.Random(3)
     paths = []

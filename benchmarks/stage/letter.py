@@ -32,7 +32,7 @@ def write(size: int) -> tuple[Source, Compiled]:
     """Write the mail so that its compiled HTML has about `size` bytes."""
     best: tuple[Source, Compiled] | None = None
     for paragraphs in _guesses(size):
-        source = Source(BodyKind.MJML, SUBJECT, _mjml(paragraphs), "A letter, with your points inside.")
+        source = _source(paragraphs)
         best = source, compile_source(source)
         short = size - len((best[1].html or "").encode())
         if short <= len(TEXT):
@@ -43,9 +43,14 @@ def write(size: int) -> tuple[Source, Compiled]:
 
 def _guesses(size: int) -> Iterator[int]:
     """Give ever larger numbers of paragraphs, near the size from the start: compiling takes its time."""
-    bare = len((compile_source(Source(BodyKind.MJML, SUBJECT, _mjml(0))).html or "").encode())
-    each = (len((compile_source(Source(BodyKind.MJML, SUBJECT, _mjml(10))).html or "").encode()) - bare) / 10
+    bare, more = (len((compile_source(_source(count)).html or "").encode()) for count in (0, 10))
+    each = (more - bare) / 10
     yield from range(max(0, int((size - bare) / each)), 10_000)
+
+
+def _source(paragraphs: int) -> Source:
+    text = "\n\n".join([*PERSONAL, TEXT, "{{ links.unsubscribe }}", "{{ sender.postal_address }}"])
+    return Source(BodyKind.MJML, SUBJECT, _mjml(paragraphs), "A letter, with your points inside.", text)
 
 
 def _mjml(paragraphs: int) -> str:

@@ -76,6 +76,11 @@ def cpu_below(pid: int) -> float:
     return sum(_seconds(stat) for stat in _stats() if int(stat[1]) == pid or int(stat[-1]) == pid)
 
 
+def parent(pid: int) -> int:
+    """Give the parent of a process."""
+    return next(int(stat[1]) for stat in _stats() if int(stat[-1]) == pid)
+
+
 def peak_memory(process: Process) -> float:
     """Give the largest memory (MB) that a process has had."""
     for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
