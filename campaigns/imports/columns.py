@@ -1,13 +1,16 @@
 """Columns of cells to columns of values, at the price of the cheapest way that is right for each."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from campaigns.imports import values
-from campaigns.imports.values import EPOCH, MICROSECOND, Bad, to_microseconds
+from campaigns.imports.phones import PhoneReader
+from campaigns.imports.values import Bad, to_microseconds
 
 MOST_REMEMBERED = 20_000
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}[T ]", re.ASCII)
 
 
 class Cells:
@@ -47,24 +50,48 @@ class Texts(Cells):
         return [value or None for value in super().column(cells)]
 
 
+class Phones(Cells):
+    """Reads a column of phone numbers."""
+
+    def __init__(self, country: str | None) -> None:
+        reader = PhoneReader(country)
+        super().__init__(reader.read)
+        self._read_many = reader.read_many
+
+    def column(self, cells: Sequence[str]) -> list[Any]:
+        return list(self._read_many(cells))
+
+
 class Moments(Cells):
     """Reads a column of moments in the past, as microseconds since 1970."""
 
     def __init__(self, now: datetime) -> None:
         super().__init__(_micros(values.moment(now)))
         self._now = to_microseconds(now)
+        #: A moment is its day, in UTC, and the rest of its text: most of both were met before.
+        self._days: dict[str, int] = {}
+        self._rests: dict[str, int] = {}
 
     def column(self, cells: Sequence[str]) -> list[Any]:
         found: list[Any] = []
-        parse, epoch, unit, now, read = datetime.fromisoformat, EPOCH, MICROSECOND, self._now, super().column
+        day_of, rest_of, now, read = self._days.get, self._rests.get, self._now, self._read_one
         for cell in cells:
-            try:
-                micros = (parse(cell) - epoch) // unit
-            except (ValueError, TypeError):  # no date, or one without a zone
-                found += read((cell,))
+            day, rest = day_of(cell[:10]), rest_of(cell[10:])
+            if day is not None and rest is not None and day + rest <= now:
+                found.append(day + rest)
             else:
-                found.append(micros if micros <= now else read((cell,))[0])
+                found.append(read(cell))
         return found
+
+    def _read_one(self, cell: str) -> Any:
+        try:
+            micros = to_microseconds(datetime.fromisoformat(cell))
+        except (ValueError, TypeError):  # no date, or one without a zone
+            return super().column((cell,))[0]
+        if _DAY.match(cell) and len(self._days) < MOST_REMEMBERED and len(self._rests) < MOST_REMEMBERED:
+            day = self._days[cell[:10]] = to_microseconds(datetime.fromisoformat(f"{cell[:10]}T00+00:00"))
+            self._rests[cell[10:]] = micros - day
+        return micros if micros <= self._now else super().column((cell,))[0]
 
 
 class _Memo(dict[str, Any]):

@@ -9,10 +9,9 @@ from typing import Any
 
 from campaigns.imports import values
 from campaigns.imports.addresses import AddressReader
-from campaigns.imports.columns import Cells, Moments, Repeated, Texts
+from campaigns.imports.columns import Cells, Moments, Phones, Repeated, Texts
 from campaigns.imports.complaints import Complaint, Effect
 from campaigns.imports.mapping import Layout
-from campaigns.imports.phones import BadPhone, PhoneReader
 from campaigns.imports.values import Bad, to_microseconds
 
 #: What any contact may be imported with, beside identity, consent and attributes; columns of `contacts`.
@@ -112,7 +111,7 @@ class ContactRows:
             **{name: Repeated(read) for name, read in few.items()},
             **{name: Texts() for name in (*texts, "consent_source", "consent_proof")},
             **{name: Texts(200) for name in ("external_id", "customer_external_id")},
-            "phone": Cells(_phone(PhoneReader(self._reading.country))),
+            "phone": Phones(self._reading.country),
             "consent_at": Moments(now),
         }
 
@@ -231,18 +230,6 @@ def _object(keys: Sequence[str], row: Sequence[object]) -> str | None:
     """Write one contact's custom attributes as the JSON text that the store keeps."""
     found = {key: value for key, value in zip(keys, row, strict=True) if value is not None}
     return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True) if found else None
-
-
-def _phone(reader: PhoneReader) -> Callable[[str], str | Bad]:
-    plain = reader.read
-
-    def read(cell: str) -> str | Bad:
-        try:
-            return plain(cell)
-        except BadPhone as error:
-            return Bad(str(error))
-
-    return read
 
 
 def _iso(read: Callable[[str], date | Bad]) -> Callable[[str], str | Bad]:

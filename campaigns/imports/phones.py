@@ -1,11 +1,13 @@
 """Phone numbers to E.164, by the verdict of phonenumbers, at a price that a million of them can bear."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata
 from phonenumbers.phonemetadata import PhoneNumberDesc
+
+from campaigns.imports.values import Bad
 
 #: Numbers that need no parser: digits with the usual separators, maybe after a plus.
 _PLAIN = re.compile(r"\+?[0-9][0-9 ./-]*", re.ASCII)
@@ -26,7 +28,22 @@ class PhoneReader:
         self.country = country
         self._trunk = _trunk_prefix(country)
         self._code = str(phonenumbers.country_code_for_region(country)) if country else ""
-        self._codes: dict[str, Callable[[str], object]] = {}
+        self._codes: dict[str, Callable[..., object]] = {}
+
+    def read_many(self, cells: Sequence[str]) -> list[str | Bad | None]:
+        """Give each number in E.164, None for an empty cell, or what is wrong with it."""
+        found: list[str | Bad | None] = []
+        known = self._codes
+        for cell in cells:
+            certain = known.get(cell[1:3])  # of the codes of two digits, which most are, none begins another
+            if certain is not None and cell[0] == "+" and certain(cell, 3):
+                found.append(cell)
+                continue
+            try:
+                found.append(self.read(text) if (text := cell.strip()) else None)
+            except BadPhone as error:
+                found.append(Bad(str(error)))
+        return found
 
     def read(self, text: str) -> str:
         """Give the number in E.164.
@@ -47,11 +64,11 @@ class PhoneReader:
                     return f"+{self._code}{digits[1:]}"
         return self._parse(text)
 
-    def _learn(self, code: str) -> Callable[[str], object] | None:
+    def _learn(self, code: str) -> Callable[..., object] | None:
         """Give what says whether digits are, as they stand, surely a valid number of a code."""
         if not code.isdigit() or int(code) not in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
             return None
-        certain = self._codes[code] = re.compile(_certainly_valid(int(code))).fullmatch
+        certain = self._codes[code] = re.compile(_certainly_valid(int(code)), re.ASCII).fullmatch
         return certain
 
     def _parse(self, text: str) -> str:

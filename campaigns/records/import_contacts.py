@@ -83,12 +83,14 @@ class ContactMerge:
         if self._listed:
             self._count_suppressed(table)
         for turn in turns:
-            self._match(table, turn)
+            matched = self._match(table, turn)
             if turn != REPEATS:
-                self._leave_repeats(repeated)
-                self.tally.contacts["new"] += self._people.make(table, turn, self._words)
-                self._change(table)
-            if self._words is not None:
+                if matched:
+                    self._leave_repeats(repeated)
+                self.tally.contacts["new"] += self._people.make(table, turn, self._words, matched=matched > 0)
+                if matched:
+                    self._change(table)
+            if matched and self._words is not None:
                 self._words.append(table, self._later)
 
     def finish(self) -> Tally:
@@ -105,10 +107,10 @@ class ContactMerge:
             f" WHERE x.address_hash = {self._sql.hash('s.email_hash')} AND x.lifted_at IS NULL)"
         )
 
-    def _match(self, table: str, turn: int) -> None:
-        """Find the contacts there are: by external id, else by address (docs/decisions/0010)."""
+    def _match(self, table: str, turn: int) -> int:
+        """Find the contacts there are, by external id, else by address (docs/decisions/0010); count them."""
         self._do.clear("matched")
-        self._do.run(
+        found = self._do.run(
             f"{_MATCHED} SELECT s.line, c.id, coalesce(t.line, {_MADE_HERE}) FROM {table} s"
             " JOIN contacts c ON c.external_id = s.external_id LEFT JOIN seen t ON t.contact_id = c.id"
             " WHERE s.turn = :turn",
@@ -119,7 +121,7 @@ class ContactMerge:
             f" (SELECT 1 FROM {table} s WHERE s.turn = :turn AND s.external_id IS NULL) THEN 1 ELSE 0 END",
             turn=turn,
         ):
-            return  # everybody has an id, here and there: no address says anything
+            return found  # everybody has an id, here and there: no address says anything
         self._later.need("ix_contacts_email")
         # rather a contact without an id than one that another system knows; the oldest of several
         best = "coalesce(min(CASE WHEN c.external_id IS NULL THEN c.id END), min(c.id))"
@@ -134,7 +136,7 @@ class ContactMerge:
         if turn != REPEATS:  # of several lines the first has the contact; the others are people of their own
             first = "SELECT min(a.line) AS line, a.contact_id"
             candidates = f"{first} FROM ({candidates}) a GROUP BY a.contact_id"
-        self._do.run(
+        return found + self._do.run(
             f"{_MATCHED} SELECT f.line, c.id, coalesce(t.line, {_MADE_HERE}) FROM ({candidates}) f"
             " JOIN contacts c ON c.id = f.contact_id LEFT JOIN seen t ON t.contact_id = c.id",
             turn=turn,

@@ -23,11 +23,11 @@ class People:
         #: The customer that a row names, in SQL; None where no column can name one.
         self.organisation = self._organisation()
 
-    def make(self, table: str, turn: int, words: Words | None) -> int:
+    def make(self, table: str, turn: int, words: Words | None, *, matched: bool) -> int:
         """Make what is new in one turn of a part; say how many contacts."""
-        fresh = (
-            f"{table} s WHERE s.turn = :turn AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.line = s.line)"
-        )
+        fresh = f"{table} s WHERE s.turn = :turn"
+        if matched:
+            fresh += " AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.line = s.line)"
         self._make_organisations(table)
         self._make_persons(fresh, turn)
         made = self._make_contacts(fresh, turn)

@@ -48,8 +48,10 @@ class Words:
             f" s.wording_id, {self._proof('s')}, :actor, {self._at_now} {dated} ORDER BY s.line",
             turn=turn,
         )
-        for said, count in self._do.rows(f"SELECT s.said, count(*) {dated} GROUP BY s.said", turn=turn):
-            self.counts[said] += count
+        states = [state.value for state in ConsentState]
+        counts = ", ".join(f"count(CASE WHEN s.said = '{state}' THEN 1 END)" for state in states)
+        (found,) = self._do.rows(f"SELECT {counts} {dated}", turn=turn)
+        self.counts.update(dict(zip(states, found, strict=True)))
         self._do.run(
             f"INSERT INTO waiting ({_COLUMNS}) SELECT s.line, {contact}, {_SAID} FROM {fresh}"
             f" AND s.ruling <> {DATED}",
@@ -58,8 +60,6 @@ class Words:
 
     def append(self, table: str, later: Later) -> None:
         """Append what contacts that were here already (the table `matched`) say with a date."""
-        if not self._do.count("SELECT count(*) FROM matched"):
-            return
         later.need(_ASKED)
         source = f"FROM matched m JOIN {table} s ON s.line = m.line WHERE s.ruling"
         standing = _standing("m.contact_id")

@@ -21,7 +21,7 @@ PART_LINES = (
 )
 LARGEST_PART = 125_000
 LEAST_LINES = 2_000  #: a part is worth its fixed cost from here
-CACHE_KIB = 65_536  #: what a merge may keep of the store in memory
+CACHE_KIB = 32_768  #: what a merge may keep of the store in memory
 #: Else parts are sorted and joined on disk, and small statements compiled.
 _POSTGRES = {"work_mem": "'64MB'", "maintenance_work_mem": "'256MB'", "jit": "off"}
 #: The PostgreSQL types of staged columns that are not text; SQLite needs none.
