@@ -1,8 +1,8 @@
 """The crash journal: what each sender began and what it was answered, in files that outlive it.
 
 Every sender has a folder named after it, with a lock that it holds while it lives, and in it one page for
-each chunk that it holds. A line is written before a message's first byte and one after its reply, by plain
-`pwrite`: the page cache outlives a killed process, though not a power cut, which the boot id tells.
+each chunk that it holds. A line is written before a message's first byte and one after its reply, into shared
+memory that is the file's: it outlives a killed process, though not a power cut, which the boot id tells.
 
     FOLDER/OWNER/lock               host, boot id and owner; locked by flock
     FOLDER/OWNER/RUN-NUMBER-FENCE   "live" or "gone", then lines:
@@ -10,8 +10,8 @@ each chunk that it holds. A line is written before a message's first byte and on
         a SEQ µs KIND CODE ENHANCED TEXT    answered
 
 A page can be revoked by another process, for a sender that is frozen may wake. Its owner writes "s", then
-looks at the first byte; the other writes the first byte, then reads the lines. Whoever comes second sees
-the other's word: no message is begun after its page was read.
+looks at the first byte; the other writes the first byte, waits a moment, then reads the lines. Whoever comes
+second sees the other's word: no message is begun after its page was read.
 """
 
 import fcntl
@@ -25,14 +25,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socket import gethostname
+from time import sleep
 from uuid import uuid4
 
 from campaigns.values import Outcome, OutcomeKind
 
 HEAD = b"live\n"
 GONE = ord("g")
-LINE_SIZE = 160  #: room kept on the disk for a message's two lines
-TEXT_SIZE = 120  #: of a reply, so that a message's lines have room
+SAID_SIZE = 120  #: what is kept of a reply
+LINES_SIZE = SAID_SIZE + 2 * len("s 2147483647 1763800000000000\n")  #: room for a message's two lines
+SETTLING = 0.01  #: seconds for an owner's last store to be seen by all processors
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SAFE = re.compile(r"[^A-Za-z0-9._-]")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,49 +58,48 @@ class Page:
 
     def __init__(self, path: Path, messages: int) -> None:
         self._path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._size = len(HEAD) + messages * LINES_SIZE
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             # a full disk must be found out now, not between a mail and the line about its reply
-            os.posix_fallocate(self._file, 0, len(HEAD) + messages * LINE_SIZE)
-            self._at = os.pwrite(self._file, HEAD, 0)
-            self._first = mmap.mmap(self._file, 1, access=mmap.ACCESS_READ)
+            os.posix_fallocate(file, 0, self._size)
+            self._lines = mmap.mmap(file, self._size)
         except OSError:
-            os.close(self._file)
             path.unlink()
             raise
+        finally:
+            os.close(file)
+        self._lines[: len(HEAD)] = HEAD
+        self._at = len(HEAD)
 
     def started(self, seq: int, at: datetime) -> None:
         """Write that a message's first byte comes next.
 
         Raises:
             Revoked: it must not be written.
-            OSError: the disk does not take the line; nor then.
         """
         self._append(b"s %d %d\n" % (seq, at.timestamp() * 1e6))
-        if self._first[0] == GONE:
+        if self._lines[0] == GONE:
             raise Revoked(f"{self._path.name} was taken over")
 
     def answered(self, seq: int, outcome: Outcome, at: datetime) -> None:
-        """Write what came of a started message.
-
-        Raises:
-            OSError: the disk does not take the line.
-        """
-        text = " ".join(outcome.text[:TEXT_SIZE].split())
+        """Write what came of a started message."""
+        text = outcome.text if outcome.text.isprintable() else " ".join(outcome.text.split())
         said = f"{outcome.kind.value} {outcome.code or '-'} {outcome.enhanced or '-'} {text}"
-        self._append(b"a %d %d %s\n" % (seq, at.timestamp() * 1e6, said.encode("utf-8", "replace")))
+        cut = said.encode("utf-8", "replace")[:SAID_SIZE]
+        self._append(b"a %d %d %s\n" % (seq, at.timestamp() * 1e6, cut))
 
     def discard(self) -> None:
         """Throw the page away, for its chunk is settled in the store."""
-        self._first.close()
-        os.close(self._file)
+        self._lines.close()
         self._path.unlink(missing_ok=True)
 
     def _append(self, line: bytes) -> None:
-        written = os.pwrite(self._file, line, self._at)
-        if written < len(line):
-            raise OSError(f"{self._path}: only {written} of {len(line)} bytes were written")
-        self._at += written
+        end = self._at + len(line)
+        if end > self._size:
+            raise ValueError(f"{self._path} has room for the messages of its chunk only, each begun once")
+        self._lines[self._at : end] = line
+        self._at = end
 
 
 class Journal:
@@ -197,6 +198,7 @@ def revoke(folder: Path, owner: str, run: int, number: int, fence: int) -> Read 
         os.pwrite(file_number, b"gone", 0)
     finally:
         os.close(file_number)
+    sleep(SETTLING)
     return _read(path)
 
 

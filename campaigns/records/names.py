@@ -174,7 +174,7 @@ def recipient(session: Session, contact: int) -> Recipient | None:
         .join(customers, customers.c.id == contacts.c.customer_id)
         .where(contacts.c.id == contact)
     )
-    row = session.execute(query).mappings().one_or_none()
+    row = session.execute(query).one_or_none()
     if row is None:
         return None
-    return recipient_of(row, seq=0, attempts=0, address=row["contact_email"] or "")
+    return recipient_of(row, seq=0, attempts=0, address=row.contact_email or "")

@@ -1,24 +1,33 @@
 """What a chunk's messages need to be made: recipients as plain data, and the gates asked again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.customers import contacts, customers
+from campaigns.model.dialect import rows_at_once
 from campaigns.model.mail import messages
 from campaigns.records.gates import Gates
 from campaigns.records.outbox.chunks import Chunk
 from campaigns.values import Gate, MessageState
 
-#: Everything of a contact and its customer, as one row holds the two; read by `recipient_of`.
-PERSON = tuple(
-    column.label(f"{table.name[:-1]}_{column.name}") for table in (contacts, customers) for column in table.c
+#: What the making of a mail may ask about a contact and its customer; read by `recipient_of`.
+CONTACT = (
+    *("id", "customer_id", "email", "given_name", "family_name", "salutation"),
+    *("locale", "country", "region", "city", "attributes"),
+)
+CUSTOMER = ("name", "stage", "owner_id")
+PERSON = (
+    *[contacts.c[name].label(f"contact_{name}") for name in CONTACT],
+    *[customers.c[name].label(f"customer_{name}") for name in CUSTOMER],
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recipient:
     """One message to send, with all that its rendering may name: plain data only."""
 
@@ -39,13 +48,7 @@ def load(session: Session, chunk: Chunk, gates: Gates | None) -> tuple[list[Reci
     gone = (contacts.c.id.is_(None), sa.literal(Gate.ERASED.value))
     gate = sa.case(gone, else_=sa.null() if gates is None else gates.stopping())
     query = (
-        sa.select(
-            messages.c.seq,
-            messages.c.attempts,
-            messages.c.address,
-            gate.label("gate"),
-            *PERSON,
-        )
+        sa.select(messages.c.seq, gate.label("gate"), messages.c.attempts, messages.c.address, *PERSON)
         .outerjoin(contacts, contacts.c.id == messages.c.contact_id)
         .outerjoin(customers, customers.c.id == contacts.c.customer_id)
         .where(
@@ -53,29 +56,25 @@ def load(session: Session, chunk: Chunk, gates: Gates | None) -> tuple[list[Reci
             messages.c.seq.between(chunk.first, chunk.last),
             messages.c.state == MessageState.QUEUED.value,
         )
-        .order_by(messages.c.seq)
     )
     ready: list[Recipient] = []
     stopped: dict[int, Gate] = {}
-    for row in session.execute(query).mappings():
-        if row["gate"] is not None:
-            stopped[row["seq"]] = Gate(row["gate"])
+    for seq, gate_name, attempts, address, *person in sorted(rows_at_once(session, query), key=_first):
+        if gate_name is not None:
+            stopped[seq] = Gate(gate_name)
         else:
-            ready.append(recipient_of(row, seq=row["seq"], attempts=row["attempts"], address=row["address"]))
+            ready.append(recipient_of(person, seq=seq, attempts=attempts, address=address))
     return ready, stopped
 
 
-def recipient_of(row: Any, *, seq: int, attempts: int, address: str) -> Recipient:
-    """Make a recipient of a row that holds the columns of `PERSON`."""
-    return Recipient(
-        seq=seq,
-        attempts=attempts,
-        address=address,
-        contact_id=row["contact_id"],
-        customer_id=row["customer_id"],
-        contact={column.name: row[f"contact_{column.name}"] for column in contacts.c},
-        customer={column.name: row[f"customer_{column.name}"] for column in customers.c},
-    )
+_first = itemgetter(0)
+
+
+def recipient_of(person: Sequence[Any], *, seq: int, attempts: int, address: str) -> Recipient:
+    """Make a recipient of the values of `PERSON`."""
+    contact = dict(zip(CONTACT, person, strict=False))
+    customer = dict(zip(CUSTOMER, person[len(CONTACT) :], strict=True))
+    return Recipient(seq, attempts, address, contact["id"], contact["customer_id"], contact, customer)
 
 
 def queued(session: Session, chunk: Chunk) -> list[int]:
