@@ -23,6 +23,7 @@ from campaigns.executor import Executor
 from campaigns.flows import audience, dispatching, doubting, intake, schedule
 from campaigns.flows.recovery import recover
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
+from campaigns.records import outbox
 from campaigns.tracking.tokens import Keyring
 from campaigns.wiring import Stores
 
@@ -64,7 +65,7 @@ class Worker:
             ("hits", 1.0, lambda: self._write(intake.judge_hits)),
             ("leases", 15.0, self.tick_leases),
             ("returned mail", 2.0, self.tick_returns),
-            ("doubts", 60.0, lambda: self._write(doubting.settle_proven)),
+            ("doubts", 15.0, self.tick_doubts),
             (BEAT_NAME, BEAT, self.pulse.beat),
         ]
         if self._executor is not None:
@@ -106,6 +107,13 @@ class Worker:
         if unasked := dispatching.submit(executor, chosen):
             with self._stores.sessions.begin() as session:
                 dispatching.take_back(session, unasked)
+
+    def tick_doubts(self) -> int:
+        """Settle what is in doubt and proven to have arrived; gives how many there were."""
+        with self._stores.readers() as session:
+            if not outbox.proven(session):  # the write lock is for those who need it
+                return 0
+        return self._write(doubting.settle_proven)
 
     def tick_returns(self) -> None:
         """Read what the mail server put into the bounce Maildir; each is stored before it is moved on."""

@@ -1,12 +1,17 @@
 """The desks and their pages; a page shows as soon as its blueprint is registered."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from flask import current_app, request
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
+from campaigns.records import outbox
 from campaigns.records.staff import Desk, Staff
+from web.session import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,8 @@ class Entry:
     label: LazyString
     endpoint: str  #: "campaigns.index"; the blueprint's name marks its pages as current
     icon: str
+    counted: Callable[[Session], int] | None = None  #: shown only while there are any
+    number: int = 0  #: how many there are, of what is counted
 
     @property
     def current(self) -> bool:
@@ -45,6 +52,7 @@ DESKS = (
             Entry(_("Content"), "templates.index", "template"),
             Entry(_("Surveys"), "surveys.index", "forms"),
             Entry(_("Reports"), "reports.index", "chart-bar"),
+            Entry(_("In doubt"), "doubts.index", "alert-triangle", outbox.how_many),
             Entry(_("Caught mails"), "catcher.index", "mailbox"),
         ),
     ),
@@ -83,11 +91,27 @@ def desks_of(person: Staff | None) -> list[DeskPages]:
         return []
     known = current_app.view_functions
     shown = [
-        DeskPages(pages.desk, pages.label, tuple(e for e in pages.entries if e.endpoint in known))
+        DeskPages(pages.desk, pages.label, tuple(_counted(e) for e in pages.entries if e.endpoint in known))
         for pages in DESKS
         if person.sits_at(pages.desk)
     ]
-    return [pages for pages in shown if pages.entries]
+    held = [replace(pages, entries=tuple(e for e in pages.entries if _has_any(e))) for pages in shown]
+    return [pages for pages in held if pages.entries]
+
+
+def _counted(entry: Entry) -> Entry:
+    """Count what an entry counts; the page that says that the store is away needs its frame too."""
+    if entry.counted is None:
+        return entry
+    try:
+        with read() as session:
+            return replace(entry, number=entry.counted(session))
+    except SQLAlchemyError:
+        return entry
+
+
+def _has_any(entry: Entry) -> bool:
+    return entry.counted is None or entry.number > 0 or entry.current
 
 
 def first_page(person: Staff) -> str | None:

@@ -35,6 +35,26 @@ class Decision(StrEnum):
     SEND_AGAIN = "send-again"  #: it is queued again, at the risk of a second copy
 
 
+class Refusal(StrEnum):
+    """Why messages in doubt cannot be sent again."""
+
+    TEST = "test"  #: a test is made anew
+    DELETED = "deleted"  #: the campaign was put away
+    ENDED = "ended"  #: the campaign was cancelled, or is a draft again
+    LATE = "late"  #: the run's time is over; a person may give it more
+    ENDING = "ending"  #: the run's time is over, and the worker is just about to end it
+
+
+WORDS = {
+    Refusal.TEST: "Run {run} is a test; send another test instead.",
+    Refusal.DELETED: "The campaign was deleted; nothing of it is sent again.",
+    Refusal.ENDED: "The campaign is {state}; nothing of run {run} is sent again.",
+    Refusal.LATE: "The time of run {run} was over at {over}: its mails are not to go out later. "
+    "Say how long they still may: --within HOURS.",
+    Refusal.ENDING: "The time of run {run} was over at {over}; it is just being ended. Try again soon.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """What came of a decision on messages of one run."""
@@ -81,7 +101,7 @@ def resolve(
     if decision is Decision.ARRIVED:
         count = outbox.arrive(session, run_id, seqs, until=until, by=by, now=now)
     else:
-        refuse(run, campaign, now=now, within=within)
+        _refuse(run, campaign, now, within)
         count = outbox.send_again(session, run_id, seqs, until=until, by=by, now=now)
     if count:
         words = "counted as arrived" if decision is Decision.ARRIVED else "are sent again"
@@ -93,27 +113,28 @@ def resolve(
     return Resolved(count, len(first))
 
 
-def refuse(run: Run, campaign: Campaign, *, now: datetime, within: timedelta | None) -> None:
-    """Refuse to send a run's doubts again where nothing may go out any more.
-
-    Raises:
-        NotAllowed: with the reason, and what to do.
-    """
+def refusal(run: Run, campaign: Campaign, *, now: datetime, within: timedelta | None) -> Refusal | None:
+    """Why a run's doubts cannot be sent again; None if they can."""
     if run.kind == "test":
-        raise NotAllowed(f"Run {run.id} is a test; send another test instead.")
+        return Refusal.TEST
     if campaign.deleted_at is not None:
-        raise NotAllowed("The campaign was deleted; nothing of it is sent again.")
+        return Refusal.DELETED
     if campaign.state not in GOING or run.state is RunState.CANCELLED:
+        return Refusal.ENDED
+    if now < run.expires_at:
+        return None
+    if run.finished_at is None:
+        return Refusal.ENDING
+    return Refusal.LATE if within is None else None
+
+
+def _refuse(run: Run, campaign: Campaign, now: datetime, within: timedelta | None) -> None:
+    why = refusal(run, campaign, now=now, within=within)
+    if why is not None:
         state = "cancelled" if run.state is RunState.CANCELLED else campaign.state
-        raise NotAllowed(f"The campaign is {state}; nothing of run {run.id} is sent again.")
-    if now >= run.expires_at:
-        over = f"The time of run {run.id} was over at {run.expires_at:%Y-%m-%d %H:%M} UTC"
-        if within is None:
-            raise NotAllowed(
-                f"{over}: its mails are not to go out later. Say how long they still may: --within HOURS."
-            )
-        if run.finished_at is None:
-            raise NotAllowed(f"{over}, and it is just being ended. Try again in a minute.")
+        raise NotAllowed(
+            WORDS[why].format(run=run.id, state=state, over=f"{run.expires_at:%Y-%m-%d %H:%M} UTC")
+        )
 
 
 def _proven_of(session: Session, run: int, seqs: Sequence[int] | None) -> dict[MessageKey, outbox.Evidence]:

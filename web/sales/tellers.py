@@ -103,6 +103,14 @@ def _unknown(told: Telling) -> Line:
     return Line("question-mark", words_, facts=_reply(told))
 
 
+def _doubt_settled(told: Telling) -> Line:
+    if told.text("decision") != "arrived":
+        return Line("send", say(_("Let out again, being in doubt: %(campaign)s"), campaign=told.campaign))
+    if told.text("proof"):
+        return Line("check", say(_("It is proven to have arrived: %(campaign)s"), campaign=told.campaign))
+    return Line("check", say(_("Was found to have arrived: %(campaign)s"), campaign=told.campaign))
+
+
 def _delivered(told: Telling) -> Line:
     return Line("mailbox", say(_("Delivered: %(campaign)s"), campaign=told.campaign), quiet=True)
 
@@ -313,6 +321,7 @@ TELLERS: dict[str, Callable[[Telling], Line]] = {
     "sent": _sent,
     "failed": _failed,
     "unknown": _unknown,
+    "doubt settled": _doubt_settled,
     "delivered": _delivered,
     "opened": _opened,
     "clicked": _clicked,
