@@ -144,7 +144,7 @@ class People:
         values = (self._customer, "'person'", self._full_name(), *(f"s.{name}" for name in places))
         self._do.run(
             f"INSERT INTO customers ({', '.join(columns)}) SELECT {', '.join(values)}, {self._empty},"
-            f" {self._at_now}, {self._at_now} FROM {fresh}{alone} ORDER BY s.line",
+            f" {self._at_now}, {self._at_now} FROM {fresh}{alone}",
             turn=turn,
         )
 
@@ -171,8 +171,8 @@ class People:
             "created_at": self._at_now,
             "updated_at": self._at_now,
         }
+        # staged rows lie in the order of lines, and the ids are theirs already: no need to sort
         return self._do.run(
-            f"INSERT INTO contacts ({', '.join(values)}) SELECT {', '.join(values.values())}"
-            f" FROM {fresh} ORDER BY s.line",
+            f"INSERT INTO contacts ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {fresh}",
             turn=turn,
         )

@@ -42,21 +42,25 @@ class Words:
 
     def append_first(self, fresh: str, contact: str, turn: int) -> None:
         """Append what new contacts say with a date; there is nothing yet that it could override."""
-        dated = f"FROM {fresh} AND s.ruling = {DATED}"
+        states = [state.value for state in ConsentState]
+        counts = [
+            f"count(CASE WHEN s.said = '{state}' AND s.ruling = {DATED} THEN 1 END)" for state in states
+        ]
+        counts.append(f"count(CASE WHEN s.ruling <> {DATED} THEN 1 END)")
+        ((*dated, undated),) = self._do.rows(f"SELECT {', '.join(counts)} FROM {fresh}", turn=turn)
+        self.counts.update(dict(zip(states, dated, strict=True)))
+        # a contact's only word so far, so the order of their ids says nothing
         self._do.run(
             f"{_INSERT} SELECT {contact}, :topic, s.said, {self._do.sql.moment('s.said_at')}, 'import',"
-            f" s.wording_id, {self._proof('s')}, :actor, {self._at_now} {dated} ORDER BY s.line",
+            f" s.wording_id, {self._proof('s')}, :actor, {self._at_now} FROM {fresh} AND s.ruling = {DATED}",
             turn=turn,
         )
-        states = [state.value for state in ConsentState]
-        counts = ", ".join(f"count(CASE WHEN s.said = '{state}' THEN 1 END)" for state in states)
-        (found,) = self._do.rows(f"SELECT {counts} {dated}", turn=turn)
-        self.counts.update(dict(zip(states, found, strict=True)))
-        self._do.run(
-            f"INSERT INTO waiting ({_COLUMNS}) SELECT s.line, {contact}, {_SAID} FROM {fresh}"
-            f" AND s.ruling <> {DATED}",
-            turn=turn,
-        )
+        if undated:
+            self._do.run(
+                f"INSERT INTO waiting ({_COLUMNS}) SELECT s.line, {contact}, {_SAID} FROM {fresh}"
+                f" AND s.ruling <> {DATED}",
+                turn=turn,
+            )
 
     def append(self, table: str, later: Later) -> None:
         """Append what contacts that were here already (the table `matched`) say with a date."""
