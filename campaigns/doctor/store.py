@@ -170,8 +170,7 @@ def examine_writing(stores: Stores) -> Finding:
     try:
         with stores.sessions() as session:
             session.execute(sa.text("CREATE TABLE doctor_was_here (n INTEGER)"))
-            session.execute(sa.text("INSERT INTO doctor_was_here VALUES (1)"))
-            session.rollback()
+            session.execute(sa.text("INSERT INTO doctor_was_here VALUES (1)"))  # and never committed
     except SQLAlchemyError as error:
         cure = "Give Postroom's database user the right to write and to create tables; look for a full disk."
         return bad("database: writeable", _said(error), cure)

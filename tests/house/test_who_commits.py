@@ -11,6 +11,7 @@ MAY_COMMIT = (
     "campaigns/flows/recovery.py",
     "campaigns/wiring.py",
     "campaigns/worker.py",
+    "campaigns/pulse.py",
     "campaigns/cli/",
     "campaigns/cluster/",
     "campaigns/migrations/",

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from campaigns.config import Settings, from_environment
 from campaigns.doctor import folders, machine, store
-from campaigns.doctor.addresses import examine_addresses, examine_answer, examine_metrics
+from campaigns.doctor.addresses import examine_addresses, examine_answer, examine_broker, examine_metrics
 from campaigns.doctor.findings import Level, guarded
 from campaigns.doctor.round import examine
 from campaigns.records import senders
@@ -258,6 +259,32 @@ def test_metrics_for_everyone_are_told(tmp_path):
     env = {"POSTROOM_DATA": str(tmp_path), "POSTROOM_METRICS_HOST": "0.0.0.0"}
     assert examine_metrics(from_environment(env)).level is Level.WARN
     assert examine_metrics(from_environment(env | {"POSTROOM_METRICS_TOKEN": "x"})).level is Level.OK
+
+
+@pytest.mark.parametrize(("says", "level"), [(b"\x01\x00", "ok"), (b"HTTP", "bad"), (b"", "bad")])
+def test_the_broker_is_asked_whether_it_is_one(says, level):
+    heard = []
+
+    def answer():
+        client, _ = server.accept()
+        with client:
+            heard.append(client.recv(8))
+            client.sendall(says)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"amqp://ada:secret-word@127.0.0.1:{server.getsockname()[1]}//"
+        (found,) = examine_broker(url)
+        thread.join()
+    assert found.level.value == level
+    assert heard == [b"AMQP\x00\x00\x09\x01"]
+    assert "secret-word" not in found.found
+
+
+def test_a_broker_that_is_away_is_bad_and_none_is_none():
+    assert [one.level for one in examine_broker("amqp://127.0.0.1:1//")] == [Level.BAD]
+    assert list(examine_broker("")) == []
 
 
 # ---- the whole round

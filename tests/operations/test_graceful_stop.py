@@ -1,0 +1,177 @@
+"""SIGTERM while mails are on the wire: what was sent counts as sent, nothing is lost, and the code is 0."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import sqlalchemy as sa
+
+from campaigns.model.mail import messages
+from campaigns.values import MessageState
+from campaigns.wiring import migrate, open_stores
+from tests.delivery.peers import Peer, Say
+from tests.flows.test_sending import a_frozen_run
+
+PEOPLE = 60
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+HASTY = "import campaigns.cli.running as running; running.SENDER_PATIENCE = 1.0; running.sender()"
+
+
+@contextlib.contextmanager
+def process(command, log, **env):
+    """One of our commands, or a program; killed at the end if it did not end."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
+    words = [sys.executable, *(["-c", command] if " " in command else ["-m", "campaigns.cli", command])]
+    with log.open("wb") as out, subprocess.Popen(words, env=given | env, stdout=out, stderr=out) as child:
+        try:
+            yield child
+        finally:
+            if child.poll() is None:
+                child.kill()
+
+
+def wait_for(fact, seconds=20.0):
+    until = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < until, "it did not come to that in time"
+        time.sleep(0.02)
+
+
+def states(stores, run):
+    with stores.readers() as session:
+        query = sa.select(messages.c.address, messages.c.state).where(messages.c.run_id == run)
+        return dict(session.execute(query).all())
+
+
+def env_of(tmp_path, database_url, peer):
+    return {
+        "POSTROOM_DATA": str(tmp_path / "data"),
+        "POSTROOM_DATABASE_URL": database_url,
+        "POSTROOM_SMTP_URL": f"smtp://127.0.0.1:{peer.port}",
+        "POSTROOM_SECRET": "a secret for tests only, long enough",
+    }
+
+
+def test_a_sender_that_is_asked_to_end_loses_nothing_and_sends_nothing_twice(stores, database_url, tmp_path):
+    run = a_frozen_run(stores, *[{"email": f"p{number}@people.example"} for number in range(PEOPLE)])
+
+    in_a_hurry = threading.Event()
+
+    def slow(stage, _seen):
+        if stage == "body" and not in_a_hurry.is_set():
+            return Say(b"250 2.0.0 Ok\r\n", delay=0.05)
+        return None
+
+    with Peer(slow) as peer:
+        env = env_of(tmp_path, database_url, peer)
+        with process("sender", tmp_path / "one.log", **env) as sender:
+            wait_for(lambda: len(peer.taken) >= 10)
+            sender.send_signal(signal.SIGTERM)
+            assert sender.wait(30) == 0
+        before = set(peer.recipients)
+        found = states(stores, run)
+        assert 0 < len(before) < PEOPLE, "it was meant to be interrupted"
+        assert {address for address, state in found.items() if state == MessageState.SENT} == before
+        assert set(found.values()) == {MessageState.SENT, MessageState.QUEUED}
+        in_a_hurry.set()
+        with process("sender", tmp_path / "two.log", **env) as sender:
+            wait_for(lambda: set(states(stores, run).values()) == {MessageState.SENT})
+            sender.send_signal(signal.SIGTERM)
+            assert sender.wait(30) == 0
+        assert len(peer.recipients) == PEOPLE
+        assert set(peer.recipients.values()) == {1}
+    for log in ("one.log", "two.log"):
+        for line in (tmp_path / log).read_text().splitlines():
+            assert json.loads(line)["level"] in {"info", "warning"}, line
+
+
+def test_a_server_that_never_answers_does_not_hold_up_the_end(tmp_path, sqlite_pattern):
+    database_url = f"sqlite:///{tmp_path / 'store.db'}"
+    migrate(database_url)
+    stores = open_stores(database_url)
+    run = a_frozen_run(stores, *[{"email": f"p{number}@people.example"} for number in range(8)])
+
+    over = threading.Event()
+
+    def silent(stage, _seen):
+        if stage == "body":
+            over.wait(60)
+            return Say(cut=True)
+        return None
+
+    with Peer(silent) as peer:
+        with process(HASTY, tmp_path / "log", **env_of(tmp_path, database_url, peer)) as sender:
+            wait_for(lambda: any(line.startswith("DATA") for line in peer.lines))
+            began = time.monotonic()
+            sender.send_signal(signal.SIGTERM)
+            assert sender.wait(30) == 0
+            assert time.monotonic() - began < 10
+        over.set()
+    found = states(stores, run)
+    begun = sum(line.startswith("DATA") for line in peer.lines)
+    assert set(found.values()) <= {MessageState.UNKNOWN, MessageState.QUEUED}
+    assert 1 <= sum(state == MessageState.UNKNOWN for state in found.values()) <= max(begun, 4)
+    stores.engine.dispose()
+
+
+def test_each_process_ends_when_asked(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    migrate(f"sqlite:///{data / 'postroom.db'}")
+    ports = {name: free_port() for name in ("web", "hits", "metrics")}
+    env = {f"POSTROOM_{name.upper()}_PORT": str(port) for name, port in ports.items()}
+    env["POSTROOM_DATA"] = str(data)
+    with contextlib.ExitStack() as stack:
+        children = {
+            command: stack.enter_context(process(command, tmp_path / command, **env))
+            for command in ("web", "hits", "metrics", "catcher")
+        }
+        env["POSTROOM_METRICS_PORT"] = "0"
+        children["worker"] = stack.enter_context(process("worker", tmp_path / "worker", **env))
+        for port in ports.values():
+            wait_for(lambda port=port: answers(port))
+        wait_for((data / "caught" / "new").exists)
+        counts = data / "metrics" / "worker-0.counts"
+        wait_for(lambda: counts.exists() and counts.stat().st_size > 0)
+        for child in children.values():
+            child.send_signal(signal.SIGTERM)
+        assert {command: child.wait(20) for command, child in children.items()} == dict.fromkeys(children, 0)
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_whole_installation_ends_when_asked_and_leaves_no_process(tmp_path):
+    web, hits, metrics = free_port(), free_port(), free_port()
+    with Peer() as peer:
+        env = env_of(tmp_path, f"sqlite:///{tmp_path / 'store.db'}", peer) | {
+            "POSTROOM_WEB_PORT": str(web),
+            "POSTROOM_HITS_PORT": str(hits),
+            "POSTROOM_METRICS_PORT": str(metrics),
+        }
+        with process("run", tmp_path / "log", **env) as parent:
+            for port in (web, hits, metrics):
+                wait_for(lambda port=port: answers(port))
+            began = time.monotonic()
+            parent.send_signal(signal.SIGTERM)
+            assert parent.wait(30) == 0, (tmp_path / "log").read_text()
+            assert time.monotonic() - began < 15
+    assert not any(answers(port) for port in (web, hits, metrics))
+    log = (tmp_path / "log").read_text()
+    assert "Traceback" not in log
+    assert "a process ended" not in log
