@@ -113,6 +113,7 @@ def open_postbox(settings: Settings, stores: Stores, stopped: Callable[[], bool]
         journal=Journal(settings.journals, f"{gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"),
         clock=utc_now,
         stopped=stopped,
+        rate=settings.rate,
     )
 
 

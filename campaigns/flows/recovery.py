@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
-from campaigns import settling
+from campaigns import metrics, settling
 from campaigns.delivery import journal
 from campaigns.delivery.journal import Read
 from campaigns.records import campaigns, outbox
@@ -67,6 +67,8 @@ def recover(
         read = journal.revoke(folder, owner, chunk.run, chunk.number, chunk.fence)
         _conclude(sessions, chunk, read, secret, clock(), found)
     if found:
+        metrics.lease_expired(found.chunks)
+        metrics.in_doubt(found.unknown)
         log.warning("a sender was lost", **vars(found))
     return found
 

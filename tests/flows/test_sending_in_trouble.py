@@ -16,9 +16,8 @@ from campaigns.delivery import caught
 from campaigns.delivery.backend import open_backend
 from campaigns.delivery.catcher import Catcher
 from campaigns.errors import BackendError
-from campaigns.flows import sending
 from campaigns.flows.recovery import recover
-from campaigns.flows.sending import drain
+from campaigns.flows.sending import clerk, drain
 from campaigns.mailing import Mailing
 from campaigns.model.customers import contacts
 from campaigns.model.events import events
@@ -78,7 +77,7 @@ def arrived(catcher):
 
 def test_a_chunk_that_takes_longer_than_its_lease_stays_with_its_sender(stores, catcher, post, monkeypatch):
     monkeypatch.setattr(outbox.chunks, "LEASE", timedelta(seconds=1))
-    monkeypatch.setattr(sending, "RENEW_EVERY", 0.3, raising=False)
+    monkeypatch.setattr(clerk, "RENEW_EVERY", 0.3)
     run = a_frozen_run(stores, *[f"slow{n}@example.com" for n in range(20)])
     thread = threading.Thread(target=drain, args=(post,))
     thread.start()
@@ -191,7 +190,7 @@ def test_outcomes_survive_a_store_that_is_away_for_a_moment(stores, catcher, pos
             raise OperationalError("settle", {}, Exception("deadlock, or locked, or restarted"))
 
     monkeypatch.setattr(outbox, "settle", settle)
-    monkeypatch.setattr(sending, "STORE_REST", 0.05, raising=False)
+    monkeypatch.setattr(clerk, "STORE_REST", 0.05)
     assert drain(post) == 1
     assert the_states(stores, run) == {"a@example.com": "sent"}
     with stores.readers() as session:

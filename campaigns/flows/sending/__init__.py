@@ -1,0 +1,85 @@
+"""Sending: chunk after chunk to the wire, without a pause between them.
+
+This flow owns its transactions, since no mail can be rolled back. Two threads share the work:
+
+    the clerk (clerk.py)                              the wire (wire.py; the thread that called)
+    claim, committed → journal's page begun
+      → load, every gate asked again  ── loaded ──▶   render → "started" → bytes → reply → "answered"
+    states and history in one transaction  ◀── done ──  all of a chunk is answered
+    each half second: is it all still ours, and to be sent?
+
+What they share is a Flight (flight.py): the chunks between being claimed and being settled.
+"""
+
+import threading
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.orm import Session
+
+from campaigns import metrics
+from campaigns.delivery.journal import Revoked
+from campaigns.errors import BackendError
+from campaigns.flows.sending.clerk import AWAY, Claim, Clerk
+from campaigns.flows.sending.flight import Flight, Postbox
+from campaigns.flows.sending.wire import Wire
+from campaigns.records import outbox
+from campaigns.records.outbox import Chunk
+
+__all__ = ["AWAY", "Postbox", "drain", "send_this"]
+
+BACKEND_REST = timedelta(seconds=30)  #: how long a chunk waits after its backend failed
+
+log = structlog.get_logger()
+
+
+def drain(post: Postbox) -> int:
+    """Send all that is due; gives how many messages were answered for.
+
+    Raises:
+        BackendError: the backend failed; what it had not taken is queued again for later.
+    """
+    with post.readers() as session:
+        if not outbox.has_work(session):
+            return 0
+    return _send(post, lambda session: outbox.claim(session, post.journal.owner))
+
+
+def send_this(post: Postbox, run: int, number: int) -> int:
+    """Send one chunk by name, if it is due and nobody has it; gives how many messages were answered for.
+
+    Raises:
+        BackendError: the backend failed; what it had not taken is queued again for later.
+    """
+    once = iter([True])
+
+    def claim(session: Session) -> Chunk | None:
+        return outbox.claim_this(session, post.journal.owner, run, number) if next(once, False) else None
+
+    return _send(post, claim)
+
+
+def _send(post: Postbox, claim: Claim) -> int:
+    """Send until nothing is due, or something stands in the way; all that is known is settled then."""
+    flight = Flight()
+    clerk, wire = Clerk(post, flight, claim), Wire(post, flight)
+    thread = threading.Thread(target=clerk.work, name="clerk")
+    thread.start()
+    rest = None
+    try:
+        post.backend.send(wire.mails(), wire)
+    except BackendError:
+        metrics.backend_failed(post.backend.name)
+        rest = BACKEND_REST
+        raise
+    except Revoked:
+        metrics.fenced()
+        log.warning("a chunk was taken over; its sender was too slow, or frozen")
+    finally:
+        # whatever went wrong: what is on the wire must be in the store
+        flight.end()
+        thread.join()
+        clerk.settle_all(rest)
+    if clerk.failure is not None:
+        raise clerk.failure
+    return wire.count

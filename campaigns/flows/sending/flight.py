@@ -1,0 +1,128 @@
+"""What the clerk and the wire share: the chunks between being claimed and being settled."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from campaigns.delivery.contract import Backend
+from campaigns.delivery.journal import Journal, Page
+from campaigns.loading import Loaded
+from campaigns.mailing import Mailing, Signing
+from campaigns.records.outbox import Chunk
+from campaigns.settling import Result
+from campaigns.values import MessageKey, Outcome, OutcomeKind
+
+
+@dataclass
+class Postbox:
+    """What a sender process works with."""
+
+    sessions: sessionmaker[Session]
+    readers: sessionmaker[Session]
+    backend: Backend
+    signing: Signing
+    secret: bytes  #: keys the suppression hashes
+    journal: Journal  #: its owner names this sender in the chunks it holds
+    clock: Callable[[], datetime]
+    stopped: Callable[[], bool] = lambda: False  #: the process was asked to end
+    rate: float | None = None  #: messages a second of the backend's account, of all senders together
+    mailings: dict[int, Mailing] = field(default_factory=dict)  #: by run; what was prepared once
+
+
+@dataclass(eq=False)
+class Batch:
+    """A claimed chunk on its way: what is to be sent of it, and what became of that."""
+
+    chunk: Chunk
+    page: Page
+    loaded: Loaded
+    result: Result
+    claimed: float  #: when, by the monotonic clock
+    begun: set[int] = field(default_factory=set)
+    on_wire: int = 0  #: handed to the backend, not answered yet
+    handed: bool = False  #: nothing more of it will be handed over
+
+    def holds(self, key: MessageKey) -> bool:
+        """Whether a message is of this chunk."""
+        return self.chunk.run == key.run and self.chunk.first <= key.seq <= self.chunk.last
+
+    def close(self, now: datetime) -> None:
+        """Whatever was begun and never answered may be on the wire: it must not be sent again."""
+        for seq in self.begun - self.result.outcomes.keys():
+            self.result.outcomes[seq] = Outcome(OutcomeKind.UNKNOWN, text="the backend gave no answer")
+            self.result.moments[seq] = now
+
+
+class Allowance:
+    """What was reserved of an account's rate: so many messages from such a moment on."""
+
+    def __init__(self) -> None:
+        self._blocks: deque[list[float]] = deque()  # moment, by the monotonic clock, and count
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def add(self, moment: float, count: int) -> None:
+        """Take note of a reservation."""
+        self._blocks.append([moment, count])
+
+    def take(self) -> bool:
+        """Use up room for one message, if there is any by now."""
+        if not self._blocks or self._blocks[0][0] > monotonic():
+            return False
+        block = self._blocks[0]
+        block[1] -= 1
+        if block[1] < 1:
+            self._blocks.popleft()
+        return True
+
+
+class Flight:
+    """The chunks in flight; each field is written by one thread only, or is safe to use from both."""
+
+    def __init__(self) -> None:
+        self.loaded: deque[Batch] = deque()  #: the clerk fills it, the wire empties it
+        self.batches: tuple[Batch, ...] = ()  #: loaded and not yet settled; of the clerk
+        self.done: deque[Batch] = deque()  #: answered whole; the wire fills it, the clerk empties it
+        self.allowance = Allowance()
+        self.dry = False  #: nothing more is due
+        self.halted = False  #: nothing more may be begun
+        self.looked = monotonic()  #: when the store last said that all of it may go on
+        self.ended = False  #: the wire is at rest
+        self._work = threading.Event()
+
+    def add(self, batch: Batch) -> None:
+        """Give the wire something to send."""
+        self.batches += (batch,)
+        self.loaded.append(batch)
+
+    def remove(self, batch: Batch) -> None:
+        """Forget a batch that is settled."""
+        self.batches = tuple(one for one in self.batches if one is not batch)
+
+    def batch_of(self, key: MessageKey) -> Batch:
+        """The batch that a message is of."""
+        return next(batch for batch in self.batches if batch.holds(key))
+
+    def on_wire(self) -> bool:
+        """Whether a message is on its way."""
+        return any(batch.on_wire for batch in self.batches)
+
+    def call(self) -> None:
+        """Tell the clerk that there is something to do."""
+        self._work.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, as the clerk, for something to do."""
+        self._work.wait(seconds)
+        self._work.clear()
+
+    def end(self) -> None:
+        """Send the clerk home."""
+        self.ended = True
+        self._work.set()

@@ -1,0 +1,86 @@
+"""The wire's side of sending: mails made as they are wanted, and what the backend tells of them."""
+
+from collections.abc import Iterator
+from time import monotonic
+
+import structlog
+
+from campaigns.errors import BadInput
+from campaigns.flows.sending.flight import Batch, Flight, Postbox
+from campaigns.values import Gate, MessageKey, Outcome, Outgoing
+
+LOOK_PATIENCE = (
+    3.0  #: seconds after the clerk's last look in which mails may be begun: blind, we send nothing
+)
+
+log = structlog.get_logger()
+
+
+class Wire:
+    """Feeds the backend, and watches it (delivery.contract.Watch)."""
+
+    def __init__(self, post: Postbox, flight: Flight) -> None:
+        self.count = 0  #: messages answered
+        self._post, self._flight = post, flight
+
+    def mails(self) -> Iterator[Outgoing | None]:
+        """Render as the wire takes them; None while the clerk has nothing loaded."""
+        flight = self._flight
+        while not flight.halted:
+            if flight.loaded:
+                batch = flight.loaded.popleft()
+                flight.call()
+                yield from self._of(batch)
+                batch.handed = True
+                self._finish(batch)
+            elif flight.dry and not flight.on_wire():
+                return
+            else:
+                yield None
+
+    def _of(self, batch: Batch) -> Iterator[Outgoing | None]:
+        """A contact for whom the template fails is skipped, and says why."""
+        clock, mailing, bought = self._post.clock, batch.loaded.mailing, batch.loaded.bought
+        for one in batch.loaded.recipients.values():
+            if self._post.rate is not None:
+                yield from self._room()
+            try:
+                mail = mailing.mail(one, bought=bought.get(one.customer_id, []), now=clock())
+            except BadInput as error:
+                batch.result.skipped[one.seq] = (Gate.RENDER_ERROR, str(error))
+            except Exception as error:
+                # a mistake of ours with one contact must not keep all the others from their mail
+                log.exception("a mail could not be made", run=batch.chunk.run, seq=one.seq)
+                batch.result.skipped[one.seq] = (Gate.RENDER_ERROR, f"{type(error).__name__}: {error}")
+            else:
+                batch.on_wire += 1
+                yield mail
+
+    def _room(self) -> Iterator[None]:
+        """Wait for the account's rate; nothing is in doubt meanwhile."""
+        while not self._flight.allowance.take():
+            self._flight.call()
+            yield None
+
+    def started(self, key: MessageKey) -> None:
+        batch = self._flight.batch_of(key)
+        batch.page.started(key.seq, self._post.clock())
+        batch.begun.add(key.seq)
+
+    def answered(self, key: MessageKey, outcome: Outcome) -> None:
+        batch, now = self._flight.batch_of(key), self._post.clock()
+        batch.result.outcomes[key.seq] = outcome
+        batch.result.moments[key.seq] = now
+        batch.on_wire -= 1
+        self.count += 1
+        batch.page.answered(key.seq, outcome, now)
+        self._finish(batch)
+
+    def stopping(self) -> bool:
+        flight = self._flight
+        return flight.halted or self._post.stopped() or monotonic() - flight.looked > LOOK_PATIENCE
+
+    def _finish(self, batch: Batch) -> None:
+        if batch.handed and not batch.on_wire:
+            self._flight.done.append(batch)
+            self._flight.call()
