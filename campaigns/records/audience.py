@@ -16,9 +16,20 @@ from campaigns.values import Gate, MessageState, RunState
 
 CHUNK = 500  #: messages that a sender claims at once
 THROTTLE_STEP = timedelta(seconds=10)  #: a throttled run gives out chunks at this distance
+LAST = 2**31 - 1  #: where those stand whom a gate stopped, after every lane
 SPREAD = 16  #: contacts entered one after the other, as those of one company are, go to so many places
 
 Stretch = tuple[int, int]  #: first and last seq of messages that follow each other
+#: The domains whose lane is known, while an audience is frozen: joined, never looked up row by row.
+known = sa.Table(
+    "known_domains",
+    sa.MetaData(),
+    sa.Column("domain", sa.String(255), primary_key=True),
+    sa.Column("lane", sa.String(20)),
+    sa.Column("place", sa.Integer, comment="of the lane among all"),
+    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
+)
 
 
 def freeze(
@@ -46,9 +57,11 @@ def freeze(
     )
     if not taken:
         return 0
+    _put_known_domains(session)
     judged = _judged(members, gates, hold_out_percent, salt).subquery()
     session.execute(_messages(session, run, judged))
     stretches, stopped = _counted(session, run)
+    known.drop(session.connection())
     mailable = sum(last - first + 1 for first, last in stretches.values())
     _keep_counts(session, run, mailable, stopped)
     _cut_chunks(session, run, stretches, per_minute, now)
@@ -71,8 +84,9 @@ def mailable(members: sa.Select[Any], gates: Gates) -> sa.Select[Any]:
 
 
 def _messages(session: Session, run: int, judged: sa.Subquery) -> sa.Insert:
-    mailable, known = judged.c.gate.is_(None), _known_domains()
-    order = (~mailable, known.c.lane, judged.c.id % SPREAD, judged.c.id)
+    mailable = judged.c.gate.is_(None)
+    queue = sa.func.coalesce(known.c.place, 0) * SPREAD + judged.c.id % SPREAD
+    order = (sa.case((mailable, queue), else_=LAST), judged.c.id)
     rows = sa.select(
         sa.literal(run),
         sa.func.row_number().over(order_by=order),
@@ -84,10 +98,11 @@ def _messages(session: Session, run: int, judged: sa.Subquery) -> sa.Insert:
     return sa.insert(messages).from_select(["run_id", "seq", "contact_id", "address", "state", "gate"], rows)
 
 
-def _known_domains() -> sa.CTE:
-    """The domains whose lane is known, as a table: joined, never looked up row by row."""
-    columns = (sa.column("domain", sa.String), sa.column("lane", sa.String))
-    return sa.values(*columns, name="known").data(list(LANES.items())).cte("known")
+def _put_known_domains(session: Session) -> None:
+    known.create(session.connection())
+    places = {lane: place for place, lane in enumerate(dict.fromkeys(LANES.values()), start=1)}
+    rows = ((domain, lane, places[lane]) for domain, lane in LANES.items())
+    insert_many(session, known, ("domain", "lane", "place"), rows)
 
 
 def _judged(members: sa.Select[Any], gates: Gates, hold_out_percent: int, salt: int) -> sa.Select[Any]:
@@ -96,16 +111,24 @@ def _judged(members: sa.Select[Any], gates: Gates, hold_out_percent: int, salt: 
         sa.select(contacts.c.id, contacts.c.email, gates.stopping().label("gate"))
         .join(customers, customers.c.id == contacts.c.customer_id)
         .where(contacts.c.id.in_(members))
-        .subquery()
+        .cte("asked")
+        .prefix_with("MATERIALIZED")  # else SQLite asks every gate twice
     )
-    place = sa.func.row_number().over(partition_by=(asked.c.email, asked.c.gate), order_by=asked.c.id)
-    placed = sa.select(asked, place.label("place")).subquery()
+    shared = (
+        sa.select(asked.c.email, sa.func.min(asked.c.id).label("first"))
+        .where(asked.c.gate.is_(None))
+        .group_by(asked.c.email)
+        .having(sa.func.count() > 1)
+        .cte("shared")
+    )
     gate = sa.case(
-        (placed.c.gate.is_not(None), placed.c.gate),
-        (placed.c.place > 1, Gate.DUPLICATE_ADDRESS.value),
-        (_lot(placed.c.id, salt) < hold_out_percent, Gate.HOLD_OUT.value),
+        (asked.c.gate.is_not(None), asked.c.gate),
+        (shared.c.first != asked.c.id, Gate.DUPLICATE_ADDRESS.value),
+        (_lot(asked.c.id, salt) < hold_out_percent, Gate.HOLD_OUT.value),
     )
-    return sa.select(placed.c.id, placed.c.email, gate.label("gate"))
+    return sa.select(asked.c.id, asked.c.email, gate.label("gate")).outerjoin(
+        shared, shared.c.email == asked.c.email
+    )
 
 
 def _lot(contact: sa.ColumnElement[int], salt: int) -> sa.ColumnElement[int]:
@@ -116,7 +139,7 @@ def _lot(contact: sa.ColumnElement[int], salt: int) -> sa.ColumnElement[int]:
 
 def _counted(session: Session, run: int) -> tuple[dict[str, Stretch], dict[str, int]]:
     """Where each lane's mailable messages stand, and how many each gate stopped."""
-    known, c = _known_domains(), messages.c
+    c = messages.c
     query = (
         sa.select(c.gate, known.c.lane, sa.func.min(c.seq), sa.func.max(c.seq), sa.func.count())
         .select_from(sa.outerjoin(messages, known, known.c.domain == domain_of(session, c.address)))
