@@ -8,10 +8,10 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check fmt lint types layers migrations tests bench lock clean
+.PHONY: help demo demo-cluster chaos-cluster run test check fmt lint types layers migrations tests bench lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Postroom needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11.")'
@@ -23,6 +23,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 
 demo: $(STAMP) ## seed a company, run a campaign and a survey through real SMTP, show the report (ONCE=1 exits)
 	$(BIN)/python -m demo $(if $(ONCE),--once)
+
+demo-cluster: $(STAMP) ## a campaign through RabbitMQ, PostgreSQL and two Celery workers, every number checked
+	$(BIN)/python -m tests.cluster.demo
 
 run: $(STAMP) ## start an empty installation; the first page makes the administrator
 	$(BIN)/postroom run
@@ -46,6 +49,9 @@ tests: test
 
 bench: $(STAMP) ## the budgets, short form (each is a command of its own in benchmarks/)
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file --quick || exit 1; done
+
+chaos-cluster: $(STAMP) ## kill senders, schedulers and the broker of a cluster; nobody twice, nobody left out
+	$(BIN)/python -m tests.cluster.chaos
 
 lock: ## renew requirements/*.txt from *.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/run.in -o requirements/run.txt

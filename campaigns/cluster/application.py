@@ -30,6 +30,8 @@ CONFIGURATION: dict[str, Any] = {
         "confirm_publish": True,
         "read_timeout": 60,
         "write_timeout": ANSWERING,
+        "max_retries": 1,  # of a publisher's connection; the next tick tries again anyway
+        "interval_start": 0,
     },
     "broker_connection_timeout": CONNECTING,
     "broker_connection_retry_on_startup": True,
