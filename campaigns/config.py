@@ -20,12 +20,12 @@ class Settings:
     """How this installation runs."""
 
     data: Path  #: folder for the embedded store, the catcher's mails, reports
-    database_url: str
-    secret: bytes  #: signs tokens and sessions, keys the suppression hashes
+    database_url: str = field(repr=False)
+    secret: bytes = field(repr=False)  #: signs tokens and sessions, keys the suppression hashes
     public_url: str  #: base of every tracked address, without a slash at the end
     web_port: int
     hits_port: int  #: tracking and public pages; a process of its own
-    smtp_url: str  #: smtp://, smtp+starttls:// or smtps://, with user and password if needed
+    smtp_url: str = field(repr=False)  #: smtp://, smtp+starttls:// or smtps://, with user and password if needed
     bounce_maildir: Path | None  #: a Maildir into which the mail server delivers returned mail
     senders: int  #: sender processes of `postroom run`, or of a `postroom celery-worker`
     broker_url: str = field(default="", repr=False)  #: amqp:// or amqps://; empty: this machine sends alone
