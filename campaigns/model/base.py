@@ -66,9 +66,13 @@ class Moment(TypeDecorator[datetime]):
         return from_microseconds(value)
 
 
+#: Made once: `json.dumps` with options would make one a call.
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def to_json(value: object) -> str:
     """Write JSON as the store keeps it: compact, not escaped."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encoder.encode(value) if value else json.dumps(value)
 
 
 #: A row id: counts up, never reused within a table's life on PostgreSQL.
