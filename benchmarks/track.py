@@ -1,6 +1,7 @@
 """Opens and clicks over HTTP: durable before they are answered, a plain Flask route beside.
 
     python benchmarks/track.py [--quick] [--postgres] [--seconds N] [--rounds N] [--connections N]
+        [--servers]
 
 The real `postroom hits`, the genuine addresses of a frozen run, three opens to a click, on kept connections.
 The load comes from the same machine. Each round serves each way in turn; the medians count.
@@ -15,18 +16,20 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from stage import letter, load, processes, world
 from stage.load import Told
+from stage.servers import SERVERS
 
 from campaigns.model.events import hits
 from campaigns.tracking.tokens import Keyring, Purpose
 from campaigns.wiring import Stores, open_stores
 
-SCRIPT = Path(__file__).parent / "stage" / "plain.py"
+STAGE = Path(__file__).parent / "stage"
 P99_MS = 40
 PEOPLE = 5_000
 WARM_UP = 1.0  #: seconds
@@ -38,16 +41,17 @@ class Way(NamedTuple):
 
     name: str
     sync: str
-    least: float | None  #: answers a second; None: no target
-    plain: bool = False
+    least: float | None = None  #: answers a second; None: no target
+    plain: bool = False  #: a Flask route that commits each hit
+    server: str = ""  #: of stage/servers.py; empty: `postroom hits` as it is
 
 
 SQLITE = (
     Way("full", "full", 7_000),
     Way("normal", "normal", 15_000),
-    Way("plain_full", "full", None, plain=True),
+    Way("plain_full", "full", plain=True),
 )
-POSTGRES = (Way("postgres", "full", 5_500), Way("plain_postgres", "full", None, plain=True))
+POSTGRES = (Way("postgres", "full", 5_500), Way("plain_postgres", "full", plain=True))
 
 
 class Turn(NamedTuple):
@@ -72,6 +76,8 @@ def main() -> None:
             stores = open_stores(url)
             paths = genuine(stores)
             ways = POSTGRES if arguments.postgres else SQLITE
+            if arguments.servers:
+                ways += tuple(others())
             turns: dict[str, list[Turn]] = {way.name: [] for way in ways}
             for _ in range(arguments.rounds):
                 for way in ways:
@@ -89,10 +95,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, help="of load a turn")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--servers", action="store_true", help="other web servers with the same front too")
     arguments = parser.parse_args()
     arguments.seconds = arguments.seconds or (4 if arguments.quick else 8)
     arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
     return arguments
+
+
+def others() -> Iterator[Way]:
+    """Give other web servers, as far as they are installed, each syncing hits fully and less."""
+    for name, (module, _threads) in SERVERS.items():
+        if find_spec(module) is None:
+            print(f"{name} is left out: pip install {module}")
+            continue
+        yield from (Way(f"{name}_{sync}", sync, server=name) for sync in ("full", "normal"))
 
 
 def genuine(stores: Stores) -> list[str]:
@@ -140,12 +156,15 @@ def turn(
 
 @contextmanager
 def served(way: Way, env: Mapping[str, str], log: Path) -> Iterator[processes.Process]:
-    if not way.plain:
+    if not (way.plain or way.server):
         with processes.postroom("hits", env, log) as process:
             yield process
         return
-    path = {"PYTHONPATH": f"{SCRIPT.parents[1]}{os.pathsep}{processes.ROOT}"}
-    with processes.running([sys.executable, str(SCRIPT)], {**env, **path}, log) as process:
+    script = [str(STAGE / "plain.py")]
+    if way.server:
+        script = [str(STAGE / "servers.py"), way.server, env["POSTROOM_HITS_PORT"]]
+    path = os.pathsep.join([str(STAGE.parent), str(processes.ROOT), os.environ.get("PYTHONPATH", "")])
+    with processes.running([sys.executable, *script], {**env, "PYTHONPATH": path}, log) as process:
         yield process
 
 
@@ -157,7 +176,7 @@ def count(stores: Stores) -> int:
 def show(way: Way, one: Turn) -> None:
     told = one.told
     print(
-        f"{way.name:15} {told.rate:8,.0f} hits/s  p50 {told.p50:6.1f} ms  p99 {told.p99:6.1f} ms"
+        f"{way.name:26} {told.rate:8,.0f} hits/s  p50 {told.p50:6.1f} ms  p99 {told.p99:6.1f} ms"
         f"  most {told.most:6.0f} ms  {one.cpu:4.0f} µs CPU of the server a hit"
         f"  answered {told.answers:,}, wrongly {told.wrong}, stored {one.stored:,}",
         flush=True,

@@ -29,6 +29,7 @@ def test_all_that_does_not_hold_is_told_at_once(tmp_path):
         "POSTROOM_DATA": str(tmp_path),
         "POSTROOM_WEB_PORT": "80000",
         "POSTROOM_SENDERS": "many",
+        "POSTROOM_HITS_SYNC": "off",
         "POSTROOM_SMTP_URL": "gopher://x",
         "POSTROOM_DATABASE_URL": "mysql://x/y",
     }

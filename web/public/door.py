@@ -91,6 +91,7 @@ async def _body(environ: Environ, protocol: Any) -> bytes:
         size += len(piece)
         if size > MOST_BYTES:
             break
+    environ.pop("HTTP_TRANSFER_ENCODING", None)  # it is whole now, and its length is known
     environ["CONTENT_LENGTH"] = str(size)
     return b"".join(pieces)
 

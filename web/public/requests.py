@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from campaigns.tracking.tokens import Token
 from campaigns.values import Hit
@@ -42,19 +42,24 @@ def hit(kind: str, token: Token, environ: Environ, *, now: datetime, link: int |
 def client(environ: Environ) -> str:
     """Say which address asked; a proxy on this machine is believed about whom it asks for, nobody else."""
     peer = _address(str(environ.get("REMOTE_ADDR", ""))[:LONGEST_ADDRESS])
-    if peer is None or not peer.is_loopback:
-        return str(peer or "")
+    if not peer.near:
+        return peer.text
     last = str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
-    named = _address(last[:LONGEST_ADDRESS])
-    return str(named or peer)
+    return _address(last[:LONGEST_ADDRESS]).text or peer.text
+
+
+class _Address(NamedTuple):
+    text: str  #: empty: it is none
+    near: bool  #: this machine
 
 
 @lru_cache(4096)
-def _address(text: str) -> Any:
+def _address(text: str) -> _Address:
     try:
-        return ip_address(text.partition("%")[0])
+        found = ip_address(text.partition("%")[0])
     except ValueError:
-        return None
+        return _Address("", near=False)
+    return _Address(str(found), near=found.is_loopback)
 
 
 def _text(value: object) -> str:
