@@ -25,11 +25,16 @@ class Settings:
     public_url: str  #: base of every tracked address, without a slash at the end
     web_port: int
     hits_port: int  #: tracking and public pages; a process of its own
-    smtp_url: str = field(repr=False)  #: smtp://, smtp+starttls:// or smtps://, with user and password if needed
+    smtp_url: str = field(
+        repr=False
+    )  #: smtp://, smtp+starttls:// or smtps://, with user and password if needed
     bounce_maildir: Path | None  #: a Maildir into which the mail server delivers returned mail
     senders: int  #: sender processes of `postroom run`, or of a `postroom celery-worker`
     broker_url: str = field(default="", repr=False)  #: amqp:// or amqps://; empty: this machine sends alone
     window: int = 16  #: chunks of a lane that the broker may hold; two for each sender process of the cluster
+    smtp_connections: int = 8  #: at once, of each sender
+    smtp_per_connection: int = 1000  #: mails on one connection, then another is opened
+    smtp_cafile: Path | None = None  #: authorities to trust instead of the system's
     rate: float | None = None  #: messages a second of the SMTP account, all senders together; None: no limit
     hits_sync: str = "full"  #: how SQLite syncs hits: full, or normal: a power cut may undo the newest
     host: str = "127.0.0.1"  #: where the pages and tracked addresses listen
@@ -62,6 +67,9 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         "POSTROOM_DATABASE_URL", database_url, {"sqlite", "postgresql", "postgresql+psycopg"}, problems
     )
     senders = _number(env, "POSTROOM_SENDERS", 1, 1, 64, problems)
+    connections = _number(env, "POSTROOM_SMTP_CONNECTIONS", 8, 1, 500, problems)
+    per_connection = _number(env, "POSTROOM_SMTP_PER_CONNECTION", 1000, 1, 1_000_000, problems)
+    cafile = _file(env, "POSTROOM_SMTP_CAFILE", problems)
     broker_url = _broker(env, database_url, problems)
     window = _number(env, "POSTROOM_WINDOW", 16, 1, 10_000, problems)
     rate = _rate(env, problems)
@@ -81,6 +89,9 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=smtp_url,
         bounce_maildir=Path(maildir).absolute() if maildir else None,
         senders=senders,
+        smtp_connections=connections,
+        smtp_per_connection=per_connection,
+        smtp_cafile=cafile,
         broker_url=broker_url,
         window=window,
         rate=rate,
@@ -141,6 +152,13 @@ def _rate(env: Mapping[str, str], problems: list[Problem]) -> float | None:
         told = f"is {text!r}, not a number of messages a second from 0.001 to 1000000."
         problems.append(Problem(name, told, "Correct it, or unset it for no limit."))
     return rate
+
+
+def _file(env: Mapping[str, str], name: str, problems: list[Problem]) -> Path | None:
+    text = env.get(name, "")
+    if text and not Path(text).is_file():
+        problems.append(Problem(name, f"is {text!r}, which is no file.", "Correct it, or unset it."))
+    return Path(text).absolute() if text else None
 
 
 def _require_scheme(name: str, url: str, schemes: set[str], problems: list[Problem]) -> None:

@@ -1,5 +1,6 @@
 """Settings become an engine, sessions and backends; nothing else makes them."""
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ PRAGMAS = {
     "cache_size": "-65536",
     "mmap_size": "268435456",
 }
+
+
+#: Counts of new objects, and of younger rounds, between the rounds of a sender's garbage collector.
+SELDOM = (50_000, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +106,22 @@ def _begin_sqlite(connection: Connection) -> None:
 def open_postbox(settings: Settings, stores: Stores, stopped: Callable[[], bool]) -> Postbox:
     """Make what one sender process works with; a process that forks calls it in each child.
 
+    The process's garbage collector is told to look up seldom: sending makes much that lives for a chunk.
+
     Raises:
         OSError: the journal cannot be made; without it nothing may be sent.
     """
+    gc.freeze()
+    gc.set_threshold(*SELDOM)
     return Postbox(
         sessions=stores.sessions,
         readers=stores.readers,
-        backend=open_backend(settings.smtp_url),
+        backend=open_backend(
+            settings.smtp_url,
+            connections=settings.smtp_connections,
+            per_connection=settings.smtp_per_connection,
+            cafile=settings.smtp_cafile,
+        ),
         signing=Signing(Keyring(settings.secret), settings.public_url),
         secret=settings.secret,
         journal=Journal(settings.journals, f"{gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"),

@@ -72,7 +72,7 @@ _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 def to_json(value: object) -> str:
     """Write JSON as the store keeps it: compact, not escaped."""
-    return _encoder.encode(value) if value else json.dumps(value)
+    return "{}" if value == {} else _encoder.encode(value)
 
 
 #: A row id: counts up, never reused within a table's life on PostgreSQL.
