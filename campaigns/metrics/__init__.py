@@ -58,7 +58,7 @@ def skipped(gate: Gate, count: int) -> None:
 
 
 def sent_chunk(backend: str, seconds: float) -> None:
-    """The wire was done with a chunk."""
+    """A chunk's answers came within so long."""
     _observe(names.SEND_SECONDS, seconds, backend)
 
 
@@ -77,9 +77,9 @@ def settled(seconds: float) -> None:
     _observe(names.SETTLE_SECONDS, seconds)
 
 
-def rate_waited(lane: str, seconds: float) -> None:
-    """A sender waited for a lane's rate."""
-    _add(names.RATE_WAIT, seconds, lane)
+def rate_waited(backend: str, seconds: float) -> None:
+    """A sender waited for its share of an account's rate."""
+    _add(names.RATE_WAIT, seconds, backend)
 
 
 def backend_failed(backend: str) -> None:
@@ -116,11 +116,6 @@ def hits(counts: Mapping[str, int]) -> None:
 def hits_refused(count: int) -> None:
     """Requests for tracked addresses could not be stored."""
     _add(names.HITS_REFUSED, count)
-
-
-def webhook(provider: str, count: int = 1) -> None:
-    """A provider's webhook brought signals."""
-    _add(names.WEBHOOKS, count, provider)
 
 
 def returned(kind: str) -> None:

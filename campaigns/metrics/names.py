@@ -41,7 +41,7 @@ SKIPPED = Metric(
 SEND_SECONDS = Metric(
     "postroom_send_duration_seconds",
     Sort.HISTOGRAM,
-    "From a chunk's first byte to its last answer.",
+    "From a chunk's first answer to its last.",
     ("backend",),
     LONG,
 )
@@ -61,8 +61,8 @@ SETTLE_SECONDS = Metric(
 RATE_WAIT = Metric(
     "postroom_rate_wait_seconds_total",
     Sort.COUNTER,
-    "Seconds that senders waited for a lane's rate.",
-    ("lane",),
+    "Seconds that senders waited for their share of an account's rate.",
+    ("backend",),
 )
 BACKEND_FAILURES = Metric(
     "postroom_backend_failures_total",
@@ -95,9 +95,6 @@ HITS_REFUSED = Metric(
     Sort.COUNTER,
     "Requests answered 503 because the store did not take them.",
 )
-WEBHOOKS = Metric(
-    "postroom_webhook_events_total", Sort.COUNTER, "Signals of providers' webhooks.", ("provider",)
-)
 RETURNS = Metric(
     "postroom_returned_mails_total", Sort.COUNTER, "Mails that came back, by what they were.", ("kind",)
 )
@@ -124,7 +121,6 @@ COUNTED = (
     DOUBTS,
     HITS,
     HITS_REFUSED,
-    WEBHOOKS,
     RETURNS,
     TICK_SECONDS,
     TICK_FAILURES,

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from campaigns import metrics
 from campaigns.metrics.counts import Counts, read_all
-from campaigns.values import Gate, Outcome, OutcomeKind
+from campaigns.values import Gate, Hit, Outcome, OutcomeKind
+from campaigns.wiring import open_stores
+from tests.factories import NOW
 from tests.operations.test_logs import ADDRESSES
+from web.public.book import Book, Unwritten
 
 SERIES = st.tuples(st.sampled_from(["one_total", "two_total"]), st.tuples(st.text(max_size=20)))
 AMOUNTS = st.dictionaries(SERIES, st.floats(0, 1e9), max_size=4)
@@ -174,3 +177,21 @@ def test_the_files_are_ours_alone(tmp_path):
     (path,) = (tmp_path / "metrics").iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "metrics").stat().st_mode & 0o777 == 0o700
+
+
+def test_hits_are_counted_as_they_are_stored(stores, counts_of_ones_own):
+    book = Book(stores.sessions)
+    book.write(Hit(NOW, "open", 1, 1, 1, None, "GET", "", ""))
+    book.write("click")
+    book.write("open")
+    assert counts_of_ones_own.read() == {
+        ("postroom_tracking_events_total", ("open",)): 1.0,
+        ("postroom_tracking_events_total", ("stray",)): 2.0,
+    }
+
+
+def test_hits_that_are_not_stored_are_not_counted(counts_of_ones_own):
+    away = open_stores("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(Unwritten):
+        Book(away.sessions).write("open")
+    assert counts_of_ones_own.read() == {}

@@ -12,6 +12,7 @@ import time
 
 import sqlalchemy as sa
 
+from campaigns.metrics.counts import read_all
 from campaigns.model.mail import messages
 from campaigns.values import MessageState
 from campaigns.wiring import migrate, open_stores
@@ -93,6 +94,9 @@ def test_a_sender_that_is_asked_to_end_loses_nothing_and_sends_nothing_twice(sto
             assert sender.wait(30) == 0
         assert len(peer.recipients) == PEOPLE
         assert set(peer.recipients.values()) == {1}
+    counted = read_all(tmp_path / "data" / "metrics")
+    assert counted["postroom_deliveries_total", ("smtp", "sent")] == PEOPLE
+    assert counted["postroom_send_duration_seconds_sum", ("smtp",)] > 0
     for log in ("one.log", "two.log"):
         for line in (tmp_path / log).read_text().splitlines():
             assert json.loads(line)["level"] in {"info", "warning"}, line

@@ -169,6 +169,8 @@ class Clerk:
         self._flight.remove(batch)
         batch.page.discard()
         metrics.ran_chunk(monotonic() - batch.claimed)
+        if moments := result.moments.values():
+            metrics.sent_chunk(post.backend.name, (max(moments) - min(moments)).total_seconds())
         metrics.results(
             post.backend.name, result.outcomes.values(), (gate for gate, _ in result.skipped.values())
         )
