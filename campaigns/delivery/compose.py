@@ -1,6 +1,5 @@
 """One recipient's content as a mail: headers, parts, envelope."""
 
-from binascii import b2a_qp
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from campaigns.delivery.headers import (
     unstructured,
     wire_address,
 )
+from campaigns.delivery.quoted import quoted_printable
 from campaigns.values import Content, MessageKey, Outgoing, Sender
 
 LANGUAGE = pattern(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
@@ -64,24 +64,59 @@ def compose(letter: Letter) -> Outgoing:
     """
     to_address = wire_address("to", letter.to_address)
     parts = [
-        _sender_headers(letter.sender),
-        mailbox("To", clean("to name", letter.to_name), to_address),
-        unstructured("Subject", clean("subject", letter.content.subject)),
-        *_identity_headers(letter),
-        *_list_headers(letter),
-        *[_extra_header(name, value) for name, value in letter.extra.items()],
+        sender_headers(letter.sender),
+        to_header(letter.to_name, to_address),
+        subject_header(letter.content.subject),
+        date_header(letter.at),
+        *later_headers(letter),
     ]
     return Outgoing(
         key=letter.key,
         mail_from=wire_address("return path", letter.return_path),
         rcpt_to=to_address,
-        data="".join(parts).encode() + _body(letter.content, letter.message_id),
+        data="".join(parts).encode() + _body(letter.content, boundary(letter)),
         smtputf8=not to_address.isascii(),
     )
 
 
+def to_header(name: str, address: str) -> str:
+    """The one recipient; the address is as it travels (headers.wire_address)."""
+    return mailbox("To", clean("to name", name), address)
+
+
+@lru_cache(maxsize=1024)
+def subject_header(subject: str) -> str:
+    """A subject is alike for many: for all, or for all of one first name."""
+    return unstructured("Subject", clean("subject", subject))
+
+
+def date_header(at: datetime) -> str:
+    """When it was sent.
+
+    Source: RFC 5322 §3.6.1.
+    """
+    if at.tzinfo is None:
+        raise bad("at", "is without a time zone.", "Give an aware time.")
+    return _date_of(int(at.timestamp()))
+
+
+@lru_cache(maxsize=16)
+def _date_of(second: int) -> str:
+    return f"Date: {format_datetime(datetime.fromtimestamp(second, UTC))}\r\n"
+
+
+def later_headers(letter: Letter) -> list[str]:
+    """What stands below the date: the tokens apart, it is the same in every mail of a run."""
+    return [
+        *_identity_headers(letter),
+        *_list_headers(letter),
+        *[_extra_header(name, value) for name, value in letter.extra.items()],
+    ]
+
+
 @lru_cache(maxsize=64)
-def _sender_headers(sender: Sender) -> str:
+def sender_headers(sender: Sender) -> str:
+    """Who it is from, and where answers go."""
     lines = mailbox("From", clean("sender name", sender.name), _ascii_address("sender", sender.address))
     if sender.reply_to:
         lines += mailbox("Reply-To", "", _ascii_address("reply-to", sender.reply_to))
@@ -97,7 +132,7 @@ def _ascii_address(where: str, address: str) -> str:
 
 
 def _identity_headers(letter: Letter) -> list[str]:
-    """Date, Message-ID and what keeps auto-responders quiet.
+    """Message-ID and what keeps auto-responders quiet.
 
     Source: RFC 5322 §3.6, RFC 3834 §5, RFC 3282.
     """
@@ -108,19 +143,11 @@ def _identity_headers(letter: Letter) -> list[str]:
     if not LANGUAGE.fullmatch(letter.language):
         raise bad("language", f"{letter.language[:80]!r} is no language tag.", "Write it as de or pt-BR.")
     return [
-        f"Date: {_date(letter.at)}\r\n",
         f"Message-ID: <{letter.message_id}@{_domain(letter.sender.address)}>\r\n",
         "MIME-Version: 1.0\r\n",
         f"Content-Language: {letter.language}\r\n",
         "Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: OOF, AutoReply\r\n",
     ]
-
-
-@lru_cache(maxsize=16)
-def _date(at: datetime) -> str:
-    if at.tzinfo is None:
-        raise bad("at", "is without a time zone.", "Give an aware time.")
-    return format_datetime(at.astimezone(UTC))
 
 
 @lru_cache(maxsize=64)
@@ -186,34 +213,36 @@ def _extra_header(name: str, value: str) -> str:
 # ---- body
 
 
-def _body(content: Content, message_id: str) -> bytes:
-    """The parts; '=_' cannot occur in quoted-printable text, so the boundary is safe by itself.
+def boundary(letter: Letter) -> bytes:
+    """What parts the parts: '=_' cannot occur in quoted-printable text, nor '_' in base64.
 
-    Source: RFC 2045 §6.7, RFC 2046 §5.1.
+    Source: RFC 2045 §6.7, §6.8.
     """
-    text = _part("plain", content.text)
+    return b"=_run_%d" % letter.key.run
+
+
+def _body(content: Content, between: bytes) -> bytes:
+    text = quoted_printable(content.text)
     if content.html is None:
-        return text
-    boundary = f"=_{message_id}".encode()
-    return b"".join(
-        (
-            b'Content-Type: multipart/alternative;\r\n boundary="%s"\r\n\r\n' % boundary,
-            b"--%s\r\n" % boundary,
-            text,
-            b"\r\n--%s\r\n" % boundary,
-            _part("html", content.html),
-            b"\r\n--%s--\r\n" % boundary,
-        )
+        return part_head("plain") + text
+    opening, middle, closing = alternatives(between)
+    return b"".join((opening, text, middle, quoted_printable(content.html), closing))
+
+
+def alternatives(between: bytes) -> tuple[bytes, bytes, bytes]:
+    """What stands before the text, between it and the HTML, and behind that.
+
+    Source: RFC 2046 §5.1.
+    """
+    return (
+        b'Content-Type: multipart/alternative;\r\n boundary="%s"\r\n\r\n--%s\r\n' % (between, between)
+        + part_head("plain"),
+        b"\r\n--%s\r\n" % between + part_head("html"),
+        b"\r\n--%s--\r\n" % between,
     )
 
 
-def _part(kind: str, text: str) -> bytes:
+def part_head(kind: str) -> bytes:
+    """The headers of a text, and the empty line below them."""
     head = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return head.encode() + quoted_printable(text)
-
-
-def quoted_printable(text: str) -> bytes:
-    """Encode text; it ends with a line end, and all of its line ends are CRLF."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    octets = lines.encode("utf-8", "replace")
-    return b2a_qp(octets if octets.endswith(b"\n") else octets + b"\n").replace(b"\n", b"\r\n")
+    return head.encode()

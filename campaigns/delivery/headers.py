@@ -32,6 +32,9 @@ LOCAL_PART = re.compile(
 )
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 ASCII_DOMAIN = re.compile(rf"{LABEL}(?:\.{LABEL})*")
+#: What nearly every address is: nothing in it is changed on its way.
+PLAIN_ADDRESS = re.compile(rf"[A-Za-z0-9_+'-]+(?:\.[A-Za-z0-9_+'-]+)*@{LABEL}(?:\.{LABEL})*").fullmatch
+PLAIN_PHRASE = re.compile(r"[ !#-\[\]-~]+").fullmatch
 
 
 def bad(where: str, what: str, cure: str = "") -> BadInput:
@@ -47,6 +50,8 @@ def clean(where: str, text: str) -> str:
     Raises:
         BadInput: when it holds CR, LF or NUL, the means of header injection.
     """
+    if text.isprintable() and "  " not in text:  # so is nearly every one: no control and no mark in it
+        return text.strip(" ")
     if FORBIDDEN.search(text):
         raise bad(where, "holds a line end or a NUL.", "Write it on one line.")
     visible = CONTROLS.sub("", text).encode("utf-8", "replace").decode()
@@ -55,6 +60,8 @@ def clean(where: str, text: str) -> str:
 
 def unstructured(name: str, text: str) -> str:
     """A header of free text, such as Subject; the text is clean already."""
+    if text.isascii() and len(name) + 2 + len(text) <= LINE and "=?" not in text:
+        return f"{name}: {text}\r\n"
     if not (text.isascii() and "=?" not in text and all(len(word) < HARD_LINE for word in text.split(" "))):
         return fold(name, encoded_words(text, LINE - len(name) - 2), " ")
     return fold(name, text.split(" "), " ")
@@ -81,15 +88,14 @@ def encoded_words(text: str, first: int = LINE) -> Iterator[str]:
 
     Source: RFC 2047 §2, §5.
     """
-    room = _octets(first)
-    chunk = b""
-    for character in text:
-        octets = character.encode()
-        if len(chunk) + len(octets) > room:
-            yield _encoded_word(chunk)
-            chunk, room = b"", _octets(LINE - 1)
-        chunk += octets
-    yield _encoded_word(chunk)
+    octets, room = text.encode(), _octets(first)
+    while len(octets) > room:
+        end = room
+        while octets[end] & 0xC0 == 0x80:  # within a character
+            end -= 1
+        yield _encoded_word(octets[:end])
+        octets, room = octets[end:], _octets(LINE - 1)
+    yield _encoded_word(octets)
 
 
 def _octets(width: int) -> int:
@@ -105,6 +111,8 @@ def mailbox(name: str, display: str, address: str) -> str:
     """A header of one address with a display name, which is clean already."""
     if not display:
         return fold(name, [address], " ")
+    if len(name) + len(display) + len(address) + 7 <= LINE and PLAIN_PHRASE(display) and "=?" not in display:
+        return f'{name}: "{display}" <{address}>\r\n'
     return fold(name, [*phrase(display, LINE - len(name) - 2), f"<{address}>"], " ")
 
 
@@ -143,6 +151,8 @@ def wire_address(where: str, address: str) -> str:
         BadInput: when it is none, or holds what SMTP or a header would misread.
     """
     local, _, domain = address.rpartition("@")
+    if PLAIN_ADDRESS(address) and len(address) <= MAX_ADDRESS and len(local) <= MAX_LOCAL:
+        return address
     if not LOCAL_PART.fullmatch(local):
         what = f"{address[:80]!r} is no mail address that can be written safely."
         raise bad(where, what, "Use name@domain, without quotes, blanks or brackets.")

@@ -67,6 +67,8 @@ def _unless_missing(work: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def _text(value: Value) -> str:
+    if type(value) is str and value.isprintable():
+        return value
     if not isinstance(value, (str, int, float, Decimal)):
         raise Unshowable(f"is {kind_of(value)}, not a text")
     return _CONTROL.sub("", str(value))
@@ -107,7 +109,7 @@ def _truncate(value: Value, length: int = 80, end: str = "…") -> str:
     if len(text) <= length:
         return text
     cut = text[: max(0, length - len(end))]
-    return (cut.rsplit(None, 1)[0] if " " in cut else cut) + end
+    return (cut.rsplit(None, 1)[0] if " " in cut.strip() else cut) + end
 
 
 def _replace(value: Value, old: str, new: str) -> str:
@@ -149,11 +151,6 @@ def _link_part(value: Value) -> str:
     return _bounded(quote(_text(value), safe=""))
 
 
-@lru_cache(maxsize=4096)
-def _currency(number: float | Decimal, currency: str, locale: Locale) -> str:
-    return str(format_currency(number, currency, locale=locale))
-
-
 def _moment(value: Value) -> date | datetime:
     if isinstance(value, date):
         return value
@@ -173,9 +170,26 @@ def _width(width: str) -> str:
     return width
 
 
+def _kept(locale: Locale) -> tuple[Callable[[Any, str], str], Callable[[date, str], str]]:
+    """Amounts and days as they are written, kept for each locale by itself: its own hash is slow."""
+
+    @lru_cache(maxsize=4096)
+    def currency_of(number: float | Decimal, currency: str) -> str:
+        return str(format_currency(number, currency, locale=locale))
+
+    @lru_cache(maxsize=1024)
+    def date_of(day: date, width: str) -> str:
+        return str(format_date(day, width, locale))
+
+    return currency_of, date_of
+
+
 def _localised(locale: Locale) -> dict[str, Callable[..., Any]]:
+    currency_of, date_of = _kept(locale)
+
     def show_date(value: Value, width: str = "long") -> str:
-        return str(format_date(_moment(value), _width(width), locale))
+        moment = _moment(value)
+        return date_of(moment.date() if isinstance(moment, datetime) else moment, _width(width))
 
     def show_time(value: Value, width: str = "short") -> str:
         moment = _moment(value)
@@ -195,7 +209,7 @@ def _localised(locale: Locale) -> dict[str, Callable[..., Any]]:
         number = number_in(value)
         if is_missing(currency):
             return str(format_decimal(number, format="#,##0.00", locale=locale))
-        return _currency(number, str(currency)[:3], locale)
+        return currency_of(number, str(currency)[:3])
 
     def number(value: Value) -> str:
         return str(format_decimal(number_in(value), locale=locale))

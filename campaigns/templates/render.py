@@ -250,7 +250,7 @@ class Prepared:
             BadTemplate: naming what is missing for this one, or what cannot be shown.
         """
         require_plain(names)
-        _require_web_addresses(names)
+        require_web_addresses(names)
         context = dict(names)
         subject = " ".join(_rendered(self.subject_template, context, "subject").split())
         html = _rendered(self.html_template, context, "body") if self.html_template is not None else None
@@ -325,7 +325,7 @@ def _fail(field: str, what: str, cure: str) -> NoReturn:
 _WEB = re.compile(r"https?://[^\s\"'<>\\]+\Z", re.IGNORECASE)
 
 
-def _require_web_addresses(names: Mapping[str, object]) -> None:
+def require_web_addresses(names: Mapping[str, object]) -> None:
     """Refuse a product whose page or picture is not on the web: imports are not ours."""
     products = names.get("products")
     for product in products if isinstance(products, list) else ():

@@ -1,7 +1,7 @@
 """The Jinja in which templates run: plain data, no calls, no attributes but keys, every result bounded."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -13,10 +13,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from campaigns.templates.filters import Unshowable, filters_for
+from campaigns.templates.shortcuts import LOOKS, Shortcuts, Vetted, last_look
 
 LOOP_PARTS = frozenset({"first", "last", "index", "index0", "length", "revindex", "revindex0"})
 TEST_NAMES = frozenset({"defined", "undefined", "none", "odd", "even", "number", "in"})
 _PLAIN = (str, int, float, Decimal, date, type(None))
+_LEAVES = frozenset({*_PLAIN, bool, datetime})  #: the same, as exact types
 
 
 class MissingName(StrictUndefined):
@@ -39,11 +41,16 @@ class MissingName(StrictUndefined):
 class Sandbox(ImmutableSandboxedEnvironment):
     """One language's environment, for HTML (escaped) or for text (not)."""
 
+    code_generator_class = Shortcuts
+
     def __init__(self, language: str, *, html: bool) -> None:
         super().__init__(undefined=MissingName, autoescape=html, keep_trailing_newline=True, cache_size=0)
         self.intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
         self.globals.clear()
         self.filters = filters_for(language)
+        self.vetted = Vetted()
+        for look in LOOKS:
+            self.filters[look] = last_look(self.filters[look], self.vetted, html=html)
         self.tests = {name: test for name, test in self.tests.items() if name in TEST_NAMES}
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002 - Jinja's signature
@@ -142,6 +149,20 @@ def require_plain(names: Mapping[str, Any]) -> None:
     Raises:
         TypeError: with the path of the first value that is not plain; our mistake, not the template's.
     """
+    waiting: list[Any] = [names]
+    while waiting:
+        value = waiting.pop()
+        for part in value.values() if type(value) is dict else value:
+            kind = type(part)
+            if kind in _LEAVES:
+                continue
+            if kind is not dict and kind is not list:
+                _refuse_what_is_not_plain(names)
+            waiting.append(part)
+
+
+def _refuse_what_is_not_plain(names: Mapping[str, Any]) -> None:
+    """Look once more, with the path to each value."""
     waiting: list[tuple[str, Any]] = list(names.items())
     while waiting:
         path, value = waiting.pop()

@@ -77,14 +77,11 @@ class Keyring:
         Raises:
             ValueError: if an id is negative or too large (run and seq: 32 bits, contact: 40 bits).
         """
-        signer = self._signing[purpose - 1]
-        try:
-            body = signer.head + _IDS.pack(run, seq, contact >> 32, contact & 0xFFFFFFFF)
-        except struct.error as error:
-            raise ValueError(
-                f"run {run}, seq {seq}, contact {contact}: an id is negative or too large for a token."
-            ) from error
-        return signer.write(body + signer.mac(body))
+        return self.pen(purpose)(packed(run, seq, contact))
+
+    def pen(self, purpose: Purpose) -> Callable[[bytes], str]:
+        """Give what writes tokens of one purpose, from ids that are `packed` once for all purposes."""
+        return self._signing[purpose - 1].sign
 
     def read(self, purpose: Purpose, text: str) -> Token | None:
         """Read a token of this purpose; None for whatever else the text may be."""
@@ -100,10 +97,24 @@ class Keyring:
         return None
 
 
+def packed(run: int, seq: int, contact: int) -> bytes:
+    """Pack what every token of a message names.
+
+    Raises:
+        ValueError: if an id is negative or too large (run and seq: 32 bits, contact: 40 bits).
+    """
+    try:
+        return _IDS.pack(run, seq, contact >> 32, contact & 0xFFFFFFFF)
+    except struct.error as error:
+        raise ValueError(
+            f"run {run}, seq {seq}, contact {contact}: an id is negative or too large for a token."
+        ) from error
+
+
 class _Signer:
     """One secret for one purpose: its two-byte head, its MAC and its way of writing."""
 
-    __slots__ = ("_keyed", "head", "write")
+    __slots__ = ("_keyed", "_write", "head")
 
     def __init__(self, secret: bytes, purpose: Purpose) -> None:
         # Any length of secret becomes a whole key; the fingerprint tells keys apart after a rotation.
@@ -111,8 +122,12 @@ class _Signer:
         derived = blake2b(purpose.name.encode(), key=key, person=b"postroom token").digest()
         fingerprint = blake2b(key, digest_size=1, person=b"postroom key id").digest()
         self.head = bytes((VERSION << 4 | purpose,)) + fingerprint
-        self.write: Callable[[bytes], str] = _to_base32 if purpose is Purpose.RETURN else _to_base64
+        self._write: Callable[[bytes], str] = _to_base32 if purpose is Purpose.RETURN else _to_base64
         self._keyed = blake2b(key=derived, digest_size=_MAC_BYTES)
+
+    def sign(self, ids: bytes) -> str:
+        body = self.head + ids
+        return self._write(body + self.mac(body))
 
     def mac(self, body: bytes) -> bytes:
         """Copying the keyed state saves hashing the key for each token."""

@@ -1,0 +1,135 @@
+"""One edition's mails out of prepared pieces: per recipient only what is personal is rendered and encoded.
+
+What it makes parses to the same headers and parts as the plain way (Mailing.plain), which is taken instead
+wherever this one does not hold, and always to say what is wrong.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from campaigns.delivery.quoted import NotSpliceable, QuotedPieces
+from campaigns.delivery.stencil import Filling, Stencil
+from campaigns.errors import BadInput
+from campaigns.mailing.basis import Basis
+from campaigns.mailing.inviting import survey_names
+from campaigns.records.chosen_names import ChosenNames
+from campaigns.records.names import full_name
+from campaigns.records.outbox import Recipient
+from campaigns.templates.pieces import FAILURES, constants, pieces
+from campaigns.templates.render import LONGEST, LONGEST_SUBJECT, Prepared, require_web_addresses
+from campaigns.templates.sandbox import require_plain
+from campaigns.templates.uses import used_names
+from campaigns.tracking.tokens import Purpose, packed
+from campaigns.values import Content, MessageKey, Outgoing, TopicClass
+
+_AT_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Press:
+    """Makes the mails of one edition of one basis."""
+
+    @classmethod
+    def of(cls, basis: Basis, edition: Prepared) -> "Press | None":
+        """Prepare an edition; None if something in it holds for nobody, which the plain way will say."""
+        try:
+            return cls(basis, edition)
+        except (BadInput, *FAILURES):
+            return None
+
+    def __init__(self, basis: Basis, edition: Prepared) -> None:
+        compiled = edition.compiled
+        used = used_names(compiled)
+        self._basis, self._edition = basis, edition
+        self._chosen = ChosenNames(basis.shared, used)
+        tops = {path.partition(".")[0] for path in used}
+        self._offered = "products" in tops
+        self._survey = basis.form if "survey" in tops else None
+        numbers = [basis.numbered.get(offer["url"] or "") for offer in basis.shared.offers]
+        self._offers = list(zip(basis.shared.offers, numbers, strict=True)) if self._offered else []
+        keyring = basis.signing.keyring
+        self._links = basis.signing.writers(lambda name: self._is_linked(name, used))
+        self._return = keyring.pen(Purpose.RETURN)
+        leavable = basis.topic.topic_class is not TopicClass.TRANSACTIONAL
+        self._unsubscribe = keyring.pen(Purpose.UNSUBSCRIBE) if leavable else None
+        self._text = QuotedPieces(constants(edition.text_template))
+        self._html = QuotedPieces(constants(edition.html_template) if edition.html_template else ())
+        nobody = basis.addressing(0, 0, "nobody@example.com")
+        letter = basis.letter(nobody, "", Content("", compiled.html, ""), compiled.language, _AT_NO_TIME)
+        self._stencil = Stencil(letter, nobody.unsubscribe if leavable else None)
+        self._check_what_is_fixed()
+
+    def _is_linked(self, name: str, used: frozenset[str]) -> bool:
+        return (
+            "links" in used
+            or f"links.{name}" in used
+            or (name == "survey" and self._survey is not None)
+            or (name == "click" and any(number is not None for _, number in self._offers))
+        )
+
+    def _check_what_is_fixed(self) -> None:
+        """What is alike for all is looked at once."""
+        offers = self._products({"click": f"{self._basis.signing.public_url}/c/x"})
+        require_plain({**self._chosen.fixed, "products": offers})
+        require_web_addresses({"products": offers})
+
+    def mail(self, recipient: Recipient, *, bought: list[dict[str, Any]], now: datetime) -> Outgoing | None:
+        """Make the recipient's mail; None if it must be made the plain way, perhaps to say why it cannot."""
+        ids = packed(self._basis.run, recipient.seq, recipient.contact_id)
+        try:
+            return self._mail(recipient, ids, bought, now)
+        except (BadInput, NotSpliceable, *FAILURES):
+            return None
+
+    def _mail(
+        self, recipient: Recipient, ids: bytes, bought: list[dict[str, Any]], now: datetime
+    ) -> Outgoing | None:
+        names = self._names(recipient, ids, bought, now)
+        edition = self._edition
+        subject = " ".join("".join(pieces(edition.subject_template, names)).split())
+        text = list(map(self._text.__getitem__, pieces(edition.text_template, names)))
+        html = None
+        if edition.html_template is not None:
+            html = list(map(self._html.__getitem__, pieces(edition.html_template, names)))
+        if len(subject) > LONGEST_SUBJECT or _length(text) > LONGEST or _length(html) > LONGEST:
+            return None
+        return self._stencil.fill(
+            Filling(
+                MessageKey(self._basis.run, recipient.seq),
+                full_name(recipient.contact) or "",
+                recipient.address,
+                subject,
+                now,
+                self._return(ids),
+                None if self._unsubscribe is None else self._unsubscribe(ids),
+                text,
+                html,
+            )
+        )
+
+    def _names(
+        self, recipient: Recipient, ids: bytes, bought: list[dict[str, Any]], now: datetime
+    ) -> dict[str, Any]:
+        """The names that this edition uses; what is the same for all was looked at when it was prepared."""
+        names = self._chosen.of(recipient, bought, now)
+        require_plain(names)
+        names |= self._chosen.fixed
+        links = {name: f"{before}{write(ids)}" for name, before, write in self._links}
+        names["links"] = links
+        if self._offered:
+            names["products"] = self._products(links)
+        if self._survey is not None:
+            names["survey"] = survey_names(self._survey, self._edition.compiled.language, links["survey"])
+        return names
+
+    def _products(self, links: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The offered products, each with its numbered link; no template can change what all share."""
+        return [
+            offer if number is None else {**offer, "url": f"{links['click']}/{number}"}
+            for offer, number in self._offers
+        ]
+
+
+def _length(encoded: list[bytes] | None) -> int:
+    """At least as long as the text is."""
+    return sum(map(len, encoded)) if encoded else 0

@@ -1,0 +1,86 @@
+"""Shorter code for what nearly every place in a mail is: a text that is there, found in a dict.
+
+Jinja compiles a template to Python; here three of its expressions become a test with a short way in front of
+the long one. The long way is what Jinja writes, so nothing means anything else than before.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame, optimizeconst
+from markupsafe import escape
+
+#: Texts of one kind of environment that were shown before as they are: kept, so as not to look again.
+KEPT = 10_000
+LONGEST_KEPT = 256
+
+LOOKS = frozenset({"shown", "shown_or_empty"})
+_PASSING = LOOKS | {"default", "d"}
+
+
+class Vetted(set[str]):
+    """Texts that every filter in `_PASSING` hands on as they are, and that need no escaping here."""
+
+    def remember(self, text: str) -> None:
+        if len(self) >= KEPT:
+            self.clear()
+        self.add(text)
+
+
+def last_look(show: Callable[[Any, str], Any], vetted: Vetted, *, html: bool) -> Callable[[Any, str], str]:
+    """Make the filter that each shown value passes at the end: what it gives is ready for the mail."""
+
+    def look(value: Any, name: str) -> str:
+        result = show(value, name)
+        written = str(escape(result)) if html else str(result)
+        if type(value) is str and written == value and len(value) <= LONGEST_KEPT and not _is_blank(value):
+            vetted.remember(value)
+        return written
+
+    return look
+
+
+def _is_blank(text: str) -> bool:
+    return not text or text.isspace()
+
+
+class Shortcuts(CodeGenerator):
+    """Writes a template's Python."""
+
+    @optimizeconst
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        name = self.temporary_identifier()
+        self.write(f"({name}[{node.attr!r}] if type({name} := (")
+        self.visit(node.node, frame)
+        self.write(f")) is dict and {node.attr!r} in {name} else environment.getattr({name}, {node.attr!r}))")
+
+    @optimizeconst
+    def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        if node.name not in _PASSING or node.node is None or node.kwargs:
+            super().visit_Filter(node, frame)
+            return
+        name = self.temporary_identifier()
+        self.write(f"({name} if type({name} := (")
+        self.visit(node.node, frame)
+        self.write(f")) is str and {name} in environment.vetted else {self.filters[node.name]}({name}")
+        for argument in node.args:
+            self.write(", ")
+            self.visit(argument, frame)
+        self.write("))")
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if _is_ready(node):
+            self.write("(")
+        else:
+            super()._output_child_pre(node, frame, finalize)
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
+        if _is_ready(node):
+            return str(node.as_const(frame.eval_ctx))
+        return super()._output_child_to_const(node, frame, finalize)
+
+
+def _is_ready(node: nodes.Expr) -> bool:
+    """Whether a value has passed the last look, which escapes."""
+    return isinstance(node, nodes.Filter) and node.name in LOOKS
