@@ -98,8 +98,9 @@ class Page:
         end = self._at + len(line)
         if end > self._size:
             raise ValueError(f"{self._path} has room for the messages of its chunk only, each begun once")
-        self._lines[self._at : end] = line
-        self._at = end
+        # an interrupt between the two leaves a gap, never a line over another
+        at, self._at = self._at, end
+        self._lines[at:end] = line
 
 
 class Journal:
@@ -169,8 +170,9 @@ def abandoned(folder: Path) -> Iterator[list[Abandoned]]:
             if (lock := _lock_of_the_dead(path)) is not None:
                 locks.append(lock)
                 host, boot, owner = os.pread(lock, 1000, 0).decode("utf-8", "replace").split(maxsplit=2)
-                if host == gethostname():
-                    found.append(Abandoned(owner.strip(), boot == boot_id(), path))
+                of_now = boot == boot_id()
+                if of_now or host == gethostname():  # a container made anew has another host name
+                    found.append(Abandoned(owner.strip(), of_now, path))
         yield found
     finally:
         for lock in locks:
@@ -185,21 +187,25 @@ def remove(journal: Abandoned) -> None:
 def revoke(folder: Path, owner: str, run: int, number: int, fence: int) -> Read | None:
     """Forbid a sender that may be frozen to begin anything more of a chunk, and read what it began.
 
-    None if its journal is not on this machine: then all may have been begun.
+    None if its journal is not on this machine: then all may have been begun. So too if it vanishes meanwhile;
+    then the chunk is settled, and nothing can be written about it with this fence.
     """
     own = folder / _name(owner)
-    if not own.is_dir() or not _is_of_here(own):
-        return None
     path = own / f"{run}-{number}-{fence}"
-    with suppress(FileExistsError), path.open("xb") as file:
-        file.write(b"gone\n")  # it had not begun the page, and will not
-    file_number = os.open(path, os.O_RDWR)
     try:
-        os.pwrite(file_number, b"gone", 0)
-    finally:
-        os.close(file_number)
-    sleep(SETTLING)
-    return _read(path)
+        if not _is_of_here(own):
+            return None
+        with suppress(FileExistsError), path.open("xb") as file:
+            file.write(b"gone\n")  # it had not begun the page, and will not
+        file_number = os.open(path, os.O_RDWR)
+        try:
+            os.pwrite(file_number, b"gone", 0)
+        finally:
+            os.close(file_number)
+        sleep(SETTLING)
+        return _read(path)
+    except FileNotFoundError:
+        return None
 
 
 def boot_id() -> str:
@@ -217,7 +223,9 @@ def _lock_of_the_dead(path: Path) -> int | None:
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        whole = len(os.pread(lock, 1000, 0).split(maxsplit=2)) == 3
+        # whoever held the lock a moment ago may have settled all, and removed the folder
+        still = os.path.samestat(os.fstat(lock), (path / "lock").stat())
+        whole = still and len(os.pread(lock, 1000, 0).split(maxsplit=2)) == 3
     except OSError:
         whole = False
     if not whole:
@@ -227,29 +235,44 @@ def _lock_of_the_dead(path: Path) -> int | None:
 
 
 def _is_of_here(own: Path) -> bool:
-    said = (own / "lock").read_text(errors="replace").split(maxsplit=2)
-    return said[:2] == [gethostname(), boot_id()]
+    return (own / "lock").read_text(errors="replace").split(maxsplit=2)[1:2] == [boot_id()]
 
 
-def _read(path: Path) -> Read:
+def _read(path: Path) -> Read | None:
     page = Read()
-    for line in path.read_bytes().rstrip(b"\0").splitlines(keepends=True)[1:]:
-        words = line.decode("utf-8", "replace").split(" ", 6)
-        if not line.endswith(b"\n") or len(words) < 3:
-            continue
-        seq, at = int(words[1]), EPOCH + timedelta(microseconds=int(words[2]))
-        if words[0] == "s":
-            page.started[seq] = at
-        else:
-            kind, code, enhanced, text = words[3:7]
-            page.outcomes[seq] = Outcome(
-                OutcomeKind(kind),
-                None if code == "-" else int(code),
-                None if enhanced == "-" else enhanced,
-                text.rstrip("\n"),
-            )
-            page.moments[seq] = at
+    lines = path.read_bytes().rstrip(b"\0").splitlines(keepends=True)[1:]
+    for line in lines:
+        try:
+            _take_in(page, line.lstrip(b"\0"))
+        except ValueError:
+            if line is not lines[-1]:  # only a last line can be torn
+                return None
     return page
+
+
+def _take_in(page: Read, line: bytes) -> None:
+    """Add what a line says.
+
+    Raises:
+        ValueError: it is not whole.
+    """
+    if not line.endswith(b"\n"):
+        raise ValueError("no end")
+    sort, number, micros, *rest = line.decode("utf-8", "replace")[:-1].split(" ", 6)
+    seq, at = int(number), EPOCH + timedelta(microseconds=int(micros))
+    if sort == "s" and not rest:
+        page.started[seq] = at
+    elif sort == "a":
+        kind, code, enhanced, text = rest
+        page.outcomes[seq] = Outcome(
+            OutcomeKind(kind),
+            None if code == "-" else int(code),
+            None if enhanced == "-" else enhanced,
+            text,
+        )
+        page.moments[seq] = at
+    else:
+        raise ValueError("neither begun nor answered")
 
 
 def _name(owner: str) -> str:
