@@ -82,8 +82,8 @@ def run() -> None:
     """Run everything on this machine: pages, tracking, worker and senders, until Ctrl-C."""
     settings = from_environment()
     migrate(settings.database_url)
-    click.echo(f"Pages: http://127.0.0.1:{settings.web_port}/   (the first visit makes the administrator)")
-    click.echo(f"Tracking, surveys and preferences: {settings.public_url}")
+    _tell(f"Pages: http://127.0.0.1:{settings.web_port}/   (the first visit makes the administrator)")
+    _tell(f"Tracking, surveys and preferences: {settings.public_url}")
     supervise(processes(settings), Stopping())
 
 
@@ -92,11 +92,17 @@ def processes(settings: Settings) -> list[list[str]]:
     own = [["web"], ["hits"], ["worker"]]
     own += [["celery-worker"]] if settings.broker_url else [["sender"]] * settings.senders
     if "POSTROOM_SMTP_URL" not in os.environ:
-        click.echo(
-            "No POSTROOM_SMTP_URL: mails go to the local catcher, nobody receives them. See Caught mails."
-        )
+        _tell("No POSTROOM_SMTP_URL: mails go to the local catcher, nobody receives them. See Caught mails.")
         own.insert(0, ["catcher"])
     return own
+
+
+def _tell(text: str) -> None:
+    """Say something to whoever started us; where nobody looks it is an entry of the log like any other."""
+    if sys.stdout.isatty():
+        click.echo(text)
+    else:
+        log.info(text)
 
 
 def supervise(commands: Sequence[Sequence[str]], stopping: Callable[[], bool]) -> None:

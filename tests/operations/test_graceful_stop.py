@@ -179,3 +179,4 @@ def test_a_whole_installation_ends_when_asked_and_leaves_no_process(tmp_path):
     log = (tmp_path / "log").read_text()
     assert "Traceback" not in log
     assert "a process ended" not in log
+    assert all(json.loads(line)["door"] for line in log.splitlines())
