@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     UnaryExpression,
     and_,
+    any_,
     case,
     cast,
     collate,
@@ -31,7 +32,7 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql.operators import custom_op
 
 from campaigns.segments.fields import FieldType
@@ -72,9 +73,13 @@ class Speech(Protocol):
     """The words of one database."""
 
     quick_except: bool  #: EXCEPT within IN beats asking twice, inside of one set and outside of another
+    null_in_set: bool  #: a null among ids does no harm, so that nobody need look for it
 
     def fold(self, text: Expression) -> Expression:
         """Lower A–Z and nothing else."""
+
+    def is_word(self, folded: Expression, word: str) -> Condition:
+        """Say whether a folded text in a column of its own is this word; asked before what costs more."""
 
     def position(self, text: Expression, part: str | Expression) -> Expression:
         """Give the place of the first occurrence from 1; 0 where there is none."""
@@ -111,9 +116,13 @@ class Sqlite:
     """SQLite: JSON is text, booleans are 0 and 1, moments are microseconds."""
 
     quick_except = True
+    null_in_set = False
 
     def fold(self, text: Expression) -> Expression:
         return func.lower(text)
+
+    def is_word(self, folded: Expression, word: str) -> Condition:
+        return folded == word
 
     def position(self, text: Expression, part: str | Expression) -> Expression:
         return func.instr(text, part)
@@ -185,10 +194,15 @@ class Sqlite:
 class Postgres:
     """PostgreSQL: jsonb, real booleans and moments, and no anti-join for NOT IN."""
 
-    quick_except = False
+    quick_except = False  # its anti-join looks up the few that are left, where EXCEPT would read all outside
+    null_in_set = True
 
     def fold(self, text: Expression) -> Expression:
         return func.lower(collate(text, "C"))
+
+    def is_word(self, folded: Expression, word: str) -> Condition:
+        # it puts a plain equation behind conditions of the same cost, as one that opens JSON in each row
+        return folded == any_(literal([word], ARRAY(String())))
 
     def position(self, text: Expression, part: str | Expression) -> Expression:
         return func.strpos(text, part)

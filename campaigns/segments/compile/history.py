@@ -98,7 +98,7 @@ def _counting(rule: Did, told: Any, column: Expression, frame: Frame) -> list[Co
     kind = frame.speech.aside(told.kind) if _common(rule) else told.kind
     where = [
         kind == rule.kind.value,
-        column.is_not(None),
+        *([] if frame.speech.null_in_set else [column.is_not(None)]),
         _in_window(told.at, rule.within, frame),
     ]
     where += _only(rule.who, column, frame)
