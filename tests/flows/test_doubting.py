@@ -21,6 +21,7 @@ from campaigns.model.events import events
 from campaigns.model.mail import campaign_log, chunks, messages, runs
 from campaigns.records import audience, campaigns, consent, gates, history, hits, names, outbox
 from campaigns.records.consent import Provenance
+from campaigns.records.outbox import decisions
 from campaigns.tracking.tokens import Keyring, Purpose, Token
 from campaigns.values import (
     CampaignState,
@@ -69,9 +70,10 @@ def asked_of(session, run):
 
 
 def send(session, run, doubtful=(), outcomes=None, now=NOW):
-    """Play a sender until nothing is due: those named get no answer. Gives seqs by what was sent, and skipped."""
+    """Play a sender until nothing is due: those named get no answer. Gives the seqs sent, and those skipped."""
     begun, stopped = [], {}
     while (chunk := outbox.claim(session, "me")) is not None:
+        run = chunk.run
         ready, gone = outbox.load(session, chunk, asked_of(session, run))
         told = {one.seq: UNKNOWN if one.seq in doubtful else SENT for one in ready} | (outcomes or {})
         begun += told
@@ -445,6 +447,33 @@ def test_a_run_being_ended_while_its_doubts_are_sent_again_leaves_none_behind(st
         assert send(session, run, now=LATER)[0] == [7]
         assert schedule.finish_runs(session, LATER) == [run]
         assert state_of(session, run) == (CampaignState.FINISHED, RunState.FINISHED)
+
+
+def test_what_comes_into_doubt_while_others_are_let_out_is_left_in_doubt(stores, monkeypatch):
+    """On PostgreSQL a sender settles between the statements of a decision; SQLite's writers are alone."""
+    if stores.engine.dialect.name == "sqlite":
+        pytest.skip("writers are alone")
+    with stores.sessions.begin() as session:
+        run = frozen(session, people=8)
+        outbox.settle(session, outbox.claim(session, "a"), {2: UNKNOWN}, skipped={}, retry_at=LATER, now=NOW)
+        held = outbox.claim(session, "b")
+    met = []
+
+    def meanwhile(session, number, hold=decisions._hold_chunks):
+        found = hold(session, number)
+        met.append(found)
+        with stores.sessions.begin() as other:
+            told = dict.fromkeys((5, 6, 7, 8), UNKNOWN)
+            outbox.settle(other, held, told, skipped={}, retry_at=None, now=NOW)
+        return found
+
+    monkeypatch.setattr(decisions, "_hold_chunks", meanwhile)
+    with stores.sessions.begin() as session:
+        assert decide(session, run, "send-again").decided == 1
+    assert met == [[(1, 1, 4)]]
+    with stores.readers() as session:
+        assert states(session, run) == ["queued"] * 4 + ["unknown"] * 4
+        must_add_up(session, run)
 
 
 # ---- proof

@@ -4,6 +4,7 @@ Every change asks for the state it changes, so that two who decide at once, or a
 change nothing twice. Locks are taken in the order of all writers: campaign, chunks, messages, run, history.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,7 +42,8 @@ def arrive(
 
     They are those named, or else all of the run's that were in doubt at `until`: nobody has seen the others.
     """
-    found = _change(session, run, seqs, until, {"state": MessageState.SENT.value})
+    found = _choose(session, run, seqs, until)
+    _change(session, run, found, {"state": MessageState.SENT.value})
     _count(session, run, sent=len(found), unknown=-len(found))
     _record(session, run, found, ARRIVED, "staff", {"by": by}, now)
     return len(found)
@@ -52,8 +54,11 @@ def send_again(
 ) -> int:
     """Queue messages in doubt again, as `arrive` chooses them; their chunks are due, every gate is asked."""
     spans = _hold_chunks(session, run)  # also one that is being sent: its end must see what waits in it
-    found = _change(session, run, seqs, until, {"state": MessageState.QUEUED.value, "at": None})
-    due = [number for number, first, last in spans if any(first <= one.seq <= last for one in found)]
+    # what came into doubt since they were held lies in a chunk that may be ending: it is left for next time
+    placed = [(one, _within(spans, one.seq)) for one in _choose(session, run, seqs, until)]
+    found = [one for one, number in placed if number is not None]
+    _change(session, run, found, {"state": MessageState.QUEUED.value, "at": None})
+    due = sorted({number for _, number in placed if number is not None})
     for at in range(0, len(due), PIECE):
         session.execute(
             sa.update(chunks)
@@ -113,31 +118,32 @@ def reopen(session: Session, run: int, to: RunState, *, expires_at: datetime) ->
     return changed(session, change.values(values)) == 1
 
 
-def _change(
-    session: Session, run: int, seqs: Sequence[int] | None, until: datetime, values: dict[str, Any]
-) -> list[Settled]:
+def _choose(session: Session, run: int, seqs: Sequence[int] | None, until: datetime) -> list[Settled]:
+    """Lock those of some messages, or of all, that are in doubt."""
     m = messages.c
-    seen = (m.run_id == run, m.state == MessageState.UNKNOWN.value)
     which: list[sa.ColumnElement[bool]] = [sa.or_(m.at.is_(None), m.at <= until)]
     if seqs is not None:
         which = [m.seq.in_(seqs[at : at + PIECE]) for at in range(0, len(seqs), PIECE)]
-    # what an UPDATE returns is the new row: the moment of the doubt is asked for first, and locked
-    chosen = [
-        row
-        for some in which
-        for row in session.execute(
-            sa.select(m.seq, m.contact_id, contacts.c.customer_id, m.at)
-            .outerjoin(contacts, contacts.c.id == m.contact_id)
-            .where(*seen, some)
-            .order_by(m.seq)
-            .with_for_update(of=messages)
-        )
-    ]
-    numbers = [row.seq for row in chosen]
+    query = (
+        sa.select(m.seq, m.contact_id, contacts.c.customer_id, m.at)
+        .outerjoin(contacts, contacts.c.id == m.contact_id)
+        .where(m.run_id == run, m.state == MessageState.UNKNOWN.value)
+        .order_by(m.seq)
+        .with_for_update(of=messages)
+    )
+    rows = [row for some in which for row in session.execute(query.where(some))]
+    return [Settled(row.seq, row.contact_id, row.customer_id, row.at or until) for row in rows]
+
+
+def _change(session: Session, run: int, found: Sequence[Settled], values: dict[str, Any]) -> None:
+    m, numbers = messages.c, [one.seq for one in found]
     for at in range(0, len(numbers), PIECE):
-        some = m.seq.in_(numbers[at : at + PIECE])
-        session.execute(sa.update(messages).where(*seen, some).values(values))
-    return [Settled(row.seq, row.contact_id, row.customer_id, row.at or until) for row in chosen]
+        session.execute(
+            sa.update(messages)
+            .where(m.run_id == run, m.seq.in_(numbers[at : at + PIECE]))
+            .where(m.state == MessageState.UNKNOWN.value)
+            .values(values)
+        )
 
 
 def _hold_chunks(session: Session, run: int) -> list[tuple[int, int, int]]:
@@ -147,10 +153,16 @@ def _hold_chunks(session: Session, run: int) -> list[tuple[int, int, int]]:
     query = (
         sa.select(c.number, c.first_seq, c.last_seq)
         .where(c.run_id == run, sa.exists().where(*inside))
-        .order_by(c.number)
+        .order_by(c.first_seq)
         .with_for_update(of=chunks)
     )
     return [(row.number, row.first_seq, row.last_seq) for row in session.execute(query)]
+
+
+def _within(spans: Sequence[tuple[int, int, int]], seq: int) -> int | None:
+    """The number of the chunk that holds a message, if it is among these."""
+    at = bisect_right(spans, seq, key=lambda span: span[1]) - 1
+    return spans[at][0] if at >= 0 and seq <= spans[at][2] else None
 
 
 def _open_to_proof(
