@@ -1,14 +1,11 @@
 """Settings become an engine, sessions and backends; nothing else makes them."""
 
 import gc
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from socket import gethostname
 from typing import Any
-from uuid import uuid4
 
 import sqlalchemy as sa
 from alembic import command
@@ -21,7 +18,7 @@ from campaigns import logs, metrics
 from campaigns.clock import utc_now
 from campaigns.config import Settings
 from campaigns.delivery.backend import open_backend
-from campaigns.delivery.journal import Journal
+from campaigns.delivery.journal import Journal, new_owner
 from campaigns.flows.sending import Postbox
 from campaigns.mailing import Signing
 from campaigns.tracking.tokens import Keyring
@@ -124,7 +121,7 @@ def open_postbox(settings: Settings, stores: Stores, stopped: Callable[[], bool]
         ),
         signing=Signing(Keyring(settings.secret), settings.public_url),
         secret=settings.secret,
-        journal=Journal(settings.journals, f"{gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"),
+        journal=Journal(settings.journals, new_owner()),
         clock=utc_now,
         stopped=stopped,
         rate=settings.rate,

@@ -208,6 +208,11 @@ def revoke(folder: Path, owner: str, run: int, number: int, fence: int) -> Read 
         return None
 
 
+def new_owner() -> str:
+    """Make a name for a sender of this process: nobody had it before."""
+    return f"{gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
+
+
 def boot_id() -> str:
     """Name this start of the machine; a name of its own where the system has none, so nothing is believed."""
     try:
