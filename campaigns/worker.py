@@ -20,7 +20,7 @@ from campaigns.clock import utc_now
 from campaigns.config import Settings
 from campaigns.delivery.maildir import read_new, take
 from campaigns.executor import Executor
-from campaigns.flows import audience, dispatching, doubting, intake, schedule
+from campaigns.flows import audience, dispatching, doubting, intake, keeping, schedule
 from campaigns.flows.recovery import recover
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
 from campaigns.records import outbox
@@ -66,6 +66,7 @@ class Worker:
             ("leases", 15.0, self.tick_leases),
             ("returned mail", 2.0, self.tick_returns),
             ("doubts", 15.0, self.tick_doubts),
+            ("partitions", 60.0, lambda: self._write(keeping.make_partitions)),
             (BEAT_NAME, BEAT, self.pulse.beat),
         ]
         if self._executor is not None:

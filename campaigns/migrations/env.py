@@ -1,5 +1,6 @@
 """Alembic's entry: migrates the store named by the caller (see campaigns/wiring.py)."""
 
+import re
 from typing import Any, Literal
 
 from alembic import context
@@ -9,9 +10,16 @@ from campaigns.model import metadata
 from campaigns.model.base import Id, Json, Moment
 from campaigns.wiring import open_engine
 
+#: Partitions come and go; the tables that they belong to are compared.
+PARTITIONS = re.compile(r"(events|messages)_(default|\d{4}_\d\d|from_\d+(_small)?|run_\d+)")
 
-def _include(obj: Any, _name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:  # noqa: FBT001 - alembic's shape
-    return not (kind == "table" and "view" in obj.info)
+
+def _include(obj: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:  # noqa: FBT001 - alembic's shape
+    dialect = context.get_context().dialect.name
+    if kind == "table":
+        here = obj.info.get("only", dialect) == dialect
+        return here and "view" not in obj.info and not PARTITIONS.fullmatch(name or "")
+    return not (dialect == "postgresql" and name == "uq_events_dedupe")  # event_keys is unique there
 
 
 def _render(kind: str, obj: Any, autogen: AutogenContext) -> str | Literal[False]:

@@ -57,7 +57,7 @@ consents = Table(
         comment="who entered it: contact, or a member of staff",
     ),
     Column("recorded_at", Moment, nullable=False),
-    Index("ix_consents_topic_id_contact_id_at", "topic_id", "contact_id", "at"),
+    Index("ix_consents_topic_id_contact_id_at_id", "topic_id", "contact_id", "at", "id"),
     Index("ix_consents_contact_id", "contact_id"),
     comment="append-only; the current state is the view consent_states",
 )

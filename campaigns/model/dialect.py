@@ -86,6 +86,40 @@ def insert_many(
     return sum(_send_sqlite(session, types, piece, one_by_one, at_once) for piece in _pieces(rows))
 
 
+def insert_once(
+    session: Session,
+    table: sa.Table,
+    keys: sa.Table,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+) -> int:
+    """Insert those rows whose `dedupe` is not there yet; no two of them may have the same.
+
+    PostgreSQL has no unique key over all partitions of a table: there `keys` holds it.
+    """
+    if not is_postgres(session):
+        return insert_many(session, table, columns, rows, conflict="ON CONFLICT (dedupe) DO NOTHING")
+    types = [table.c[name].type for name in columns]
+    names = ", ".join(f'"{name}"' for name in columns)
+    given = f"(SELECT * FROM {_unnest(session, types)}) AS given({names})"
+    picks = ", ".join(f'given."{name}"' for name in columns)
+    statement = (
+        f"WITH given AS MATERIALIZED (SELECT * FROM {given}), new AS"
+        f" (INSERT INTO {keys.name} (dedupe, event_id, at)"
+        f" SELECT dedupe, nextval('{table.name}_id_seq'), at FROM given ON CONFLICT DO NOTHING"
+        f" RETURNING dedupe, event_id) INSERT INTO {table.name} (id, {names})"
+        f" SELECT new.event_id, {picks} FROM new JOIN given ON given.dedupe = new.dedupe"
+    )
+    return sum(_send(session, statement, types, piece) for piece in _pieces(rows))
+
+
+def large_sorts(session: Session) -> None:
+    """Let PostgreSQL sort and join a whole audience in memory, until the transaction ends."""
+    if is_postgres(session):
+        session.execute(sa.text("SET LOCAL work_mem = '192MB'"))
+        session.execute(sa.text("SET LOCAL jit = off"))  # compiling would take longer than it saves
+
+
 def update_many(
     session: Session,
     table: sa.Table,

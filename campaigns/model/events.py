@@ -33,7 +33,7 @@ events = Table(
         "dedupe",
         String(120),
         nullable=False,
-        unique=True,
+        unique=True,  # on PostgreSQL, where events are divided by month, event_keys sees to it
         comment="a second event of this key is the same event",
     ),
     Column("detail", Json, nullable=False, server_default="{}"),
@@ -43,6 +43,17 @@ events = Table(
     Index("ix_events_kind_at_contact_id_verdict", "kind", "at", "contact_id", "verdict"),
     Index("ix_events_run_id_kind", "run_id", "kind"),
     comment="append-only, except for the verdict",
+)
+
+event_keys = Table(
+    "event_keys",
+    metadata,
+    Column("dedupe", String(120), primary_key=True),
+    Column("event_id", Ref, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("ix_event_keys_at", "at", postgresql_using="brin"),
+    comment="which events there are, over all months; writer: records/history",
+    info={"only": "postgresql"},
 )
 
 hits = Table(

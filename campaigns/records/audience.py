@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import LANES, OTHER
 from campaigns.model.customers import contacts, customers
-from campaigns.model.dialect import changed, domain_of, insert_many
+from campaigns.model.dialect import changed, domain_of, insert_many, large_sorts
 from campaigns.model.mail import chunks, messages, run_gates, runs
+from campaigns.records import partitions
 from campaigns.records.gates import Gates
 from campaigns.values import Gate, MessageState, RunState
 
@@ -59,7 +60,9 @@ def freeze(
         return 0
     _put_known_domains(session)
     judged = _judged(members, gates, hold_out_percent, salt).subquery()
-    session.execute(_messages(session, run, judged))
+    large_sorts(session)
+    with partitions.apart(session, run, members) as table:
+        session.execute(_messages(session, table, run, judged))
     stretches, stopped = _counted(session, run)
     known.drop(session.connection())
     mailable = sum(last - first + 1 for first, last in stretches.values())
@@ -83,7 +86,7 @@ def mailable(members: sa.Select[Any], gates: Gates) -> sa.Select[Any]:
     return sa.select(judged.c.id).where(judged.c.gate.is_(None))
 
 
-def _messages(session: Session, run: int, judged: sa.Subquery) -> sa.Insert:
+def _messages(session: Session, table: sa.Table, run: int, judged: sa.Subquery) -> sa.Insert:
     mailable = judged.c.gate.is_(None)
     queue = sa.func.coalesce(known.c.place, 0) * SPREAD + judged.c.id % SPREAD
     order = (sa.case((mailable, queue), else_=LAST), judged.c.id)
@@ -95,7 +98,7 @@ def _messages(session: Session, run: int, judged: sa.Subquery) -> sa.Insert:
         sa.case((mailable, MessageState.QUEUED.value), else_=MessageState.SKIPPED.value),
         judged.c.gate,
     ).outerjoin(known, sa.and_(mailable, known.c.domain == domain_of(session, judged.c.email)))
-    return sa.insert(messages).from_select(["run_id", "seq", "contact_id", "address", "state", "gate"], rows)
+    return sa.insert(table).from_select(["run_id", "seq", "contact_id", "address", "state", "gate"], rows)
 
 
 def _put_known_domains(session: Session) -> None:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.customers import activity, contacts
-from campaigns.model.dialect import insert_many, is_postgres
-from campaigns.model.events import events
+from campaigns.model.dialect import insert_many, insert_once, is_postgres
+from campaigns.model.events import event_keys, events
 from campaigns.values import EventKind, Fact, Judgement, Verdict
 
 COLUMNS = [
@@ -66,7 +66,10 @@ def record_many(session: Session, facts: Iterable[Fact], *, version: int = 0) ->
 
     `version` is that of the rules that gave the verdicts, 0 where none did. Returns how many were new.
     """
-    kept = list(facts)
+    by_key: dict[str, Fact] = {}
+    for fact in facts:
+        by_key.setdefault(fact.dedupe, fact)
+    kept = list(by_key.values())
     rows = (
         (
             f.at,
@@ -83,7 +86,7 @@ def record_many(session: Session, facts: Iterable[Fact], *, version: int = 0) ->
         )
         for f in kept
     )
-    written = insert_many(session, events, COLUMNS, rows, conflict="ON CONFLICT (dedupe) DO NOTHING")
+    written = insert_once(session, events, event_keys, COLUMNS, rows)
     project(session, kept)
     return written
 
@@ -122,9 +125,16 @@ def _advance(session: Session, newest: dict[int, dict[str, datetime]]) -> None:
 
 def rejudge(session: Session, dedupe: str, judgement: Judgement) -> None:
     """Put a newer verdict on an event; what happened stays as it was."""
+    this = events.c.dedupe == dedupe
+    if is_postgres(session):
+        key = sa.select(event_keys.c.event_id, event_keys.c.at).where(event_keys.c.dedupe == dedupe)
+        found = session.execute(key).one_or_none()
+        if found is None:
+            return
+        this = sa.and_(events.c.id == found.event_id, events.c.at == found.at)
     session.execute(
         sa.update(events)
-        .where(events.c.dedupe == dedupe)
+        .where(this)
         .values(verdict=judgement.verdict.value, verdict_version=judgement.version)
     )
 

@@ -25,7 +25,7 @@ _NEWEST = (
     "(SELECT n.{column} FROM consents n WHERE n.topic_id = :topic AND n.contact_id = {contact}"
     " ORDER BY n.at DESC, n.id DESC LIMIT 1)"
 )
-_ASKED = "ix_consents_topic_id_contact_id_at"
+_ASKED = "ix_consents_topic_id_contact_id_at_id"
 
 
 class Words:

@@ -1,0 +1,141 @@
+"""PostgreSQL's partitions: made ahead, filled apart, dropped by month; nothing fails without them."""
+
+from datetime import date, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from campaigns.model.events import event_keys, events
+from campaigns.model.mail import messages
+from campaigns.records import history, outbox, partitions
+from campaigns.values import EventKind, Fact, Outcome, OutcomeKind
+from tests.factories import NOW, a_campaign, a_contact, a_run, a_topic
+from tests.records.test_audience import frozen, gate_of
+
+
+@pytest.fixture
+def divided(session):
+    if session.get_bind().dialect.name == "sqlite":
+        pytest.skip("SQLite divides nothing")
+    return session
+
+
+def rows_by_partition(session, table):
+    name = sa.literal_column(f"{table}.tableoid::regclass::text")
+    return dict(
+        session.execute(sa.select(name, sa.func.count()).select_from(sa.table(table)).group_by(name)).all()
+    )
+
+
+def a_run_to(session, people):
+    topic = a_topic(session)
+    for _ in range(people):
+        a_contact(session, topic=topic)
+    a_contact(session)
+    return a_run(session, a_campaign(session, topic=topic))
+
+
+def test_partitions_are_made_ahead_once(session):
+    made = partitions.make_ahead(session, NOW)
+    if session.get_bind().dialect.name == "sqlite":
+        assert made == []
+        return
+    months = ["events_2025_11", "events_2026_11", "events_2027_01"]
+    assert set(months) <= set(made)
+    assert len(made) == 15 + 2
+    assert partitions.make_ahead(session, NOW + timedelta(days=2)) == []
+    assert partitions.make_ahead(session, NOW + timedelta(days=20)) == ["events_2027_02"]
+    assert partitions.months(session)[0] == date(2025, 11, 1)
+
+
+def test_what_came_before_its_partition_is_moved_into_it(divided):
+    for days in (0, 40, 4000):
+        history.record(divided, Fact(EventKind.NOTE, NOW - timedelta(days=days), f"k{days}"))
+    run = a_run_to(divided, 2)
+    frozen(divided, run)
+    assert rows_by_partition(divided, "messages") == {"messages_default": 3}
+    partitions.make_ahead(divided, NOW)
+    assert rows_by_partition(divided, "events") == {
+        "events_2026_11": 1,
+        "events_2026_10": 1,
+        "events_default": 1,
+    }
+    assert rows_by_partition(divided, "messages") == {"messages_from_0_small": 3}
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_an_event_is_the_same_event_in_whichever_month_it_is_told_again(session, ahead):
+    if ahead:
+        partitions.make_ahead(session, NOW)
+    fact = Fact(EventKind.BOUNCED, NOW, "bounced:1:1")
+    later = Fact(EventKind.BOUNCED, NOW + timedelta(days=45), "bounced:1:1")
+    assert history.record_many(session, [fact, later, fact]) == 1
+    assert history.record(session, later) is False
+    assert session.scalars(sa.select(events.c.at)).all() == [NOW]
+    if session.get_bind().dialect.name == "postgresql":
+        assert session.execute(sa.select(event_keys.c.dedupe, event_keys.c.at)).all() == [
+            ("bounced:1:1", NOW)
+        ]
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_large_run_has_a_partition_of_its_own_and_a_small_one_has_not(divided, monkeypatch, ahead):
+    if ahead:
+        partitions.make_ahead(divided, NOW)
+    small, large = a_run_to(divided, 2), a_run_to(divided, 3)
+    frozen(divided, small)
+    monkeypatch.setattr(partitions, "LARGE", 6)
+    assert frozen(divided, large) == 3
+    found = rows_by_partition(divided, "messages")
+    assert found[f"messages_run_{large}"] == len(gate_of(divided, large)) == 7
+    assert sum(found.values()) == 7 + 7
+    with pytest.raises(sa.exc.IntegrityError), divided.begin_nested():
+        divided.execute(
+            sa.insert(messages).from_select(
+                ["run_id", "seq", "contact_id", "state"],
+                sa.select(messages.c.run_id, messages.c.seq + 100, messages.c.contact_id, messages.c.state),
+            )
+        )
+
+
+def test_a_large_run_goes_to_the_shared_partition_when_that_is_held_for_too_long(
+    divided, stores, monkeypatch
+):
+    divided.rollback()
+    with stores.sessions.begin() as writing:
+        partitions.make_ahead(writing, NOW)
+        run = a_run_to(writing, 3)
+    monkeypatch.setattr(partitions, "LARGE", 1)
+    monkeypatch.setattr(partitions, "PATIENCE", "50ms")
+    with stores.readers() as reading:
+        reading.execute(sa.text("SELECT * FROM messages_from_0_small")).all()
+        with stores.sessions.begin() as writing:
+            assert frozen(writing, run) == 3
+    assert rows_by_partition(divided, "messages") == {"messages_from_0_small": 4}
+
+
+def test_settling_changes_rows_in_place(divided, stores, monkeypatch):
+    """HOT: no index names the state, and each page has room for the next one of its rows."""
+    divided.rollback()
+    monkeypatch.setattr(partitions, "LARGE", 1)
+    with stores.sessions.begin() as writing:
+        run = a_run_to(writing, 200)
+        frozen(writing, run)
+    with stores.sessions.begin() as writing:
+        while (chunk := outbox.claim(writing, "test")) is not None:
+            sent = {seq: Outcome(OutcomeKind.SENT, 250, "ok") for seq in range(chunk.first, chunk.last + 1)}
+            outbox.settle(writing, chunk, sent, skipped={}, retry_at=None, now=NOW)
+        writing.execute(sa.text("SELECT pg_stat_force_next_flush()"))
+    moved = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = :name"
+    updated, in_place = divided.execute(sa.text(moved), {"name": f"messages_run_{run}"}).one()
+    assert updated == 200
+    assert in_place >= 100  # a whole page is changed at once, and has room for two thirds of its rows
+
+
+def test_a_month_is_dropped_with_all_its_events_and_no_others(divided):
+    partitions.make_ahead(divided, NOW)
+    for days in (0, 40):
+        history.record(divided, Fact(EventKind.NOTE, NOW - timedelta(days=days), f"k{days}"))
+    partitions.drop_month(divided, date(2026, 10, 1))
+    assert divided.scalars(sa.select(events.c.dedupe)).all() == ["k0"]
+    assert date(2026, 10, 1) not in partitions.months(divided)
