@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+import time
 from collections import Counter
 from datetime import timedelta
 
@@ -88,7 +89,9 @@ class Honest:
 
     def send(self, batch, watch):
         for mail in batch:
-            if mail is not None and not watch.stopping():
+            if mail is None:
+                time.sleep(0.001)
+            elif not watch.stopping():
                 watch.started(mail.key)
                 self.taken.append(mail.rcpt_to.partition("@")[0])
                 watch.answered(mail.key, SENT)
