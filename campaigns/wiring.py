@@ -77,8 +77,10 @@ def open_engine(database_url: str, **pragmas: str) -> Engine:
     """Make the engine for a URL; PostgreSQL always by psycopg 3."""
     url = sa.make_url(database_url)
     if url.get_backend_name() == "postgresql":
-        return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"check_same_thread": False})
+        return sa.create_engine(
+            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
+        )
+    engine = sa.create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
     event.listen(engine, "connect", partial(_prepare_sqlite, PRAGMAS | pragmas))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
