@@ -125,12 +125,12 @@ def ground(arguments: argparse.Namespace, folder: Path, *, postgres: bool) -> It
 
 def beside(grounds: dict[str, Ground], arguments: argparse.Namespace) -> Iterator[str]:
     """Send mails of each size by smtp-source and from each store in turn."""
-    count = min(arguments.recipients, 60_000) if arguments.million else arguments.recipients
-    limit = None if count == arguments.recipients else FEW
-    count = count if limit is None else limit
+    limit = FEW if arguments.million else None
+    count = limit or arguments.recipients
     for size in arguments.sizes:
         wire = look(grounds["sqlite"], size)
         print(f"{size} KB of HTML: {wire:,} bytes on the wire")
+        by_source(grounds["sqlite"], count, wire, kept=False)
         sources: list[Spent] = []
         turns: dict[str, list[Turn]] = {kind: [] for kind in grounds}
         for _ in range(arguments.rounds):
@@ -177,11 +177,12 @@ def look(one: Ground, size: int) -> int:
     return round(statistics.mean(wire for wire, _mail in mails))
 
 
-def by_source(one: Ground, count: int, wire: int) -> Spent:
+def by_source(one: Ground, count: int, wire: int, *, kept: bool = True) -> Spent:
     with peers.sink(one.folder) as peer:
-        spent = peers.source(peer, count=count, size=wire, connections=one.connections)
+        spent = peers.source(peer, count=count, size=wire, connections=one.connections, kept=kept)
+    name = "smtp-source" if kept else "smtp-source, a connection a mail"
     print(
-        f"smtp-source {count / spent.seconds:8,.0f}/s  {spent.cpu / count * 1e6:4.0f} µs CPU a mail,"
+        f"{name} {count / spent.seconds:8,.0f}/s  {spent.cpu / count * 1e6:4.0f} µs CPU a mail,"
         f" sink {spent.sink / count * 1e6:4.0f} µs",
         flush=True,
     )

@@ -83,24 +83,17 @@ def secured(folder: Path) -> Iterator[Peer]:
     script = Path(__file__).with_name("tls_peer.py")
     with processes.running([sys.executable, str(script), str(port), str(folder)], {}, counted) as process:
         processes.wait_until(lambda: processes.listening(port), "the TLS server's start")
-        trust = {"SSL_CERT_FILE": str(folder / "authority.pem")}
+        trust = {"POSTROOM_SMTP_CAFILE": str(folder / "authority.pem")}
         told = partial(processes.cpu, process), partial(_counted, counted)
         yield Peer(f"smtp+starttls://me:secret@localhost:{port}", port, *told, trust)
 
 
-def source(peer: Peer, *, count: int, size: int, connections: int) -> Spent:
-    """Send mails of one size by smtp-source, each connection kept open."""
-    words = [
-        tool("smtp-source"),
-        "-d",
-        "-s",
-        str(connections),
-        "-m",
-        str(count),
-        "-l",
-        str(size - OWN_HEADERS),
-    ]
+def source(peer: Peer, *, count: int, size: int, connections: int, kept: bool = True) -> Spent:
+    """Send mails of one size by smtp-source, each connection kept open, or each for one mail."""
+    words = [tool("smtp-source"), "-s", str(connections), "-m", str(count), "-l", str(size - OWN_HEADERS)]
     words += ["-f", "letter@shop.example.com", "-t", "person@example.com", f"127.0.0.1:{peer.port}"]
+    if kept:
+        words.insert(1, "-d")
     before, taken = peer.cpu(), peer.count()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
