@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -176,25 +177,35 @@ def sender() -> None:
         )
     stopping = Stopping(SENDER_PATIENCE)
     post = open_postbox(settings, stores, stopping)
-    recover(stores.sessions, settings.journals, settings.secret, utc_now)
+
+    def look_after() -> bool:
+        recover(stores.sessions, settings.journals, settings.secret, utc_now, own=post.journal.owner)
+        return True
+
+    sure = False  # that the store calls ours what we know of, and nothing more
     while not stopping():
         try:
+            sure = sure or look_after()
             drain(post)
             stopping.wait(IDLE)
         except BackendError as error:
             log.warning("the backend failed", backend=post.backend.name, error=str(error))
             stopping.wait(BACKEND_REST)
         except AWAY:
+            sure = False
             log.warning("the store is away; trying again", exc_info=True)
             stopping.wait(STORE_REST)
         except OSError:
             log.exception("the crash journal cannot be written; without it nothing is sent")
             stopping.wait(BACKEND_REST)
         except KeyboardInterrupt:
+            sure = False
             log.warning("the server did not answer in time to end; what it was given is in doubt")
     stopping.done()
     post.backend.close()
-    post.journal.close()
+    with suppress(*AWAY):  # then the journal is for the next recovery to read
+        sure = sure or look_after()
+        post.journal.close()
 
 
 @click.command()

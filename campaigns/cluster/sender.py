@@ -56,6 +56,7 @@ class Sender:
         self._settings, self._ending = settings, ending
         self._stores: Stores | None = None
         self._post: Postbox | None = None
+        self._sure = False  # that the store calls ours what we know of, and nothing more
 
     def open(self) -> None:
         """Begin in a process of its own: connections, journal, and a look after those that died before."""
@@ -71,16 +72,21 @@ class Sender:
         try:
             if self._post is None:
                 self._post = open_postbox(self._settings, self._stores, self._ending)
+            if not self._sure:
+                self._recover(self._stores, self._post.journal.owner)
+                self._sure = True
             answered = send_this(self._post, run, number)
             if not answered:
                 self._not_sent(self._stores, run, number)
         except BackendError as error:
             log.warning("the backend failed; the chunk waits", run=run, chunk=number, error=str(error))
         except AWAY:
+            self._sure = False
             log.warning("the store is away; the chunk will be published again", exc_info=True)
         except OSError:
             log.exception("the crash journal cannot be written; without it nothing is sent")
         except KeyboardInterrupt:
+            self._sure = False
             log.warning("the server did not answer in time to end; what it was given is in doubt")
         else:
             return answered
@@ -92,7 +98,8 @@ class Sender:
         """Say goodbye to the mail server, and leave no journal."""
         if self._post is not None:
             self._post.backend.close()
-            self._post.journal.close()
+            if self._sure:  # else it is for recovery to read
+                self._post.journal.close()
 
     def _not_sent(self, stores: Stores, run: int, number: int) -> None:
         """The message is spent, and perhaps the chunk is due still: its run was paused and goes on again."""
@@ -104,10 +111,13 @@ class Sender:
         while True:
             began = monotonic()
             try:
-                recover(self._stores.sessions, self._settings.journals, self._settings.secret, utc_now)
+                self._recover(self._stores, None)
             except Exception:
                 log.exception("what lost senders left behind could not be settled; trying again")
             sleep(max(1.0, RECOVER_EVERY - (monotonic() - began)))
+
+    def _recover(self, stores: Stores, own: str | None) -> None:
+        recover(stores.sessions, self._settings.journals, self._settings.secret, utc_now, own=own)
 
 
 def _insist(_number: int, _frame: FrameType | None) -> None:

@@ -41,7 +41,12 @@ class Recovered:
 
 
 def recover(
-    sessions: sessionmaker[Session], folder: Path, secret: bytes, clock: Callable[[], datetime]
+    sessions: sessionmaker[Session],
+    folder: Path,
+    secret: bytes,
+    clock: Callable[[], datetime],
+    *,
+    own: str | None = None,
 ) -> Recovered:
     """Settle the chunks of this machine's dead senders, and those whose lease has run out.
 
@@ -50,6 +55,8 @@ def recover(
         folder: holds the journals of this machine's senders.
         secret: keys the suppression hashes.
         clock: gives the moment of what is decided here.
+        own: the sender that asks, if it has nothing in flight; what the store says it holds is settled too,
+            such as a chunk whose claim was committed while the connection broke.
 
     """
     found = Recovered()
@@ -63,6 +70,8 @@ def recover(
             journal.remove(left)
     with sessions.begin() as session:
         late = outbox.expired(session)
+        if own is not None:
+            late += [(chunk, own) for chunk in outbox.held_by(session, own)]
     for chunk, owner in late:
         read = journal.revoke(folder, owner, chunk.run, chunk.number, chunk.fence)
         _conclude(sessions, chunk, read, secret, clock(), found)

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from campaigns.clock import utc_now
 from campaigns.delivery import journal
@@ -530,10 +531,30 @@ def test_a_sender_that_settles_while_its_chunk_is_being_taken_over_keeps_what_it
     lost.die()
 
 
-def test_what_a_sender_holds_by_the_store_and_does_not_know_of_is_given_back_exactly(stores, folder, lost):
+def test_a_sender_that_has_nothing_in_flight_gives_back_at_once_what_the_store_calls_its_own(
+    stores, folder, lost, next_sender
+):
     """Its claim was committed, and the answer to the commit was lost with the connection."""
     a_frozen_run(stores, "ada", "bob")
     lost.claim(page=False)
-    let_the_lease_run_out(stores)
-    assert recovered(stores, folder) == Recovered(chunks=1, queued=2)
+    found = recover(stores.sessions, folder, SECRET, utc_now, own=lost.journal.owner)
+    assert found == Recovered(chunks=1, queued=2)
+    assert drain(next_sender) == 2
     lost.die()
+
+
+def test_a_store_that_goes_away_while_a_chunk_is_loaded_delays_nothing(
+    stores, folder, next_sender, monkeypatch
+):
+    run = a_frozen_run(stores, "ada", "bob")
+    load, failures = outbox.load, [1]
+
+    def away(*given):
+        if failures:
+            failures.pop()
+            raise OperationalError("load", {}, Exception("terminating connection"))
+        return load(*given)
+
+    monkeypatch.setattr(outbox, "load", away)
+    assert drain(next_sender) + drain(next_sender) == 2
+    assert counts(stores, run) == Counter(sent=2)

@@ -88,6 +88,10 @@ class Clerk:
         except Revoked:
             metrics.fenced()
             log.warning("chunk was taken over", run=chunk.run, chunk=chunk.number)
+        except AWAY:
+            log.warning("the store went away; the chunk is loaded again", exc_info=True)
+            now = post.clock()
+            self._persist(chunk, lambda session: outbox.put_off(session, chunk, until=now))
         except Exception:
             log.exception("a chunk cannot be prepared; its run waits", run=chunk.run, chunk=chunk.number)
             until = post.clock() + PREPARE_REST
