@@ -96,6 +96,8 @@ def _facts(
             if kind is not EventKind.SENT:
                 detail = {"code": outcome.code, "reply": outcome.text}
             key = f"{kind}:{run}:{seq}"
+            if kind is EventKind.UNKNOWN:  # a message may be in doubt, be sent again, and be in doubt again
+                key += f":{chunk.fence}"
             contact, customer = one.contact_id, one.customer_id
             yield Fact(kind, moments[seq], key, contact, customer, run, seq, "sender", detail=detail)
 

@@ -92,10 +92,11 @@ def test_a_pause_while_the_last_tick_finishes_can_be_resumed(stores, campaign, m
     scheduled(stores, campaign)
     tick(stores, NOW)
     send_all(stores)
-    whole = outbox.is_drained
+    whole, once = outbox.is_drained, iter([True])
 
     def meanwhile(session, run):
-        act(stores, schedule.pause, campaign)
+        if next(once, False):
+            act(stores, schedule.pause, campaign)
         return whole(session, run)
 
     with monkeypatch.context() as patched:
