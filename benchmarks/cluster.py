@@ -49,6 +49,7 @@ class Turn(NamedTuple):
     cpu: float  #: of the senders, Celery's own processes included
     broker: float
     store: float
+    wal: float  #: bytes that the store wrote to its log
 
     @property
     def rate(self) -> float:
@@ -82,6 +83,7 @@ def main() -> None:
         with answering_late(folder, arguments.delay / 1000) as peer:
             turns = race(ground, peer, FEW if arguments.mails > FEW else None, PROCESSES)
             budgets += late(turns, arguments.delay)
+        budgets += disk(ground.stores)
         budgets += together(ground.stores)
     print()
     print("\n".join(budgets))
@@ -175,9 +177,12 @@ def turn(ground: Ground, peer: Peer, limit: int | None, number: int) -> Turn:
     return Turn(name, count, seconds, *(late - soon for late, soon in zip(after, before, strict=True)))
 
 
-def spent(ground: Ground, senders: Sequence[processes.Process]) -> tuple[float, float, float]:
-    """Give the CPU seconds of senders, broker and store so far."""
-    return sum(map(processes.cpu, senders)), ground.broker_cpu(), ground.store_cpu()
+def spent(ground: Ground, senders: Sequence[processes.Process]) -> tuple[float, float, float, float]:
+    """Give the CPU seconds of senders, broker and store so far, and the bytes of the store's log."""
+    written = sa.text("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')")
+    with ground.stores.readers() as session:
+        log = float(session.execute(written).scalar_one())
+    return sum(map(processes.cpu, senders)), ground.broker_cpu(), ground.store_cpu(), log
 
 
 def drain(stores: Stores, name: str, limit: int | None) -> tuple[int, float]:
@@ -204,7 +209,7 @@ def show(turn: Turn) -> None:
     micros = [part / turn.count * 1e6 for part in (turn.cpu, turn.broker, turn.store)]
     print(
         f"{turn.name:20} {turn.rate:8,.0f}/s   CPU a mail: senders {micros[0]:4.0f} µs,"
-        f" broker {micros[1]:3.0f} µs, store {micros[2]:4.0f} µs",
+        f" broker {micros[1]:3.0f} µs, store {micros[2]:4.0f} µs; log {turn.wal / turn.count:,.0f} B",
         flush=True,
     )
 
@@ -224,6 +229,20 @@ def late(turns: Sequence[Turn], delay: int) -> Iterator[str]:
         gain = one.rate / turns[0].rate
         what = f"x 1 process, {delay} ms a mail"
         yield budget(f"cluster_speed_up_{number}", gain, what, SPEED_UP[number], least=True)
+
+
+def disk(stores: Stores) -> Iterator[str]:
+    """What is stored of each contact and each mail, indexes included."""
+    size = "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('{0}')"
+    with stores.readers() as session:
+        for what, tables in (
+            ("contact", ("contacts", "customers", "consents", "activity")),
+            ("message", ("messages", "chunks")),
+            ("event", ("events",)),
+        ):
+            rows = session.scalar(sa.text(f"SELECT count(*) FROM {tables[0]}"))
+            used = sum(session.scalar(sa.text(size.format(table))) for table in tables)
+            yield f"beside: cluster_disk_{what} {used / rows:,.0f} B each of {rows:,}"
 
 
 def together(stores: Stores) -> Iterator[str]:

@@ -88,9 +88,9 @@ class Stage:
         """Start one of our commands."""
         return self._start([sys.executable, "-m", "campaigns.cli", *words], **env)
 
-    def celery_workers(self, count: int, *, processes: int = 1) -> list[Process]:
+    def celery_workers(self, count: int, *, processes: int = 1, **env: str) -> list[Process]:
         """Start Celery workers, each as if on a machine of its own."""
-        return [self.postroom("celery-worker", "--processes", str(processes)) for _ in range(count)]
+        return [self.postroom("celery-worker", "--processes", str(processes), **env) for _ in range(count)]
 
     def _start(self, words: Sequence[str], **env: str) -> Process:
         with (self.folder / "log").open("ab") as log:

@@ -34,14 +34,17 @@ def frozen(stage):
     wait_until(lambda: stage.states()["queued"], "the freeze")
 
 
-def test_two_workers_send_a_campaign_and_two_schedulers_publish_each_chunk_three_times(stage, broker):
+def test_two_workers_keep_one_limit_and_send_each_mail_once_though_published_three_times(stage, broker):
     stage.fill(3000)
     stage.postroom("worker")
     stage.postroom("worker")
     frozen(stage)
     publish_all(stage, broker, 3)
-    stage.celery_workers(2)
+    stage.celery_workers(2, POSTROOM_RATE="900")
+    wait_until(stage.taken, "the first mail")
+    began = time.monotonic()
     stage.wait_for_end(40)
+    assert stage.taken() / (time.monotonic() - began) < 900 * 1.1  # the account's limit, of both together
     account = stage.account()
     assert account.sound(), account
     assert (account.mails, account.arrived, account.in_doubt) == (3000, 3000, 0)
