@@ -2,4 +2,5 @@
 
 from campaigns.cli import main
 
-main()
+if __name__ == "__main__":  # a process that reads for an import loads this file too
+    main()

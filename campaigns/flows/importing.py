@@ -22,7 +22,7 @@ from campaigns.imports.parts import Job, read_ahead, repeat_of
 from campaigns.imports.source import Source, open_source, read_body, read_rows
 from campaigns.records import attributes, consent, imports
 from campaigns.records.bulk import first_load
-from campaigns.records.import_contacts import Change, ContactMerge
+from campaigns.records.import_contacts import Change, ContactMerge, Tally
 from campaigns.records.imports import Import
 from campaigns.records.staging import Staging
 from campaigns.values import Problem
@@ -156,48 +156,40 @@ def import_contacts(
         BadForm: a custom attribute is known with another type.
         NotFound: the topic is not there.
     """
-    asked, layout = prepared.asked, prepared.layout
+    asked, layout, lines = prepared.asked, prepared.layout, prepared.source.lines
     topic = consent.topic(session, asked.topic).id if asked.topic else None
     attributes.define(session, {one.key: one.kind for one in layout.attributes}, now=now)
     hasher = AddressHasher(secret, as_hex=session.get_bind().dialect.name == "postgresql")
     reading = _reading(asked, now, hasher.many, imports.wordings_by_name(session))
     columns = ContactRows(layout, reading, complaints.add).columns
     read = 0
-    with (
-        tempfile.TemporaryDirectory(prefix="postroom-import-") as folder,
-        read_ahead(
-            Job(
-                prepared.source,
-                layout,
-                reading,
-                staging.filler,
-                staging.lines_of_a_part(prepared.source.lines),
-                Path(folder),
-            )
-        ) as parts,
-        first_load(session, prepared.source.lines) as later,
-    ):
-        merge = ContactMerge(session, made_by, columns, later, topic=topic, now=now)
-        for number, part in enumerate(parts):
-            for complaint in part.complained():
-                complaints.add(complaint)
-            if part.filled.rows:
-                table = staging.load(session, number, part.filled, columns, STAGED_IDS)
-                merge.merge(table, part.turns, lambda line, earlier: complaints.add(repeat_of(line, earlier)))
-            read += part.rows
-            progress(part.last_line, prepared.source.lines)
-        tally = merge.finish()
+    with tempfile.TemporaryDirectory(prefix="postroom-import-") as folder:
+        size = staging.lines_of_a_part(lines)
+        job = Job(prepared.source, layout, reading, staging.filler, size, Path(folder))
+        with read_ahead(job) as parts, first_load(session, lines) as later:
+            merge = ContactMerge(session, made_by, columns, later, topic=topic, now=now)
+            for number, part in enumerate(parts):
+                for complaint in part.complained():
+                    complaints.add(complaint)
+                if part.filled.rows:
+                    table = staging.load(session, number, part.filled, columns, STAGED_IDS)
+                    merge.merge(table, part.turns, lambda line, first: complaints.add(repeat_of(line, first)))
+                read += part.rows
+                progress(part.last_line, lines)
+            tally = merge.finish()
+    result = _result(read, tally, complaints)
+    imports.finish(session, made_by.id, result.as_json(), now=now)
+    return result
+
+
+def _result(read: int, tally: Tally, complaints: Complaints) -> Result:
     counts = {name: tally.contacts[name] for name in ("new", "changed", "unchanged")} | {
         "refused": complaints.counts[Effect.REFUSED],
         "repeats": complaints.counts[Effect.REPEAT],
         "values left out": complaints.counts[Effect.LEFT_OUT],
         "suppressed": tally.suppressed,
     }
-    result = Result(
-        read, counts, {said: count for said, count in tally.words.items() if count}, tally.changes
-    )
-    imports.finish(session, made_by.id, result.as_json(), now=now)
-    return result
+    return Result(read, counts, {said: count for said, count in tally.words.items() if count}, tally.changes)
 
 
 def _reading(

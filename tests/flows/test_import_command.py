@@ -1,6 +1,7 @@
 """`postroom import`, as it is typed: what it shows, asks, says, lists, and exits with."""
 
 import csv
+import runpy
 
 import pytest
 import sqlalchemy as sa
@@ -198,3 +199,9 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal(capsys, monkeypatc
 def test_a_standing_says_rate_and_expected_end():
     assert standing(0, 1000, 0.0) == "0 of 1,000 lines"
     assert "1,000 of 1,000 lines, 500 a second" in standing(1001, 1000, 2.0)
+
+
+def test_a_process_that_reads_for_an_import_runs_no_second_command():
+    runpy.run_module(
+        "campaigns.cli.__main__", run_name="__mp_main__"
+    )  # as multiprocessing loads the main file
