@@ -1,4 +1,4 @@
-"""One web server with the same front: NAME PORT. How the server of hits was chosen (docs/decisions/0016)."""
+"""One web server with the same front: NAME PORT. How the server of hits was chosen (docs/decisions/0018)."""
 
 import os
 import sys
