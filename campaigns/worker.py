@@ -67,6 +67,7 @@ class Worker:
             ("returned mail", 2.0, self.tick_returns),
             ("doubts", 15.0, self.tick_doubts),
             ("partitions", 60.0, lambda: self._write(keeping.make_partitions)),
+            ("figures", 20.0, self.tick_figures),
             (BEAT_NAME, BEAT, self.pulse.beat),
         ]
         if self._executor is not None:
@@ -115,6 +116,14 @@ class Worker:
             if not outbox.proven(session):  # the write lock is for those who need it
                 return 0
         return self._write(doubting.settle_proven)
+
+    def tick_figures(self) -> None:
+        """Count the large runs that have news; a count may take seconds, and holds no lock."""
+        self._write(keeping.note_news)
+        with self._stores.readers() as session:
+            counted = keeping.count_news(session, self._clock())
+        if counted:
+            self._write(lambda session, now: keeping.keep_counts(session, counted, now))
 
     def tick_returns(self) -> None:
         """Read what the mail server put into the bounce Maildir; each is stored before it is moved on."""

@@ -21,6 +21,7 @@ from campaigns.records import (
 from campaigns.records.consent import Provenance
 from campaigns.records.messages import Message
 from campaigns.records.outbox import Evidence
+from campaigns.records.reports import counts
 from campaigns.records.responses import Place
 from campaigns.tracking.tokens import Keyring, Purpose, Token
 from campaigns.tracking.verdicts import RULES_VERSION, judge
@@ -65,6 +66,7 @@ def judge_hits(session: Session, now: datetime, *, settling: timedelta = SETTLIN
     for key, received in found.items():
         facts += _judge_message(session, key, received)
         hits.mark_judged(session, [hit.id for hit in received])
+    counts.note_verdicts(session, {run for run, _ in found})
     return history.record_many(session, facts, version=RULES_VERSION)
 
 

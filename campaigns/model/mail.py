@@ -196,6 +196,32 @@ run_gates = Table(
     comment="how many each gate stopped at the freeze; writer: records/audience",
 )
 
+run_figures = Table(
+    "run_figures",
+    metadata,
+    Column("run_id", Ref, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False, comment="when it was counted"),
+    Column(
+        "news",
+        Ref,
+        nullable=False,
+        server_default="0",
+        comment="how often something new was heard; of run 0: newest event of the last look",
+    ),
+    Column(
+        "counted",
+        Ref,
+        nullable=False,
+        server_default="0",
+        comment="how much of the news was counted; of run 0: events read up to here",
+    ),
+    Column(
+        "final", Boolean, nullable=False, server_default="0", comment="its events may be gone; never changed"
+    ),
+    Column("figures", Json, nullable=False, comment="all that a report counts"),
+    comment="projection of messages and events for large and for old runs; writer: records/reports/counts",
+)
+
 messages = Table(
     "messages",
     metadata,

@@ -1,17 +1,16 @@
 """Numbers from the history: who opened and clicked, when, and what."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.dialect import hours_after
 from campaigns.model.events import events
-from campaigns.model.mail import campaigns as campaign_table
-from campaigns.model.mail import links, runs
+from campaigns.model.mail import links
 from campaigns.records.campaigns import Run
-from campaigns.records.reports.figures import Average, ByVerdict, Hour, LinkLine, rate
+from campaigns.records.reports.figures import ByVerdict, Hour, LinkLine, rate
 from campaigns.values import EventKind, Verdict
 
 HOURS = 48  #: of the chart
@@ -77,8 +76,8 @@ def hours_of(session: Session, run: Run) -> tuple[Hour, ...]:
     return tuple(Hour(**found) for found in counts)
 
 
-def links_of(session: Session, run: int, clickers: int) -> tuple[LinkLine, ...]:
-    """The mail's links, the most followed first."""
+def clicks_by_link(session: Session, run: int) -> dict[int, ByVerdict]:
+    """Contacts by the number of the link that they followed."""
     number = events.c.detail["link"].as_integer()
     each = (
         sa.select(number.label("number"), events.c.contact_id, most_human().label("rank"))
@@ -90,53 +89,32 @@ def links_of(session: Session, run: int, clickers: int) -> tuple[LinkLine, ...]:
     counts: dict[int, dict[str, int]] = {}
     for found, rank, count in session.execute(query):
         counts.setdefault(found, {})[RANK[rank].value] = count
+    return {found: ByVerdict(**by_verdict) for found, by_verdict in counts.items()}
+
+
+def links_of(
+    session: Session, run: int, clicks: Mapping[int, ByVerdict], clickers: int
+) -> tuple[LinkLine, ...]:
+    """The mail's links, the most followed first."""
     known = session.execute(sa.select(links).where(links.c.run_id == run).order_by(links.c.number))
     lines = []
     for row in known:
-        clicked = ByVerdict(**counts.get(row.number, {}))
+        clicked = clicks.get(row.number, ByVerdict())
         lines.append(LinkLine(row.number, row.language, row.url, clicked, rate(clicked.human, clickers)))
     return tuple(sorted(lines, key=lambda line: (-line.clicked.human, -line.clicked.total, line.number)))
 
 
-def average_before(session: Session, run: Run) -> Average | None:
-    """The click rate of the last runs of other campaigns that started earlier."""
-    earlier = (
-        sa.select(runs.c.id, runs.c.sent)
-        .join(campaign_table, campaign_table.c.id == runs.c.campaign_id)
-        .where(
-            runs.c.kind == "campaign",
-            runs.c.campaign_id != run.campaign_id,
-            runs.c.opened_at < run.opened_at,
-            runs.c.finished_at.is_not(None),
-            runs.c.sent > 0,
-            sa.exists().where(links.c.run_id == runs.c.id),  # without links nobody can click
-            campaign_table.c.deleted_at.is_(None),
-        )
-        .order_by(runs.c.opened_at.desc())
-        .limit(COMPARED)
-        .subquery()
-    )
-    rates = [
-        min(1.0, row.clickers / (row.sent - row.bounced))
-        for row in session.execute(_clickers_and_bounces(earlier))
-        if row.sent > row.bounced
-    ]
-    return Average(len(rates), sum(rates) / len(rates)) if rates else None
-
-
-def _clickers_and_bounces(of_runs: sa.Subquery) -> sa.Select[Any]:
-    """For each run: how many messages were sent, bounced, and clicked by a person."""
+def returns_of(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """For each run: messages in which a person clicked, and messages that came back."""
     clicked = sa.and_(events.c.kind == EventKind.CLICKED.value, events.c.verdict == Verdict.HUMAN.value)
     bounced = events.c.kind == EventKind.BOUNCED.value
-    here = sa.and_(events.c.run_id == of_runs.c.id, sa.or_(clicked, bounced))
-    return (
+    query = (
         sa.select(
-            of_runs.c.id,
-            of_runs.c.sent,
-            sa.func.count(sa.distinct(sa.case((clicked, events.c.seq)))).label("clickers"),
-            sa.func.count(sa.distinct(sa.case((bounced, events.c.seq)))).label("bounced"),
+            events.c.run_id,
+            sa.func.count(sa.distinct(sa.case((clicked, events.c.seq)))),
+            sa.func.count(sa.distinct(sa.case((bounced, events.c.seq)))),
         )
-        .select_from(of_runs)
-        .outerjoin(events, here)
-        .group_by(of_runs.c.id, of_runs.c.sent)
+        .where(events.c.run_id.in_(ids), sa.or_(clicked, bounced))
+        .group_by(events.c.run_id)
     )
+    return {run: (clickers, returned) for run, clickers, returned in session.execute(query)}

@@ -7,11 +7,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.model.events import events
 from campaigns.model.mail import campaigns, runs
+from campaigns.records.reports.counts import clicked_and_returned
 from campaigns.records.reports.figures import rate
 from campaigns.surveys.scoring import Share
-from campaigns.values import EventKind, RunState, Verdict
+from campaigns.values import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +64,16 @@ def campaign_list_numbers(session: Session, ids: Sequence[int]) -> dict[int, Lis
         .group_by(runs.c.campaign_id)
         .subquery()
     )
-    hits = _hits(kept, runs.c.campaign_id)
-    found = (
-        sa.func.coalesce(hits.c.clicked, 0).label("clicked"),
-        sa.func.coalesce(hits.c.bounced, 0).label("bounced"),
-    )
-    query = sa.select(totals, *found).outerjoin(hits, hits.c.key == totals.c.campaign_id)
-    numbers = {
-        row["campaign_id"]: ListNumbers(**{key: row[key] for key in row if key != "campaign_id"})
-        for row in session.execute(query).mappings()
-    }
+    campaign_of = {row.id: row.campaign_id for row in session.execute(sa.select(runs).where(kept))}
+    came: dict[int, list[int]] = {}
+    for run, counts in clicked_and_returned(session, list(campaign_of)).items():
+        both = came.setdefault(campaign_of[run], [0, 0])
+        both[:] = [before + more for before, more in zip(both, counts, strict=True)]
+    numbers = {}
+    for row in session.execute(sa.select(totals)).mappings():
+        clicked, bounced = came.get(row["campaign_id"], (0, 0))
+        known = {key: row[key] for key in row if key != "campaign_id"}
+        numbers[row["campaign_id"]] = ListNumbers(**known, clicked=clicked, bounced=bounced)
     return {number: numbers.get(number, ListNumbers()) for number in ids}
 
 
@@ -89,14 +89,13 @@ def latest_runs(session: Session, *, before: int | None = None, limit: int = 50)
     if before is not None:
         query = query.where(runs.c.id < before)
     found = session.execute(query).all()
-    hits = _hits(runs.c.id.in_([row.id for row in found]), runs.c.id)
-    counted = {row.key: row for row in session.execute(sa.select(hits))}
+    counted = clicked_and_returned(session, [row.id for row in found])
     lines = []
     for row in found:
-        mine = counted.get(row.id)
+        clicked, bounced = counted.get(row.id, (0, 0))
         numbers = ListNumbers(
             1, row.id, row.audience, row.mailable, row.sent, row.failed, row.skipped, row.unknown,
-            mine.clicked if mine else 0, mine.bounced if mine else 0,
+            clicked, bounced,
         )  # fmt: skip
         lines.append(
             RunLine(
@@ -111,32 +110,3 @@ def latest_runs(session: Session, *, before: int | None = None, limit: int = 50)
             )
         )
     return lines
-
-
-def _hits(which: sa.ColumnElement[bool], key: sa.ColumnElement[int]) -> sa.Subquery:
-    """Messages in which a person clicked, and messages that came back, by `key`."""
-    clicked = sa.and_(events.c.kind == EventKind.CLICKED.value, events.c.verdict == Verdict.HUMAN.value)
-    bounced = events.c.kind == EventKind.BOUNCED.value
-    each = (
-        sa.select(
-            key.label("key"),
-            events.c.run_id,
-            events.c.seq,
-            sa.func.max(sa.case((clicked, 1), else_=0)).label("clicked"),
-            sa.func.max(sa.case((bounced, 1), else_=0)).label("bounced"),
-        )
-        .select_from(runs)
-        .join(events, events.c.run_id == runs.c.id)
-        .where(which, sa.or_(clicked, bounced))
-        .group_by(key, events.c.run_id, events.c.seq)
-        .subquery()
-    )
-    return (
-        sa.select(
-            each.c.key,
-            sa.func.sum(each.c.clicked).label("clicked"),
-            sa.func.sum(each.c.bounced).label("bounced"),
-        )
-        .group_by(each.c.key)
-        .subquery()
-    )

@@ -6,24 +6,24 @@ from sqlalchemy.orm import Session
 
 from campaigns.records import campaigns
 from campaigns.records.reports import survey
+from campaigns.records.reports.average import average_before
+from campaigns.records.reports.counts import counts_of
 from campaigns.records.reports.figures import RunReport, rate
-from campaigns.records.reports.hits import average_before, hits_of, hours_of, links_of
-from campaigns.records.reports.ledger import bounces_of, domains_of, ledger_of
+from campaigns.records.reports.hits import links_of
 from campaigns.surveys.scoring import Share
 from campaigns.values import EventKind
 
 
 def run_report(session: Session, run_id: int, now: datetime) -> RunReport:
-    """Count everything of one run, as of now.
+    """Everything of one run, as of now; of a large one as of its last count, a minute or ten ago.
 
     Raises:
         NotFound: there is no such run.
     """
     run = campaigns.get_run(session, run_id)
-    ledger = ledger_of(session, run_id)
-    hits = hits_of(session, run_id)
-    bounces = bounces_of(session, run_id)
-    bounced = sum(count for _, _, count in bounces)
+    kept = counts_of(session, run, now)
+    counts = kept.counts
+    ledger, hits, bounced = counts.ledger, counts.hits, counts.bounced
     delivered = ledger.sent - bounced
     opened, clicked = hits[EventKind.OPENED], hits[EventKind.CLICKED]
     complained, unsubscribed = hits[EventKind.COMPLAINED].total, hits[EventKind.UNSUBSCRIBED].total
@@ -32,7 +32,7 @@ def run_report(session: Session, run_id: int, now: datetime) -> RunReport:
         campaign=campaigns.get(session, run.campaign_id).name,
         ledger=ledger,
         bounced=bounced,
-        bounced_hard=sum(count for _, hard, count in bounces if hard),
+        bounced_hard=counts.bounced_hard,
         delivered=delivered,
         opened=opened,
         clicked=clicked,
@@ -46,12 +46,12 @@ def run_report(session: Session, run_id: int, now: datetime) -> RunReport:
         complaint_rate=rate(complained, delivered),
         unsubscribe_rate=rate(unsubscribed, delivered),
         average=average_before(session, run),
-        hours=hours_of(session, run),
-        links=links_of(session, run_id, clicked.human),
-        domains=domains_of(session, run_id, bounces),
-        survey=survey.summary(session, run),
+        hours=counts.hours,
+        links=links_of(session, run_id, counts.links, clicked.human),
+        domains=counts.domains,
+        survey=survey.summary(session, run, counts.scores),
         log=tuple(campaigns.log_lines(session, run.campaign_id)),
-        at=now,
+        at=kept.at,
     )
 
 

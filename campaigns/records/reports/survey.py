@@ -62,8 +62,11 @@ class SurveySummary:
     questions: tuple[QuestionSummary, ...]
 
 
-def summary(session: Session, run: Run) -> SurveySummary | None:
-    """Sum up the posted responses of a run; None if it invites to no survey."""
+def summary(session: Session, run: Run, scores: int) -> SurveySummary | None:
+    """Sum up the posted responses of a run; None if it invites to no survey.
+
+    `scores` is how many contacts clicked a score in the mail.
+    """
     if run.survey_version_id is None:
         return None
     form = surveys.form_of(session, run.survey_version_id)
@@ -71,7 +74,7 @@ def summary(session: Session, run: Run) -> SurveySummary | None:
     return SurveySummary(
         title=form.title,
         invited=run.sent,
-        clicked_score=_clicked_score(session, run.id),
+        clicked_score=scores,
         posted=_posted(session, run.id),
         questions=tuple(_question(session, run.id, one, counted) for one in form.questions),
     )
@@ -82,7 +85,8 @@ def _posted(session: Session, run: int) -> int:
     return session.scalar(query) or 0
 
 
-def _clicked_score(session: Session, run: int) -> int:
+def clicked_score(session: Session, run: int) -> int:
+    """Count the contacts who clicked a score in the mail."""
     query = sa.select(sa.func.count(sa.distinct(events.c.contact_id))).where(
         events.c.run_id == run, events.c.kind == EventKind.SCORE_CLICKED.value
     )

@@ -1,0 +1,101 @@
+"""Kept counts: the same as counted afresh, renewed by news, final once their events may go."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from campaigns.model.events import events
+from campaigns.records import campaigns, history, reports
+from campaigns.records.reports import counts
+from campaigns.values import EventKind, Fact, Verdict
+from tests.factories import NOW
+from tests.records.test_reports import One, bounced, clicked, happened, opened, play, sent
+
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.fixture
+def run(session):
+    people = [
+        sent(opened(Verdict.MACHINE), opened(Verdict.HUMAN, 200), clicked(Verdict.HUMAN, link=1)),
+        sent(clicked(Verdict.MACHINE), happened(EventKind.UNSUBSCRIBED), domain="other.example"),
+        sent(bounced(hard=True)),
+        One("failed"),
+        One("skipped", gate="frequency cap"),
+        One("skipped", gate="suppressed", late=True),
+    ]
+    return play(session, people, linked=True)
+
+
+def report(session, run, now=LATER):
+    found = reports.run_report(session, run, now)
+    return [getattr(found, name) for name in found.__slots__ if name != "at"]
+
+
+def one_tick(session, now=LATER):
+    counts.note_news(session)
+    counted = counts.count_news(session, now)
+    counts.keep(session, counted, now=now)
+    return [one.run for one in counted]
+
+
+def test_a_report_from_kept_counts_says_the_same(session, run, monkeypatch):
+    before = report(session, run)
+    lines = reports.latest_runs(session)
+    monkeypatch.setattr(counts, "LARGE", 1)
+    assert one_tick(session) == [run]
+    assert counts.kept_of(session, [run])[run].counts == counts.count(
+        session, campaigns.get_run(session, run)
+    )
+    assert report(session, run) == before
+    assert reports.run_report(session, run, LATER + timedelta(hours=1)).at == LATER
+    assert reports.latest_runs(session) == lines
+
+
+def test_a_small_run_is_always_counted_afresh(session, run):
+    assert one_tick(session) == []
+    assert reports.run_report(session, run, LATER).at == LATER
+
+
+def test_kept_counts_are_renewed_by_news_and_not_without(session, run, monkeypatch):
+    monkeypatch.setattr(counts, "LARGE", 1)
+    one_tick(session)
+    assert one_tick(session, LATER + timedelta(minutes=2)) == []
+    history.record(session, Fact(EventKind.COMPLAINED, LATER, "new", None, None, run, 1))
+    assert reports.run_report(session, run, LATER).complained == 0
+    assert one_tick(session, LATER + timedelta(minutes=4)) == [run]
+    assert reports.run_report(session, run, LATER).complained == 1
+    # once more, for what was written with an older number meanwhile, and then no more
+    assert one_tick(session, LATER + timedelta(minutes=6)) == [run]
+    assert one_tick(session, LATER + timedelta(minutes=8)) == []
+
+
+def test_a_run_is_not_counted_again_at_once(session, run, monkeypatch):
+    monkeypatch.setattr(counts, "LARGE", 1)
+    one_tick(session)
+    counts.note_verdicts(session, {run})
+    assert one_tick(session, LATER + timedelta(seconds=59)) == []
+    assert one_tick(session, LATER + timedelta(seconds=60)) == [run]
+
+
+def test_another_verdict_is_news(session, run, monkeypatch):
+    monkeypatch.setattr(counts, "LARGE", 1)
+    one_tick(session)
+    one_tick(session, LATER + timedelta(minutes=2))
+    counts.note_verdicts(session, {run, run + 1})
+    assert one_tick(session, LATER + timedelta(minutes=4)) == [run]
+
+
+def test_final_counts_outlive_their_events_and_never_change(session, run, monkeypatch):
+    before = report(session, run)
+    lines = reports.latest_runs(session)
+    counts.close(session, [run], now=LATER)
+    session.execute(sa.delete(events))
+    assert report(session, run) == before
+    assert reports.latest_runs(session) == lines
+    counts.close(session, [run], now=LATER + timedelta(days=1))
+    monkeypatch.setattr(counts, "LARGE", 1)
+    counts.note_verdicts(session, {run})
+    assert one_tick(session, LATER + timedelta(days=2)) == []
+    assert report(session, run) == before
