@@ -8,17 +8,17 @@ import re
 from binascii import b2a_qp
 from collections.abc import Iterable
 
-KEPT = 4096  #: pieces that are kept beside the constant ones: some of them come again in the next mail
+KEPT = 1024  #: pieces that are kept beside the constant ones: some of them come again in the next mail
 LONGEST_KEPT = 256
+BEYOND_DOUBT = 4 * 1024 * 1024  #: bytes of a text that nobody has written
 SOFT_BREAK = b"=\r\n"  #: a line end that is not part of the text (RFC 2045 §6.7)
 
 _CLEAR_WIDTH = 75
-_NEEDS_WORK = re.compile(r"[^ -<>-~]|\A\.").search
 _DOTS = re.compile(rb"^\.+", re.MULTILINE)
 
 
 class NotSpliceable(Exception):
-    """A piece whose meaning depends on the one after it."""
+    """A text that cannot be made of its pieces, each by itself."""
 
 
 def quoted_printable(text: str) -> bytes:
@@ -37,21 +37,51 @@ class QuotedPieces(dict[str, bytes]):
     def __init__(self, constants: Iterable[str]) -> None:
         super().__init__({text: _encoded(text) for text in constants if not text.endswith("\r")})
         self._constants = dict(self)
+        self._longest = max(map(len, self.values()), default=0)
         self._room = KEPT
 
     def __missing__(self, text: str) -> bytes:
-        encoded = _encoded(text)
-        if len(text) <= LONGEST_KEPT:
-            self._keep(str(text), encoded)
+        size = len(text)
+        if size <= _CLEAR_WIDTH and text.isprintable() and text.isascii() and _is_literal(text):
+            encoded = text.encode() + SOFT_BREAK
+        else:
+            encoded = _encoded(text)
+        if size <= LONGEST_KEPT:
+            if self._room <= 0:
+                self._forget()
+            self._room -= 1
+            self[text] = encoded
         return encoded
 
-    def _keep(self, text: str, encoded: bytes) -> None:
-        if self._room <= 0:
-            self.clear()
-            self.update(self._constants)
-            self._room = KEPT
-        self._room -= 1
-        self[text] = encoded
+    def _forget(self) -> None:
+        self.clear()
+        self.update(self._constants)
+        self._room = KEPT
+
+    def encode(self, pieces: list[str]) -> list[bytes]:
+        """Encode a text's pieces, its last line closed.
+
+        Raises:
+            NotSpliceable: a piece ends in half a line end, or the text would fill the memory.
+        """
+        encoded = list(map(self.__getitem__, pieces))
+        if len(encoded) * self._longest > BEYOND_DOUBT and sum(map(len, encoded)) > BEYOND_DOUBT:
+            raise NotSpliceable
+        encoded.append(_line_end(encoded))
+        return encoded
+
+
+def _line_end(pieces: list[bytes]) -> bytes:
+    """What a text still needs to end with its line."""
+    for piece in reversed(pieces):
+        if piece:
+            return b"\r\n" if piece.endswith(SOFT_BREAK) else b""
+    return b"\r\n"
+
+
+def _is_literal(text: str) -> bool:
+    """Whether a line of ASCII stands for itself."""
+    return "=" not in text and text[:1] not in {"", "."}
 
 
 def _encoded(text: str) -> bytes:
@@ -60,8 +90,8 @@ def _encoded(text: str) -> bytes:
     Raises:
         NotSpliceable: it ends in a CR, which with an LF that may follow is one line end and not two.
     """
-    if len(text) <= _CLEAR_WIDTH and not _NEEDS_WORK(text):
-        return text.encode() + SOFT_BREAK if text else b""
+    if not text:
+        return b""
     if text.endswith("\r"):
         raise NotSpliceable
     lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

@@ -4,9 +4,8 @@
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from campaigns.delivery.compose import (
     Letter,
@@ -20,13 +19,11 @@ from campaigns.delivery.compose import (
     to_header,
 )
 from campaigns.delivery.headers import wire_address
-from campaigns.delivery.quoted import SOFT_BREAK
 from campaigns.values import MessageKey, Outgoing
 
 
-@dataclass(frozen=True, slots=True)
-class Filling:
-    """What one mail puts into the gaps; the texts are encoded already, piece by piece."""
+class Filling(NamedTuple):
+    """What one mail puts into the gaps."""
 
     key: MessageKey
     to_name: str
@@ -34,30 +31,33 @@ class Filling:
     subject: str
     at: datetime
     message_id: str
-    unsubscribe: str | None  #: the token of the leaving page, where the mail can be left
-    text: list[bytes]
-    html: list[bytes] | None
+    unsubscribe: str  #: the token of the leaving page; of no use where the mail cannot be left
+    text: list[bytes]  #: encoded, its last line closed
+    html: list[bytes]
 
 
 class Stencil:
     """The constant parts of a run's mails in one language."""
 
-    def __init__(self, letter: Letter, unsubscribe: str | None) -> None:
+    def __init__(self, letter: Letter, unsubscribe: str) -> None:
         """Cut a letter wherever its tokens stand: its message id, and the one of the leaving page.
 
         Raises:
             BadInput: a header cannot be written safely.
         """
-        self._sender = sender_headers(letter.sender).encode()
-        gaps = "|".join(re.escape(token) for token in (letter.message_id, unsubscribe) if token)
-        rest = re.split(f"({gaps})", "".join(later_headers(letter)))
-        self._headers = [piece.encode() for piece in rest]
-        self._ids = [place for place, piece in enumerate(rest) if piece == letter.message_id]
-        self._leaving = [place for place, piece in enumerate(rest) if piece == unsubscribe]
-        self._opening, self._middle, self._closing = alternatives(boundary(letter))
-        self._plain = part_head("plain")
-        before, _, after = wire_address("return path", letter.return_path).partition(letter.message_id)
-        self._return_path = (before, after)
+        opening, self._middle, self._closing = alternatives(boundary(letter))
+        gaps = re.escape(letter.message_id) + "|" + re.escape(unsubscribe)
+        pieces = re.split(f"({gaps})", "".join(later_headers(letter)))
+        self._ids = [place for place, piece in enumerate(pieces, 2) if piece == letter.message_id]
+        self._leaving = [place for place, piece in enumerate(pieces, 2) if piece == unsubscribe]
+        encoded = [piece.encode() for piece in pieces]
+        encoded[-1] += part_head("plain") if letter.content.html is None else opening
+        self._head = [sender_headers(letter.sender).encode(), b"", *encoded]
+        self._has_html = letter.content.html is not None
+        self._before, _, self._after = wire_address("return path", letter.return_path).partition(
+            letter.message_id
+        )
+        self.size = sum(map(len, [*self._head, self._middle, self._closing]))  #: of what all mails have
 
     def fill(self, filling: Filling) -> Outgoing | None:
         """Make a mail; None for a recipient whose address needs more than ASCII.
@@ -65,37 +65,20 @@ class Stencil:
         Raises:
             BadInput: the name, address or subject cannot be written safely.
         """
-        address = wire_address("to", filling.to_address)
+        key, to_name, to_address, subject, at, message_id, unsubscribe, text, html = filling
+        address = wire_address("to", to_address)
         if not address.isascii():
             return None
-        first = (
-            to_header(filling.to_name, address) + subject_header(filling.subject) + date_header(filling.at)
-        )
-        parts = [self._sender, first.encode(), *self._headers_of(filling), *self._body_of(filling)]
-        before, after = self._return_path
-        return Outgoing(filling.key, f"{before}{filling.message_id}{after}", address, b"".join(parts))
-
-    def _headers_of(self, filling: Filling) -> list[bytes]:
-        headers = self._headers.copy()
-        message_id = filling.message_id.encode()
+        parts = self._head.copy()
+        parts[1] = (to_header(to_name, address) + subject_header(subject) + date_header(at)).encode()
+        token = message_id.encode()
         for place in self._ids:
-            headers[place] = message_id
-        if filling.unsubscribe is not None:
-            for place in self._leaving:
-                headers[place] = filling.unsubscribe.encode()
-        return headers
-
-    def _body_of(self, filling: Filling) -> Iterable[bytes]:
-        text = filling.text
-        if filling.html is None:
-            return [self._plain, *text, _line_end(text)]
-        html = filling.html
-        return [self._opening, *text, _line_end(text), self._middle, *html, _line_end(html), self._closing]
-
-
-def _line_end(pieces: list[bytes]) -> bytes:
-    """What a text still needs to end with its line."""
-    for piece in reversed(pieces):
-        if piece:
-            return b"\r\n" if piece.endswith(SOFT_BREAK) else b""
-    return b"\r\n"
+            parts[place] = token
+        for place in self._leaving:
+            parts[place] = unsubscribe.encode()
+        parts += text
+        if self._has_html:
+            parts.append(self._middle)
+            parts += html
+            parts.append(self._closing)
+        return Outgoing(key, f"{self._before}{message_id}{self._after}", address, b"".join(parts))

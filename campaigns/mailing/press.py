@@ -16,11 +16,12 @@ from campaigns.mailing.inviting import survey_names
 from campaigns.records.chosen_names import ChosenNames
 from campaigns.records.names import full_name
 from campaigns.records.outbox import Recipient
-from campaigns.templates.pieces import FAILURES, constants, pieces
+from campaigns.templates.pieces import FAILURES, constants, context_of, pieces
 from campaigns.templates.render import LONGEST, LONGEST_SUBJECT, Prepared, require_web_addresses
 from campaigns.templates.sandbox import require_plain
+from campaigns.templates.shortcuts import VETTED, is_clear
 from campaigns.templates.uses import used_names
-from campaigns.tracking.tokens import Purpose, packed
+from campaigns.tracking.tokens import TOKEN_LENGTH, Purpose, packed
 from campaigns.values import Content, MessageKey, Outgoing, TopicClass
 
 _AT_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,18 +46,21 @@ class Press:
         tops = {path.partition(".")[0] for path in used}
         self._offered = "products" in tops
         self._survey = basis.form if "survey" in tops else None
-        numbers = [basis.numbered.get(offer["url"] or "") for offer in basis.shared.offers]
-        self._offers = list(zip(basis.shared.offers, numbers, strict=True)) if self._offered else []
+        self._offers = list(basis.shared.offers)
+        self._numbers = [basis.numbered.get(offer["url"] or "") for offer in self._offers]
+        self._is_numbered = self._offered and any(number is not None for number in self._numbers)
         keyring = basis.signing.keyring
         self._links = basis.signing.writers(lambda name: self._is_linked(name, used))
+        self._are_links_clear = is_clear(basis.signing.public_url)  # tokens are letters and digits
         self._return = keyring.pen(Purpose.RETURN)
-        leavable = basis.topic.topic_class is not TopicClass.TRANSACTIONAL
-        self._unsubscribe = keyring.pen(Purpose.UNSUBSCRIBE) if leavable else None
-        self._text = QuotedPieces(constants(edition.text_template))
-        self._html = QuotedPieces(constants(edition.html_template) if edition.html_template else ())
+        self._unsubscribe = keyring.pen(Purpose.UNSUBSCRIBE)
+        self._is_leavable = basis.topic.topic_class is not TopicClass.TRANSACTIONAL
+        templates = [each for each in (edition.text_template, edition.html_template) if each]
+        self._encoded = QuotedPieces(text for each in templates for text in constants(each))
         nobody = basis.addressing(0, 0, "nobody@example.com")
         letter = basis.letter(nobody, "", Content("", compiled.html, ""), compiled.language, _AT_NO_TIME)
-        self._stencil = Stencil(letter, nobody.unsubscribe if leavable else None)
+        self._stencil = Stencil(letter, nobody.unsubscribe)
+        self._longest = LONGEST + self._stencil.size
         self._check_what_is_fixed()
 
     def _is_linked(self, name: str, used: frozenset[str]) -> bool:
@@ -64,7 +68,7 @@ class Press:
             "links" in used
             or f"links.{name}" in used
             or (name == "survey" and self._survey is not None)
-            or (name == "click" and any(number is not None for _, number in self._offers))
+            or (name == "click" and self._is_numbered)
         )
 
     def _check_what_is_fixed(self) -> None:
@@ -85,15 +89,14 @@ class Press:
         self, recipient: Recipient, ids: bytes, bought: list[dict[str, Any]], now: datetime
     ) -> Outgoing | None:
         names = self._names(recipient, ids, bought, now)
-        edition = self._edition
-        subject = " ".join("".join(pieces(edition.subject_template, names)).split())
-        text = list(map(self._text.__getitem__, pieces(edition.text_template, names)))
-        html = None
+        edition, plain = self._edition, context_of(self._edition.text_template, names)
+        subject = " ".join("".join(pieces(edition.subject_template, plain)).split())
+        text = self._encoded.encode(pieces(edition.text_template, plain))
+        html: list[bytes] = []
         if edition.html_template is not None:
-            html = list(map(self._html.__getitem__, pieces(edition.html_template, names)))
-        if len(subject) > LONGEST_SUBJECT or _length(text) > LONGEST or _length(html) > LONGEST:
-            return None
-        return self._stencil.fill(
+            context = context_of(edition.html_template, names)
+            html = self._encoded.encode(pieces(edition.html_template, context))
+        made = self._stencil.fill(
             Filling(
                 MessageKey(self._basis.run, recipient.seq),
                 full_name(recipient.contact) or "",
@@ -101,11 +104,19 @@ class Press:
                 subject,
                 now,
                 self._return(ids),
-                None if self._unsubscribe is None else self._unsubscribe(ids),
+                self._leaving(names["links"], ids),
                 text,
                 html,
             )
         )
+        fits = made is not None and len(made.data) <= self._longest and len(subject) <= LONGEST_SUBJECT
+        return made if fits else None
+
+    def _leaving(self, links: Mapping[str, str], ids: bytes) -> str:
+        """The token of the leaving page, which may be signed already."""
+        if not self._is_leavable:
+            return ""
+        return links["unsubscribe"][-TOKEN_LENGTH:] if "unsubscribe" in links else self._unsubscribe(ids)
 
     def _names(
         self, recipient: Recipient, ids: bytes, bought: list[dict[str, Any]], now: datetime
@@ -115,6 +126,8 @@ class Press:
         require_plain(names)
         names |= self._chosen.fixed
         links = {name: f"{before}{write(ids)}" for name, before, write in self._links}
+        if self._are_links_clear:
+            VETTED.remember(*links.values())
         names["links"] = links
         if self._offered:
             names["products"] = self._products(links)
@@ -124,12 +137,9 @@ class Press:
 
     def _products(self, links: Mapping[str, str]) -> list[dict[str, Any]]:
         """The offered products, each with its numbered link; no template can change what all share."""
+        if not self._is_numbered:
+            return self._offers
         return [
             offer if number is None else {**offer, "url": f"{links['click']}/{number}"}
-            for offer, number in self._offers
+            for offer, number in zip(self._offers, self._numbers, strict=True)
         ]
-
-
-def _length(encoded: list[bytes] | None) -> int:
-    """At least as long as the text is."""
-    return sum(map(len, encoded)) if encoded else 0

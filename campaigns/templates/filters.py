@@ -18,6 +18,7 @@ from markupsafe import Markup
 LONGEST = 64 * 1024
 #: No number beyond it is formatted: writing out 1e999999999 would take for ever.
 LARGEST = 10**15
+KEPT_AMOUNTS = 4096
 _WIDTHS = frozenset({"short", "medium", "long", "full"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -41,8 +42,11 @@ def locale_of(language: str) -> Locale:
         return Locale("en")
 
 
-def _default(value: Value, fallback: Value = "") -> Value:
-    return fallback if is_missing(value) else value
+def _default(value: Value, _name: str, fallback: Value = "") -> Value:
+    kind = type(value)
+    if kind is str:
+        return value if value.strip() else fallback
+    return value if kind is int or not is_missing(value) else fallback
 
 
 def _named(work: Callable[..., Value]) -> Callable[..., Value]:
@@ -184,6 +188,25 @@ def _kept(locale: Locale) -> tuple[Callable[[Any, str], str], Callable[[date, st
     return currency_of, date_of
 
 
+def _kept_amounts(money: Callable[..., Value]) -> Callable[..., Value]:
+    """Keep what amounts look like: prices are few, and most are shown to many."""
+    kept: dict[tuple[Decimal, str], Value] = {}
+
+    def run(value: Value, name: str, currency: Value = None) -> Value:
+        if type(value) is not Decimal or type(currency) is not str:
+            return money(value, name, currency)
+        try:
+            return kept[value, currency]
+        except (KeyError, TypeError):  # a NaN of one kind has no hash
+            shown = money(value, name, currency)
+        if len(kept) >= KEPT_AMOUNTS:
+            kept.clear()
+        kept[value, currency] = shown
+        return shown
+
+    return run
+
+
 def _localised(locale: Locale) -> dict[str, Callable[..., Any]]:
     currency_of, date_of = _kept(locale)
 
@@ -265,10 +288,13 @@ def filters_for(language: str) -> dict[str, Callable[..., Any]]:
     Each takes, after the value, the name it was written on, for its errors.
     """
     local = _localised(locale_of(language))
-    always = {"default": _default, "d": _default, "length": _length, "count": _length}
+    always = {"length": _length, "count": _length}
     return {
         **{name: _unless_missing(work) for name, work in {**local, **_EVERYWHERE}.items()},
         **{name: _named(work) for name, work in always.items()},
+        "default": _default,
+        "d": _default,
+        "money": _kept_amounts(_unless_missing(local["money"])),
         "shown": _never_empty(_shower(local)),
         "shown_or_empty": _shower(local),
     }

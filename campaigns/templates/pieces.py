@@ -34,14 +34,18 @@ def _texts(code: CodeType) -> Iterator[str]:
             yield from _texts(constant)
 
 
-def pieces(template: Template, names: dict[str, object]) -> list[str]:
+def context_of(template: Template, names: dict[str, object]) -> Context:
+    """What templates of one environment read names from; cheaper than Template.new_context, which copies."""
+    return Context(template.environment, names, None, {})
+
+
+def pieces(template: Template, context: Context) -> list[str]:
     """Render in pieces; the names are plain values already.
 
     Raises:
         TooManyPieces: the mail may be too long.
         FAILURES: what is missing for this one, or cannot be shown.
     """
-    context = Context(template.environment, names, None, {})
     found = list(islice(template.root_render_func(context), MOST_PIECES))
     if len(found) == MOST_PIECES:
         raise TooManyPieces

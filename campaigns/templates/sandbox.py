@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from campaigns.templates.filters import Unshowable, filters_for
-from campaigns.templates.shortcuts import LOOKS, Shortcuts, Vetted, last_look
+from campaigns.templates.shortcuts import LOOKS, VETTED, Shortcuts, last_look
 
 LOOP_PARTS = frozenset({"first", "last", "index", "index0", "length", "revindex", "revindex0"})
 TEST_NAMES = frozenset({"defined", "undefined", "none", "odd", "even", "number", "in"})
@@ -48,9 +48,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
         self.globals.clear()
         self.filters = filters_for(language)
-        self.vetted = Vetted()
+        self.vetted = VETTED
         for look in LOOKS:
-            self.filters[look] = last_look(self.filters[look], self.vetted, html=html)
+            self.filters[look] = last_look(self.filters[look], html=html)
         self.tests = {name: test for name, test in self.tests.items() if name in TEST_NAMES}
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002 - Jinja's signature

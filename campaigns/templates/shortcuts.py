@@ -12,7 +12,7 @@ from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 from markupsafe import escape
 
 #: Texts of one kind of environment that were shown before as they are: kept, so as not to look again.
-KEPT = 10_000
+KEPT = 2048
 LONGEST_KEPT = 256
 
 LOOKS = frozenset({"shown", "shown_or_empty"})
@@ -20,29 +20,44 @@ _PASSING = LOOKS | {"default", "d"}
 
 
 class Vetted(set[str]):
-    """Texts that every filter in `_PASSING` hands on as they are, and that need no escaping here."""
+    """Texts that every filter in `_PASSING` hands on as they are, and that HTML need not escape."""
 
-    def remember(self, text: str) -> None:
+    def remember(self, *texts: str) -> None:
         if len(self) >= KEPT:
             self.clear()
-        self.add(text)
+        self.update(texts)
 
 
-def last_look(show: Callable[[Any, str], Any], vetted: Vetted, *, html: bool) -> Callable[[Any, str], str]:
+#: One for all environments: whatever was shown in one part of a mail is soon shown in the other.
+VETTED = Vetted()
+
+
+def last_look(show: Callable[[Any, str], Any], *, html: bool) -> Callable[[Any, str], str]:
     """Make the filter that each shown value passes at the end: what it gives is ready for the mail."""
 
     def look(value: Any, name: str) -> str:
-        result = show(value, name)
-        written = str(escape(result)) if html else str(result)
-        if type(value) is str and written == value and len(value) <= LONGEST_KEPT and not _is_blank(value):
-            vetted.remember(value)
-        return written
+        kind = type(value)
+        if kind is str and is_clear(value):
+            if len(value) <= LONGEST_KEPT:
+                VETTED.remember(value)
+            return str(value)
+        if kind is int:
+            return str(value)
+        return str(escape(show(value, name))) if html else str(show(value, name))
 
     return look
 
 
-def _is_blank(text: str) -> bool:
-    return not text or text.isspace()
+def is_clear(text: str) -> bool:
+    """Whether a text is there, can be shown as it is, and holds nothing that HTML would misread."""
+    if text.isalnum():
+        return True
+    return text.isprintable() and bool(text.strip()) and not any_special(text)
+
+
+def any_special(text: str) -> bool:
+    """Whether HTML would misread it; five searches in C are quicker than one by pattern."""
+    return "&" in text or "<" in text or ">" in text or '"' in text or "'" in text
 
 
 class Shortcuts(CodeGenerator):

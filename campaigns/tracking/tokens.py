@@ -27,10 +27,21 @@ _FROM_URL = bytes.maketrans(b"-_", b"+/")
 _BASE64_SHAPE = re.compile(rf"[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}").fullmatch
 _BASE32_SHAPE = re.compile(rf"[a-z2-7]{{{RETURN_LENGTH}}}").fullmatch
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
-_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_TO_LETTERS = bytes.maketrans(bytes(range(32)), _LETTERS.encode())
 #: Python reads base 32 with digits 0-9a-v; RFC 4648 writes it with a-z2-7.
 _TO_DIGITS = str.maketrans(_LETTERS, "0123456789abcdefghijklmnopqrstuv")
-_SHIFTS = range(210, -10, -10)  # 22 pairs of letters hold 220 bits: the 216 of a token, and 4 zeros
+
+
+def _spreading() -> list[tuple[int, int, int]]:
+    """How 64 packed groups of 5 bits are drawn apart to a byte each: halves, then quarters, and so on."""
+    steps = []
+    for half in (32, 16, 8, 4, 2, 1):
+        low = sum(((1 << 5 * half) - 1) << 8 * start for start in range(0, 64, 2 * half))
+        steps.append((low, low << 5 * half, 3 * half))
+    return steps
+
+
+_SPREADING = _spreading()
 _SPARE_BITS = 4
 _RAW_BYTES = _BODY_BYTES + _MAC_BYTES
 
@@ -148,8 +159,11 @@ def _from_base64(text: str) -> bytes | None:
 
 
 def _to_base32(raw: bytes) -> str:
+    # 44 letters hold 220 bits: the 216 of a token, and 4 zeros
     number = int.from_bytes(raw) << _SPARE_BITS
-    return "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])
+    for low, high, shift in _SPREADING:
+        number = number & low | (number & high) << shift
+    return number.to_bytes(RETURN_LENGTH).translate(_TO_LETTERS).decode()
 
 
 def _from_base32(text: str) -> bytes | None:
