@@ -1,6 +1,17 @@
 """What is stored: one file a noun. Import tables from their file; `metadata` here knows them all."""
 
-from campaigns.model import commerce, consent, customers, events, mail, operations, service, staff, surveys
+from campaigns.model import (
+    commerce,
+    consent,
+    customers,
+    events,
+    identity,
+    mail,
+    operations,
+    service,
+    staff,
+    surveys,
+)
 from campaigns.model.base import metadata
 
 __all__ = [
@@ -8,6 +19,7 @@ __all__ = [
     "consent",
     "customers",
     "events",
+    "identity",
     "mail",
     "metadata",
     "operations",
