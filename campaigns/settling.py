@@ -45,12 +45,16 @@ def settle(
 ) -> None:
     """Write a chunk's result; what is deferred or was not begun is due again, not before a moment if given.
 
+    A chunk is due as a whole: what was not begun does not wait for a moment to try the deferred ones again.
+
     Raises:
         Fenced: the chunk is no longer ours; nothing is written.
     """
     outcomes, retry_at = _give_up_or_retry(recipients, result.outcomes, now)
     if not_before is not None:
         retry_at = max(retry_at or not_before, not_before)
+    elif recipients.keys() - outcomes.keys() - result.skipped.keys():
+        retry_at = None
     outbox.settle(
         session,
         chunk,

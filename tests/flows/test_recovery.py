@@ -202,6 +202,14 @@ def test_what_was_never_begun_is_sent_by_the_next_sender(stores, folder, lost, n
     assert counts(stores, run) == Counter(sent=3)
 
 
+def test_what_was_never_begun_does_not_wait_for_what_is_to_be_tried_again(stores, folder, lost, next_sender):
+    run = a_frozen_run(stores, "ada", "bob", "cyd")
+    lost.claim().begin("ada").answer(ada=DEFERRED).die()
+    assert recovered(stores, folder) == Recovered(chunks=1, answered=1, queued=3)
+    assert drain(next_sender) == 3
+    assert counts(stores, run) == Counter(sent=3)
+
+
 def test_a_sender_that_died_between_its_claim_and_its_page_had_begun_nothing(
     stores, folder, lost, next_sender
 ):
