@@ -181,12 +181,23 @@ class Compiled:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail."""
+
+    name: str
+    media_type: str  #: "image/png"
+    data: bytes
+    content_id: str | None = None  #: of a picture within the mail, which shows it as cid:CONTENT_ID
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What one recipient reads."""
 
     subject: str
     html: str | None
     text: str
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from campaigns.delivery.headers import (
     unstructured,
     wire_address,
 )
+from campaigns.delivery.parts import Frame, frame
 from campaigns.delivery.quoted import quoted_printable
 from campaigns.values import Content, MessageKey, Outgoing, Sender
 
@@ -74,7 +75,7 @@ def compose(letter: Letter) -> Outgoing:
         key=letter.key,
         mail_from=wire_address("return path", letter.return_path),
         rcpt_to=to_address,
-        data="".join(parts).encode() + _body(letter.content, boundary(letter)),
+        data="".join(parts).encode() + _body(letter),
         smtputf8=not to_address.isascii(),
     )
 
@@ -213,36 +214,13 @@ def _extra_header(name: str, value: str) -> str:
 # ---- body
 
 
-def boundary(letter: Letter) -> bytes:
-    """What parts the parts: '=_' cannot occur in quoted-printable text, nor '_' in base64.
-
-    Source: RFC 2045 §6.7, §6.8.
-    """
-    return b"=_run_%d" % letter.key.run
+def parts_of(letter: Letter) -> Frame:
+    """What stands around the letter's texts; the same in every mail of a run."""
+    return frame(letter.key.run, letter.content.files, has_html=letter.content.html is not None)
 
 
-def _body(content: Content, between: bytes) -> bytes:
-    text = quoted_printable(content.text)
-    if content.html is None:
-        return part_head("plain") + text
-    opening, middle, closing = alternatives(between)
-    return b"".join((opening, text, middle, quoted_printable(content.html), closing))
-
-
-def alternatives(between: bytes) -> tuple[bytes, bytes, bytes]:
-    """What stands before the text, between it and the HTML, and behind that.
-
-    Source: RFC 2046 §5.1.
-    """
-    return (
-        b'Content-Type: multipart/alternative;\r\n boundary="%s"\r\n\r\n--%s\r\n' % (between, between)
-        + part_head("plain"),
-        b"\r\n--%s\r\n" % between + part_head("html"),
-        b"\r\n--%s--\r\n" % between,
-    )
-
-
-def part_head(kind: str) -> bytes:
-    """The headers of a text, and the empty line below them."""
-    head = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return head.encode()
+def _body(letter: Letter) -> bytes:
+    opening, middle, closing = parts_of(letter)
+    html = letter.content.html
+    text = opening + quoted_printable(letter.content.text) + middle
+    return text + closing if html is None else text + quoted_printable(html) + closing

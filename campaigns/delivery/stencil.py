@@ -9,11 +9,9 @@ from typing import NamedTuple
 
 from campaigns.delivery.compose import (
     Letter,
-    alternatives,
-    boundary,
     date_header,
     later_headers,
-    part_head,
+    parts_of,
     sender_headers,
     subject_header,
     to_header,
@@ -45,15 +43,14 @@ class Stencil:
         Raises:
             BadInput: a header cannot be written safely.
         """
-        opening, self._middle, self._closing = alternatives(boundary(letter))
+        opening, self._middle, self._closing = parts_of(letter)
         gaps = re.escape(letter.message_id) + "|" + re.escape(unsubscribe)
         pieces = re.split(f"({gaps})", "".join(later_headers(letter)))
         self._ids = [place for place, piece in enumerate(pieces, 2) if piece == letter.message_id]
         self._leaving = [place for place, piece in enumerate(pieces, 2) if piece == unsubscribe]
         encoded = [piece.encode() for piece in pieces]
-        encoded[-1] += part_head("plain") if letter.content.html is None else opening
+        encoded[-1] += opening
         self._head = [sender_headers(letter.sender).encode(), b"", *encoded]
-        self._has_html = letter.content.html is not None
         self._before, _, self._after = wire_address("return path", letter.return_path).partition(
             letter.message_id
         )
@@ -77,8 +74,7 @@ class Stencil:
         for place in self._leaving:
             parts[place] = unsubscribe.encode()
         parts += text
-        if self._has_html:
-            parts.append(self._middle)
-            parts += html
-            parts.append(self._closing)
+        parts.append(self._middle)
+        parts += html
+        parts.append(self._closing)
         return Outgoing(key, f"{self._before}{message_id}{self._after}", address, b"".join(parts))

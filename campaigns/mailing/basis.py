@@ -10,7 +10,7 @@ from campaigns.mailing.signing import Signing
 from campaigns.records.names import Common
 from campaigns.surveys.form import Form
 from campaigns.tracking.tokens import Purpose
-from campaigns.values import Content, MessageKey, TopicClass
+from campaigns.values import Attachment, Content, MessageKey, TopicClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Basis:
     form: Form | None = None
     numbered: Mapping[str, int] = field(default_factory=dict)  #: pages of products, by their link's number
     headers: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[Attachment, ...] = ()  #: go with every mail
 
     def addressing(self, seq: int, contact: int, address: str) -> Addressing:
         """Sign what a message's headers carry."""

@@ -1,7 +1,7 @@
 """One mail of a run, made for one recipient."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +44,8 @@ class Mailing(Basis):
         for product in names["products"]:
             if (number := self.numbered.get(product["url"] or "")) is not None:
                 product["url"] = f"{links['click']}/{number}"
-        return edition.render(names)
+        content = edition.render(names)
+        return replace(content, files=self.files) if self.files else content
 
     def mail(self, recipient: Recipient, *, bought: list[dict[str, Any]], now: datetime) -> Outgoing:
         """Make the recipient's mail.

@@ -58,7 +58,9 @@ class Press:
         templates = [each for each in (edition.text_template, edition.html_template) if each]
         self._encoded = QuotedPieces(text for each in templates for text in constants(each))
         nobody = basis.addressing(0, 0, "nobody@example.com")
-        letter = basis.letter(nobody, "", Content("", compiled.html, ""), compiled.language, _AT_NO_TIME)
+        letter = basis.letter(
+            nobody, "", Content("", compiled.html, "", basis.files), compiled.language, _AT_NO_TIME
+        )
         self._stencil = Stencil(letter, nobody.unsubscribe)
         self._longest = LONGEST + self._stencil.size
         self._check_what_is_fixed()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from campaigns.errors import BadInput
 from campaigns.templates.render import LONGEST, compile_source
 from campaigns.templates.starters import LANGUAGES, NAMES, load
-from campaigns.values import TopicClass
+from campaigns.values import Attachment, TopicClass
 from tests.mailing.people import NOW, SENDER, letter, mailing, recipient
 
 VALUES = st.one_of(
@@ -38,6 +38,17 @@ ORDERS = st.lists(
         }
     ),
     max_size=2,
+)
+FILES = st.lists(
+    st.sampled_from(
+        [
+            Attachment("logo.png", "image/png", bytes(range(256)), "logo"),
+            Attachment("Grüße aus Köln.pdf", "application/pdf", b".\r\n" * 99),
+            Attachment("empty", "application/octet-stream", b"", "other@x"),
+        ]
+    ),
+    max_size=3,
+    unique=True,
 )
 PEOPLE = st.builds(
     lambda seq, address, customer, contact: recipient(seq, address, customer, **contact),
@@ -132,15 +143,23 @@ def made(make, one, bought):
 
 @settings(max_examples=250, deadline=None)
 @given(
-    SUBJECTS, st.none() | SOURCES, SOURCES, st.lists(PEOPLE, min_size=1, max_size=4), ORDERS, st.booleans()
+    SUBJECTS,
+    st.none() | SOURCES,
+    SOURCES,
+    st.lists(PEOPLE, min_size=1, max_size=4),
+    ORDERS,
+    st.booleans(),
+    FILES,
 )
-@example("x", "\r", "", [recipient(given_name="\n")], [], True)
-@example("x", "{{ contact.given_name }}\n", "", [recipient(given_name="a\r")], [], False)
-@example("s", "a" * 76, "." * 200, [recipient()], [], False)
-@example("s", "{{ contact.given_name }}{{ contact.given_name }}", " ", [recipient(given_name=".")], [], False)
-def test_a_prepared_mail_reads_like_the_plain_one(subject, html, text, people, bought, may_be_left):
+@example("x", "\r", "", [recipient(given_name="\n")], [], True, [])
+@example("x", "{{ contact.given_name }}\n", "", [recipient(given_name="a\r")], [], False, [])
+@example("s", "a" * 76, "." * 200, [recipient()], [], False, [])
+@example(
+    "s", "{{ contact.given_name }}{{ contact.given_name }}", " ", [recipient(given_name=".")], [], False, []
+)
+def test_a_prepared_mail_reads_like_the_plain_one(subject, html, text, people, bought, may_be_left, files):
     kind = TopicClass.MARKETING if may_be_left else TopicClass.TRANSACTIONAL
-    run = mailing(letter(html, text, subject), topic_class=kind)
+    run = mailing(letter(html, text, subject), topic_class=kind, files=tuple(files))
     press = run.press_for(None)
     assert press is not None
     for one in people:
@@ -160,7 +179,9 @@ def test_a_prepared_mail_reads_like_the_plain_one(subject, html, text, people, b
         assert parts_of(prepared.data) == parts_of(plain.data)
         content = run.content(one, bought=bought, now=NOW)
         expected = [content.text] if content.html is None else [content.text, content.html]
-        assert [lines_of(read) for _, read in parts_of(prepared.data)[1]] == list(map(lines_of, expected))
+        read = parts_of(prepared.data)[1]
+        assert [lines_of(text) for _, text in read[: len(expected)]] == list(map(lines_of, expected))
+        assert sorted(data for _, data in read[len(expected) :]) == sorted(one.data for one in files)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
