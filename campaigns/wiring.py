@@ -18,9 +18,10 @@ from campaigns import logs, metrics
 from campaigns.clock import utc_now
 from campaigns.config import Settings
 from campaigns.delivery.backend import open_backend
+from campaigns.delivery.dkim_keys import Vault
 from campaigns.delivery.journal import Journal, new_owner
 from campaigns.flows.sending import Postbox
-from campaigns.mailing import Signing
+from campaigns.mailing import Identities, Signing
 from campaigns.tracking.tokens import Keyring
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -125,6 +126,7 @@ def open_postbox(settings: Settings, stores: Stores, stopped: Callable[[], bool]
         secret=settings.secret,
         journal=Journal(settings.journals, new_owner()),
         clock=utc_now,
+        identities=Identities(Vault(settings.secret)),
         stopped=stopped,
         rate=settings.rate,
     )

@@ -29,9 +29,7 @@ class Identities:
         known = self._opened.get(domain)
         if known is None or known[0] != ids:
             opened = [
-                SigningKey(
-                    key.selector, self._vault.open(key.sealed, record_name(key.selector, key.domain))
-                )
+                SigningKey(key.selector, self._vault.open(key.sealed, record_name(key.selector, key.domain)))
                 for key in keys
             ]
             known = self._opened[domain] = (ids, Signer(domain, opened))

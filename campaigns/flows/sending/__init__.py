@@ -78,6 +78,7 @@ def _send(post: Postbox, claim: Claim) -> int:
     finally:
         # whatever went wrong: what is on the wire must be in the store
         flight.end()
+        wire.close()
         thread.join()
         clerk.settle_all(rest)
     if clerk.failure is not None:

@@ -106,7 +106,9 @@ class Clerk:
             loaded = loading.load(
                 session, chunk, post.mailings, signing=post.signing, secret=post.secret, now=post.clock()
             )
-        return Batch(chunk, page, loaded, Result(skipped=loaded.skipped), claimed)
+            sender = loaded.mailing.shared.sender
+            signer = None if post.identities is None else post.identities.of(session, sender)
+        return Batch(chunk, page, loaded, Result(skipped=loaded.skipped), claimed, signer)
 
     # ---- while mails are on their way
 

@@ -10,9 +10,10 @@ from time import monotonic
 from sqlalchemy.orm import Session, sessionmaker
 
 from campaigns.delivery.contract import Backend
+from campaigns.delivery.dkim import Signer
 from campaigns.delivery.journal import Journal, Page
 from campaigns.loading import Loaded
-from campaigns.mailing import Mailing, Signing
+from campaigns.mailing import Identities, Mailing, Signing
 from campaigns.records.outbox import Chunk
 from campaigns.settling import Result
 from campaigns.values import MessageKey, Outcome, OutcomeKind
@@ -29,6 +30,7 @@ class Postbox:
     secret: bytes  #: keys the suppression hashes
     journal: Journal  #: its owner names this sender in the chunks it holds
     clock: Callable[[], datetime]
+    identities: Identities | None = None  #: what signs the mails; None: nothing does
     stopped: Callable[[], bool] = lambda: False  #: the process was asked to end
     rate: float | None = None  #: messages a second of the backend's account, of all senders together
     mailings: dict[int, Mailing] = field(default_factory=dict)  #: by run; what was prepared once
@@ -43,6 +45,7 @@ class Batch:
     loaded: Loaded
     result: Result
     claimed: float  #: when, by the monotonic clock
+    signer: Signer | None = None  #: of the run's sender; None: its mails are not signed by us
     begun: set[int] = field(default_factory=set)
     on_wire: int = 0  #: handed to the backend, not answered yet
     handed: bool = False  #: nothing more of it will be handed over

@@ -7,6 +7,7 @@ import structlog
 
 from campaigns.errors import BadInput
 from campaigns.flows.sending.flight import Batch, Flight, Postbox
+from campaigns.flows.sending.signatory import Signatory
 from campaigns.values import Gate, MessageKey, Outcome, Outgoing
 
 LOOK_PATIENCE = (
@@ -22,6 +23,7 @@ class Wire:
     def __init__(self, post: Postbox, flight: Flight) -> None:
         self.count = 0  #: messages answered
         self._post, self._flight = post, flight
+        self._signatory = Signatory(post.clock)
 
     def mails(self) -> Iterator[Outgoing | None]:
         """Render as the wire takes them; None while the clerk has nothing loaded."""
@@ -30,7 +32,7 @@ class Wire:
             if flight.loaded:
                 batch = flight.loaded.popleft()
                 flight.call()
-                yield from self._of(batch)
+                yield from self._signatory.sign(batch, self._of(batch))
                 batch.handed = True
                 self._finish(batch)
             elif flight.dry and not flight.on_wire():
@@ -79,6 +81,10 @@ class Wire:
     def stopping(self) -> bool:
         flight = self._flight
         return flight.halted or self._post.stopped() or monotonic() - flight.looked > LOOK_PATIENCE
+
+    def close(self) -> None:
+        """Make no more mails."""
+        self._signatory.close()
 
     def _finish(self, batch: Batch) -> None:
         if batch.handed and not batch.on_wire:
