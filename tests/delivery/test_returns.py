@@ -77,7 +77,7 @@ def test_a_notice_of_failure_tells_who_why_and_which_mail(ends):
         ("5.1.3", "smtp; 553 5.1.3 bad address", True),
         ("5.1.6", "smtp; 550 5.1.6 has moved", True),
         ("5.1.10", "smtp; 556 5.1.10 null MX", True),
-        ("5.2.1", "smtp; 550 5.2.1 disabled", True),
+        ("5.2.1", "smtp; 550 5.2.1 disabled", False),
         ("5.4.4", "X-Postfix; Host or domain name not found", True),
         ("5.0.0", "smtp; 550 5.1.1 user unknown", True),
         ("4.4.7", "smtp; delivery time expired", False),
@@ -199,7 +199,7 @@ def test_a_person_who_answers_is_none_of_these():
     told = read_return(
         b"From: anna@kunde.example\nTo: b+TOKEN@bounce.blumen.example\nSubject: Re: Sale\nAuto-Submitted: no\n\nUser unknown? 5.1.1! Call me.\n"
     )
-    assert (told.kind, told.addressed_to) == (ReturnKind.OTHER, ("b+TOKEN@bounce.blumen.example",))
+    assert (told.kind, told.addressed_to) == (ReturnKind.REPLY, ("b+TOKEN@bounce.blumen.example",))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,149 @@
+"""Bounces written as prose: whom they are about, and which of their words are the other server's."""
+
+import logging
+import re
+
+from flufl.bounce import all_failures
+
+from campaigns.delivery.returns.judging import REPLY, STATUS, judge
+from campaigns.delivery.returns.mail import ADDRESS, Mail, addresses_in, clean_address, value
+from campaigns.delivery.returns.notices import AFTER_DATA, DELAYED, FAILED, MAX_RECIPIENTS
+from campaigns.delivery.returns.words import Evidence, ReturnedRecipient
+
+_A = r"[<\"']{0,2}(" + ADDRESS.pattern + r")[>\"']{0,2}"
+#: Where a recipient stands, the surest first.
+PLACES = (
+    re.compile(r"^[ \t>*]{0,12}" + _A + r"[ \t]*(?::|\.{3}|;|,|$|\()", re.MULTILINE),
+    re.compile(
+        r"(?:RCPT TO|Recipients?|To|Address|failed for|Unknown user|Empfänger|Destinataire|Destinatario)"
+        r"[ \t]*:[ \t]*" + _A,
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"(?:deliver(?:ed|ing|y|able)?|sent|send|mail|message|addressed|nachricht|recipients?|address(?:es)?"
+        r"|user|mailbox|account|zugestellt|undeliverable|rejected)\b[^\n<@]{0,60}?\n?[^\n<@]{0,40}?"
+        r"\b(?:to|for|an|recipient|à|para|address|user|mailbox|account|es|an|follow\w*)\b[ :]*\n?[ \t]*" + _A,
+        re.IGNORECASE,
+    ),
+)
+NOBODY = re.compile(
+    r"^(?:postmaster|mailer[-_]daemon|maildaemon|mdaemon|abuse|support|help(?:desk)?|hostmaster|no-?reply|root|webmaster|admin(?:istrator)?|mail-daemon)@",
+    re.IGNORECASE,
+)
+MESSAGE_ID = re.compile(
+    r"message[- _]?(?:id|identifier)[^\n<]{0,20}<?[^\s<>]+@[^\s<>]+>?"
+    r"|\bid(?:entifier)?[ :=]+<?[^\s<>]+@[^\s<>]+>?",
+    re.IGNORECASE,
+)
+SERVER_SAID = re.compile(
+    r"(?:said|response(?: was)?|respond\w*(?: as follows)?|returned(?: was)?|reason|error|message|failed with"
+    r"|because|diagnostic[- ]code|status|result\w*)[^\n:]{0,40}:[ \t\[\"']*\n{0,3}(.{3,600})",
+    re.IGNORECASE | re.DOTALL,
+)
+REPLY_LINE = re.compile(
+    r"(?<![\w.,:/-])(?:#?[<(\[\"']?)((?:[45][0-5]\d|[45]\.\d{1,3}\.\d{1,3})(?:[ -:#]|$).{0,600})", re.DOTALL
+)
+
+
+def failures(mail: Mail, *, delayed: bool = False) -> tuple[ReturnedRecipient, ...]:
+    """Each recipient that prose says was not reached."""
+    found = recipients(mail)[:MAX_RECIPIENTS]
+    action = DELAYED if delayed else FAILED
+    return tuple(_failure(address, found, mail.prose, action) for address in found)
+
+
+def _failure(address: str, found: list[str], prose: str, action: str) -> ReturnedRecipient:
+    said = _about(address, found, prose)
+    diagnostic = server_said(said)
+    status = STATUS.search(diagnostic) or STATUS.search(said)
+    reply = REPLY.search(diagnostic) or REPLY.search(said)
+    evidence = Evidence(
+        "4.0.0" if action == DELAYED else status and status[0],
+        "400" if action == DELAYED else reply and reply[0],
+        "" if action == DELAYED else diagnostic,
+        said,
+        bool(AFTER_DATA.search(said)),
+    )
+    told = " ".join((diagnostic or said).split())[:500]
+    return ReturnedRecipient(address, action, status and status[0], told, judge(evidence), reply and reply[0])
+
+
+def _about(address: str, found: list[str], prose: str) -> str:
+    """The part of the prose that is about one recipient; all of it where there is only one."""
+    if len(found) == 1:
+        return prose
+    low = prose.lower()
+    starts = sorted((low.rfind("\n", 0, at) + 1, one) for one in found if (at := low.find(one.lower())) >= 0)
+    for number, (start, one) in enumerate(starts):
+        if one == address:
+            later = [at for at, _ in starts[number + 1 :] if at > start]
+            return prose[start : later[0] if later else len(prose)]
+    return prose
+
+
+def server_said(text: str) -> str:
+    """The words of the server that refused; empty where none can be told from the rest."""
+    lines = [found[1] for found in REPLY_LINE.finditer(text)]
+    told = [_paragraph(one) for one in lines]
+    longest = sorted(
+        (one for one in told if len(one) > 4), key=lambda one: (bool(STATUS.search(one[:20])), len(one))
+    )
+    if longest:
+        return " ".join(dict.fromkeys([longest[-1], *told]))[:1500]
+    found = SERVER_SAID.search(text)
+    return _paragraph(found[1]) if found else ""
+
+
+def _paragraph(text: str) -> str:
+    return re.split(r"\n[ \t]*\n|\n[ \t]*(?:---|>>>|Giving up|Reporting-MTA)", text)[0].strip()
+
+
+def recipients(mail: Mail) -> list[str]:
+    """Whom a bounce is about: by its header, its prose, our own mail's To, or flufl.bounce, in that order."""
+    named = addresses_in(value(mail.top, "X-Failed-Recipients"))
+    if named:
+        return named
+    not_them = _others(mail)
+    ours = addresses_in(value(mail.ours, "To")) if mail.ours is not None else []
+    prose = MESSAGE_ID.sub(" ", mail.prose)
+    for place in PLACES:
+        found = _fit([clean_address(one) for one in place.findall(prose)], not_them)
+        if found:
+            return [one for one in found if one in ours] or found
+    anywhere = _fit(addresses_in(prose), not_them)
+    both = [one for one in anywhere if one in ours]
+    return both or ours[:1] or anywhere[:1] or _fit(_by_flufl(mail), set())
+
+
+def _fit(addresses: list[str], not_them: set[str]) -> list[str]:
+    fine = (
+        one
+        for one in addresses
+        if one
+        and one.lower() not in not_them
+        and not NOBODY.match(one)
+        and re.search(r"\.[^.\d]", one.rpartition("@")[2])
+    )
+    return list(dict.fromkeys(fine))
+
+
+def _others(mail: Mail) -> set[str]:
+    """Addresses in the mail that are surely not the recipient's: the notice's own, and our sender."""
+    values = [
+        value(mail.top, name) for name in ("From", "To", "Cc", "Reply-To", "Return-Path", "Delivered-To")
+    ]
+    values += [value(mail.ours, name) for name in ("From", "Return-Path", "Reply-To", "Sender", "Message-ID")]
+    return {one.lower() for each in values for one in addresses_in(each)}
+
+
+def _by_flufl(mail: Mail) -> list[str]:
+    """What flufl.bounce's detectors of old servers find; hostile input may make them fail."""
+    log = logging.getLogger("flufl.bounce")
+    level, log.level = log.level, logging.CRITICAL
+    try:
+        temporary, permanent = all_failures(mail.top)
+    except Exception:  # noqa: BLE001 - their parsers trust what they read
+        return []
+    finally:
+        log.level = level
+    return [clean_address(one.decode("utf-8", "replace")) for one in sorted(permanent | temporary)]
