@@ -16,6 +16,7 @@ from campaigns.values import EventKind, Fact, Gate, Outcome, OutcomeKind
 
 #: Reply codes that say that the address itself is dead (RFC 3463): only these suppress it.
 DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
+FIRST = 1  #: the fence of a chunk that was claimed but once: nothing of it was settled before
 KIND = {
     OutcomeKind.SENT: EventKind.SENT,
     OutcomeKind.FAILED: EventKind.FAILED,
@@ -65,7 +66,10 @@ def settle(
         now=now,
     )
     if not is_test:
-        history.record_many(session, _facts(chunk, recipients, outcomes, result.moments))
+        at_once = chunk.fence == FIRST
+        if at_once:
+            history.record_sent(session, chunk.run, chunk.first, chunk.last)
+        history.record_many(session, _facts(chunk, recipients, outcomes, result.moments, at_once=at_once))
         _suppress_dead(session, chunk, recipients, outcomes, secret, now)
 
 
@@ -91,9 +95,14 @@ def _facts(
     recipients: Mapping[int, Recipient],
     outcomes: Mapping[int, Outcome],
     moments: Mapping[int, datetime],
+    *,
+    at_once: bool,
 ) -> Iterator[Fact]:
+    """What is to be told of each; of those that were sent nothing, where it was told at once."""
     run = chunk.run
     for seq, outcome in outcomes.items():
+        if at_once and outcome.kind is OutcomeKind.SENT:
+            continue
         kind = KIND.get(outcome.kind)
         if kind is not None and (one := recipients.get(seq)) is not None:
             detail: dict[str, object] = {}

@@ -15,7 +15,7 @@ from campaigns.records import partitions
 from campaigns.records.gates import Gates
 from campaigns.values import Gate, MessageState, RunState
 
-CHUNK = 500  #: messages that a sender claims at once
+CHUNK = 1000  #: messages that a sender claims at once
 THROTTLE_STEP = timedelta(seconds=10)  #: a throttled run gives out chunks at this distance
 LAST = 2**31 - 1  #: where those stand whom a gate stopped, after every lane
 SPREAD = 16  #: contacts entered one after the other, as those of one company are, go to so many places
@@ -75,6 +75,7 @@ def preview(
     session: Session, members: sa.Select[Any], gates: Gates, *, hold_out_percent: int, salt: int
 ) -> dict[str, int]:
     """Count, without writing, whom a freeze would mail ("mailable") and whom each gate would stop."""
+    large_sorts(session)
     judged = _judged(members, gates, hold_out_percent, salt).subquery()
     query = sa.select(judged.c.gate, sa.func.count()).group_by(judged.c.gate)
     return {gate or "mailable": count for gate, count in session.execute(query)}

@@ -7,6 +7,7 @@ verdict, which is a projection of raw hits and rules and can be computed again.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -37,6 +38,16 @@ PROJECTED = {
     EventKind.ANSWERED: "last_answered_at",
     EventKind.ORDERED: "last_ordered_at",
 }
+#: How the ledger's rows become events; see `record_sent`.
+SENT_COLUMNS = "at, kind, contact_id, customer_id, run_id, seq, source, dedupe"
+SENT_VALUES = (
+    "m.at, 'sent', m.contact_id, c.customer_id, m.run_id, m.seq, 'sender',"
+    " 'sent:' || m.run_id || ':' || m.seq"
+)
+SENT_ROWS = (
+    "FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id"
+    " WHERE m.run_id = :run AND m.seq BETWEEN :first AND :last AND m.state = 'sent'"
+)
 OF_PEOPLE = {EventKind.OPENED, EventKind.CLICKED}
 
 
@@ -89,6 +100,27 @@ def record_many(session: Session, facts: Iterable[Fact], *, version: int = 0) ->
     written = insert_once(session, events, event_keys, COLUMNS, rows)
     project(session, kept)
     return written
+
+
+def record_sent(session: Session, run: int, first: int, last: int) -> None:
+    """Append that a stretch of a run's messages was sent, for all of it that the ledger calls sent.
+
+    Only for a stretch of which nothing was recorded before: no key is asked, since the ledger itself lets a
+    message be sent but once. The database makes the rows of its own; none of them passes through us.
+    """
+    given = {"run": run, "first": first, "last": last}
+    session.execute(sa.text(f"INSERT INTO events ({SENT_COLUMNS}) SELECT {SENT_VALUES} {SENT_ROWS}"), given)
+    earlier = "greatest(activity.last_sent_at, excluded.last_sent_at)"
+    if not is_postgres(session):
+        earlier = "max(coalesce(activity.last_sent_at, excluded.last_sent_at), excluded.last_sent_at)"
+    session.execute(
+        sa.text(
+            f"INSERT INTO activity (contact_id, last_sent_at) SELECT m.contact_id, m.at {SENT_ROWS}"
+            # in the order of contacts: two writers with some in common must not wait in a ring
+            f" ORDER BY m.contact_id ON CONFLICT (contact_id) DO UPDATE SET last_sent_at = {earlier}"
+        ),
+        given,
+    )
 
 
 def project(session: Session, facts: Iterable[Fact]) -> None:
@@ -154,25 +186,39 @@ def timeline(
     `before` is the id of the last event seen, to read on; `without` names verdicts that are left out. Empty
     when nothing happened.
     """
-    query = sa.select(events).order_by(events.c.at.desc(), events.c.id.desc()).limit(limit)
-    if contact is not None:
-        query = query.where(events.c.contact_id == contact)
-    if customer is not None:
-        at_customer = sa.select(contacts.c.id).where(contacts.c.customer_id == customer)
-        query = query.where(sa.or_(events.c.customer_id == customer, events.c.contact_id.in_(at_customer)))
+    conditions: list[sa.ColumnElement[bool]] = []
     if kinds:
-        query = query.where(events.c.kind.in_(kinds))
+        conditions.append(events.c.kind.in_(kinds))
     if without:
-        query = query.where(events.c.verdict.not_in(without))
+        conditions.append(events.c.verdict.not_in(without))
     if before is not None:
         last = sa.select(events.c.at, events.c.id).where(events.c.id == before).subquery()
-        query = query.where(
+        conditions.append(
             sa.or_(
                 events.c.at < sa.select(last.c.at).scalar_subquery(),
                 sa.and_(events.c.at == sa.select(last.c.at).scalar_subquery(), events.c.id < before),
             )
         )
-    return [_event(row) for row in session.execute(query)]
+    ways = _whose(session, customer, contact)
+    parts = [_newest(events, limit).where(way, *conditions) for way in ways]
+    both = sa.union_all(*[sa.select(part.subquery()) for part in parts]).subquery()
+    return [_event(row) for row in session.execute(_newest(both, limit))]
+
+
+def _newest(source: sa.FromClause, limit: int) -> sa.Select[Any]:
+    return sa.select(source).order_by(source.c.at.desc(), source.c.id.desc()).limit(limit)
+
+
+def _whose(session: Session, customer: int | None, contact: int | None) -> list[sa.ColumnElement[bool]]:
+    """Ways that do not overlap to what happened to somebody, each answered by an index of its own."""
+    mine: sa.ColumnElement[bool] = sa.true() if contact is None else events.c.contact_id == contact
+    if customer is None:
+        return [mine]
+    people = list(session.scalars(sa.select(contacts.c.id).where(contacts.c.customer_id == customer)))
+    elsewhere = sa.and_(
+        events.c.contact_id.in_(people), events.c.customer_id.is_distinct_from(customer), mine
+    )
+    return [sa.and_(events.c.customer_id == customer, mine), elsewhere]
 
 
 def arrivals(session: Session, *, customer: int, before: int | None = None, limit: int = 50) -> list[Event]:

@@ -1,5 +1,6 @@
 """What became of a chunk's messages, written with the fence asked; and the recall of what nobody holds."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -77,9 +78,8 @@ def _count_attempts(session: Session, run: int, seqs: Sequence[int]) -> None:
 
 def _count(session: Session, run: int, rows: Sequence[tuple[Any, ...]]) -> None:
     """Move the run's counts by what was settled."""
-    totals = {
-        state: sum(1 for row in rows if row[2] == state) for state in ("sent", "failed", "skipped", "unknown")
-    }
+    found = Counter(row[2] for row in rows)
+    totals = {state: found[state] for state in ("sent", "failed", "skipped", "unknown")}
     session.execute(
         sa.update(runs)
         .where(runs.c.id == run)
