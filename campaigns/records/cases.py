@@ -156,11 +156,11 @@ def listing(
 ) -> tuple[list[Case], bool]:
     """Open cases, the longest waiting first, or closed ones, last closed first; and whether more follow."""
     which = cases.c.closed_at.is_not(None) if closed else cases.c.closed_at.is_(None)
-    query = _query().where(which)
-    if kind is not None:
-        query = query.where(cases.c.kind == kind)
-    order = (cases.c.closed_at.desc(), cases.c.id.desc()) if closed else (cases.c.opened_at, cases.c.id)
-    rows = session.execute(query.order_by(*order).offset((page - 1) * size).limit(size + 1)).all()
+    c = cases.c
+    order = (c.closed_at.desc(), c.id.desc()) if closed else (c.opened_at, c.id)
+    chosen = sa.select(c.id).where(which, *([] if kind is None else [c.kind == kind]))
+    ids = session.scalars(chosen.order_by(*order).offset((page - 1) * size).limit(size + 1)).all()
+    rows = session.execute(_query().where(c.id.in_(ids)).order_by(*order)).all()
     return [_case(row) for row in rows[:size]], len(rows) > size
 
 

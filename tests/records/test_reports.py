@@ -67,6 +67,8 @@ def play(
         .values(
             frozen_at=opened,
             sent=counts["sent"],
+            failed=counts["failed"],
+            unknown=counts["unknown"],
             audience=len(people),
             mailable=len(people) - counts["skipped"],
             **done,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.model.customers import contacts
 from campaigns.model.events import events
-from campaigns.model.mail import messages
+from campaigns.model.mail import messages, runs
 from campaigns.values import EventKind, MessageState, Verdict
 
 
@@ -60,6 +60,8 @@ def people(
     session: Session, run: int, which: PeopleList, *, after: int = 0, limit: int = 100
 ) -> list[Person]:
     """The people of a list by contact id, those after `after`; read on with the last one's id."""
+    if which in OF_LEDGER and not _any(session, run, OF_LEDGER[which]):
+        return []  # else all messages of the run would be gone through to find none
     found = _told_by_events(run, which) if which in OF_EVENTS else _told_by_ledger(run, which)
     query = (
         sa.select(
@@ -71,6 +73,16 @@ def people(
         .limit(limit)
     )
     return [_person(row) for row in session.execute(query)]
+
+
+def _any(session: Session, run: int, state: MessageState) -> bool:
+    """Tell by the run's own counts whether it has messages of a state."""
+    counted = {
+        MessageState.FAILED: runs.c.failed,
+        MessageState.UNKNOWN: runs.c.unknown,
+        MessageState.SKIPPED: runs.c.audience - runs.c.mailable + runs.c.skipped,
+    }
+    return bool(session.scalar(sa.select(counted[state]).where(runs.c.id == run)))
 
 
 def _told_by_events(run: int, which: PeopleList) -> sa.Subquery:
