@@ -33,6 +33,7 @@ class Commands(click.Group):
         "compile": ("campaigns.cli.templates", "compile_"),
         "doubts": ("campaigns.cli.doubts", "doubts"),
         "preview": ("campaigns.cli.previewing", "preview"),
+        "retain": ("campaigns.cli.retaining", "retain"),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's shape

@@ -90,11 +90,13 @@ def test_another_verdict_is_news(session, run, monkeypatch):
 def test_final_counts_outlive_their_events_and_never_change(session, run, monkeypatch):
     before = report(session, run)
     lines = reports.latest_runs(session)
-    counts.close(session, [run], now=LATER)
+    assert counts.open_before(session, LATER) == [run]
+    counts.close(session, [counts.count_last(session, run)], now=LATER)
+    assert counts.open_before(session, LATER) == []
     session.execute(sa.delete(events))
     assert report(session, run) == before
     assert reports.latest_runs(session) == lines
-    counts.close(session, [run], now=LATER + timedelta(days=1))
+    counts.close(session, [counts.count_last(session, run)], now=LATER + timedelta(days=1))
     monkeypatch.setattr(counts, "LARGE", 1)
     counts.note_verdicts(session, {run})
     assert one_tick(session, LATER + timedelta(days=2)) == []

@@ -117,14 +117,23 @@ def keep(session: Session, counted: Sequence[Counted], *, now: datetime) -> None
     )
 
 
-def close(session: Session, ids: Sequence[int], *, now: datetime) -> None:
-    """Count some runs for the last time, before their events are dropped."""
-    final = sa.select(run_figures.c.run_id).where(run_figures.c.final, run_figures.c.run_id.in_(ids))
-    done = set(session.scalars(final))
-    for run in ids:
-        if run not in done:
-            keep(session, [Counted(run, 0, count(session, campaigns.get_run(session, run)))], now=now)
+def close(session: Session, counted: Sequence[Counted], *, now: datetime) -> None:
+    """Keep the last counts of some runs, before their events are dropped; those closed before stay."""
+    keep(session, counted, now=now)
+    ids = [one.run for one in counted]
     session.execute(sa.update(run_figures).where(run_figures.c.run_id.in_(ids)).values(final=True))
+
+
+def open_before(session: Session, moment: datetime) -> list[int]:
+    """The runs that were opened before a moment and whose counts are not final."""
+    final = sa.select(run_figures.c.run_id).where(run_figures.c.final)
+    query = sa.select(runs.c.id).where(runs.c.opened_at < moment, runs.c.id.not_in(final))
+    return list(session.scalars(query.order_by(runs.c.id)))
+
+
+def count_last(session: Session, run: int) -> Counted:
+    """Count a run that is to be closed."""
+    return Counted(run, 0, count(session, campaigns.get_run(session, run)))
 
 
 def note_news(session: Session) -> None:
