@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-_SENT_AT_ONCE = 2_000  #: rows in one piece of a COPY
+_WRITTEN_AT_ONCE = 2_000  #: rows
 
 
 class Filled(NamedTuple):
     """A part that was filled."""
 
     rows: int
-    pieces: tuple[bytes, ...] = ()  #: of a COPY, where the part lies in memory
+    path: Path  #: the file it lies in
 
 
 class Filler(Protocol):
@@ -50,28 +50,33 @@ class FileFiller:
             connection.execute("COMMIT")
         finally:
             connection.close()
-        return Filled(max(count, 0))
+        return Filled(max(count, 0), self.path(number))
 
 
+@dataclass(frozen=True, slots=True)
 class CopyFiller:
-    """Writes each part as pieces of a COPY in PostgreSQL's text format."""
+    """Writes each part to a file as a COPY in PostgreSQL's text format."""
+
+    folder: Path
 
     def fill(self, number: int, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Filled:
         """Take in a part."""
-        del number, columns
-        pieces: list[bytes] = []
+        del columns
+        path = self.folder / f"part{number}.copy"
         lines: list[str] = []
         count = 0
-        for row in rows:
-            # no staged text is empty or holds a tab or a line end, so an empty cell is a null
-            lines.append("\t".join(["" if v is None else v if v.__class__ is str else str(v) for v in row]))
-            count += 1
-            if len(lines) == _SENT_AT_ONCE:
-                pieces.append(_escaped(lines))
-                lines = []
-        if lines:
-            pieces.append(_escaped(lines))
-        return Filled(count, tuple(pieces))
+        with path.open("wb") as file:
+            for row in rows:
+                # no staged text is empty or holds a tab or a line end, so an empty cell is a null
+                cells = ["" if v is None else v if v.__class__ is str else str(v) for v in row]
+                lines.append("\t".join(cells))
+                count += 1
+                if len(lines) == _WRITTEN_AT_ONCE:
+                    file.write(_escaped(lines))
+                    lines = []
+            if lines:
+                file.write(_escaped(lines))
+        return Filled(count, path)
 
 
 def _escaped(lines: list[str]) -> bytes:

@@ -1,7 +1,8 @@
 """Where rows of an import wait to be merged: on the database's side, out of the store's own tables.
 
 SQLite: a few private files beside the store, attached before the transaction begins, each filled by a
-connection of its own while the one before is being merged. PostgreSQL: a temporary table, filled by COPY.
+connection of its own while the one before is being merged. PostgreSQL: a temporary table, filled by COPY
+from private files.
 """
 
 import tempfile
@@ -16,11 +17,10 @@ from sqlalchemy.orm import Session
 from campaigns.imports.staged import CopyFiller, FileFiller, Filled, Filler
 
 PARTS = 9  #: of a file, the first of them half as large; SQLite attaches at most ten
-PART_LINES = (
-    50_000  #: what PostgreSQL is given at once, or more of a larger file: the next part waits in memory
-)
+PART_LINES = 50_000  #: what PostgreSQL is given at once, or more of a larger file
 LARGEST_PART = 125_000
 LEAST_LINES = 2_000  #: a part is worth its fixed cost from here
+_SENT_AT_ONCE = 1 << 18  #: bytes of a COPY
 CACHE_KIB = 32_768  #: what a merge may keep of the store in memory
 #: Else parts are sorted and joined on disk, and small statements compiled.
 _POSTGRES = {"work_mem": "'64MB'", "maintenance_work_mem": "'256MB'", "jit": "off"}
@@ -56,23 +56,28 @@ def staging(connection: Connection) -> Iterator[Staging]:
 
     Use: `with engine.connect() as c, staging(c) as s, Session(c) as session, session.begin(): …`
     """
-    if connection.dialect.name == "postgresql":
-        yield _Postgres()
-        return
+    with tempfile.TemporaryDirectory(prefix="postroom-import-") as folder:
+        if connection.dialect.name == "postgresql":
+            yield _Postgres(CopyFiller(Path(folder)))
+            return
+        with _attached(connection, FileFiller(Path(folder))) as held:
+            yield held
+
+
+@contextmanager
+def _attached(connection: Connection, filler: FileFiller) -> Iterator[Staging]:
     driver = connection.connection.driver_connection
     assert driver is not None
-    with tempfile.TemporaryDirectory(prefix="postroom-import-") as folder:
-        for setting in ("temp_store=FILE", f"cache_size=-{CACHE_KIB}", "mmap_size=0"):
-            driver.execute(f"PRAGMA {setting}")  # memory must stay flat however large the file is
-        filler = FileFiller(Path(folder))
-        for number in range(PARTS):
-            driver.execute(f"ATTACH ? AS part{number}", (str(filler.path(number)),))
-        # BEGIN IMMEDIATE would lock the parts too, which others must fill: only the store may be locked
-        connection.execution_options(begin_by=("BEGIN", "DELETE FROM imports WHERE 0"))
-        try:
-            yield _Sqlite(filler)
-        finally:
-            connection.invalidate()  # its settings are not those of the pool's other connections
+    for setting in ("temp_store=FILE", f"cache_size=-{CACHE_KIB}", "mmap_size=0"):
+        driver.execute(f"PRAGMA {setting}")  # memory must stay flat however large the file is
+    for number in range(PARTS):
+        driver.execute(f"ATTACH ? AS part{number}", (str(filler.path(number)),))
+    # BEGIN IMMEDIATE would lock the parts too, which others must fill: only the store may be locked
+    connection.execution_options(begin_by=("BEGIN", "DELETE FROM imports WHERE 0"))
+    try:
+        yield _Sqlite(filler)
+    finally:
+        connection.invalidate()  # its settings are not those of the pool's other connections
 
 
 class _Sqlite:
@@ -90,8 +95,8 @@ class _Sqlite:
 
 
 class _Postgres:
-    def __init__(self) -> None:
-        self.filler = CopyFiller()
+    def __init__(self, filler: CopyFiller) -> None:
+        self.filler = filler
         self._made = False
 
     def lines_of_a_part(self, lines: int) -> int:
@@ -118,7 +123,9 @@ class _Postgres:
         with (
             driver.cursor() as cursor,
             cursor.copy(f"COPY pg_temp.stage ({quoted}) FROM STDIN (NULL '')") as copy,
+            filled.path.open("rb") as file,
         ):
-            for piece in filled.pieces:
+            while piece := file.read(_SENT_AT_ONCE):
                 copy.write(piece)
+        filled.path.unlink()
         return "pg_temp.stage"
