@@ -219,8 +219,7 @@ class Sender:
     postal_address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One mail, ready for a backend."""
 
     key: MessageKey
@@ -228,6 +227,7 @@ class Outgoing:
     rcpt_to: str  #: envelope recipient, ASCII domain
     data: bytes  #: headers and body, CRLF lines, not dot-stuffed
     smtputf8: bool = False
+    dotless: bool = False  #: known to have no line that begins with a dot
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,4 +77,5 @@ class Stencil:
         parts.append(self._middle)
         parts += html
         parts.append(self._closing)
-        return Outgoing(key, f"{self._before}{message_id}{self._after}", address, b"".join(parts))
+        mail_from = f"{self._before}{message_id}{self._after}"
+        return Outgoing(key, mail_from, address, b"".join(parts), dotless=True)

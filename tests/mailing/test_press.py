@@ -175,6 +175,7 @@ def test_a_prepared_mail_reads_like_the_plain_one(subject, html, text, people, b
             plain.rcpt_to,
         )
         assert not prepared.smtputf8
+        assert not prepared.dotless or b"\n." not in b"\n" + prepared.data
         assert_written_well(prepared.data)
         assert parts_of(prepared.data) == parts_of(plain.data)
         content = run.content(one, bought=bought, now=NOW)

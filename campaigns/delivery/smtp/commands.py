@@ -63,16 +63,18 @@ def _escaped(code: int) -> str:
     return f"+{code:02X}" if code < 128 else f"\\x{{{code:X}}}"
 
 
-def body(data: bytes) -> bytes:
+def body(mail: Outgoing, then: bytes = b"") -> bytes:
     """Stuff dots and end with the final one; line ends are CRLF already (Outgoing's contract).
+
+    `then` is what follows at once: a mail is copied but once.
 
     Source: RFC 5321 §4.5.2.
     """
-    if DOT_LINE(data):
+    data = mail.data
+    if not mail.dotless and DOT_LINE(data):
         data = data.replace(b"\r\n.", b"\r\n..")
-    if data[:1] == b".":
-        data = b"." + data
-    return data + (b".\r\n" if data[-2:] == b"\r\n" else b"\r\n.\r\n")
+    first = b"." if data[:1] == b"." else b""
+    return b"".join((first, data, b".\r\n" if data[-2:] == b"\r\n" else b"\r\n.\r\n", then))
 
 
 def unfit(mail: Outgoing, offer: Offer) -> Outcome | None:

@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
     # ---- within
 
     def _talk(self, dialogue: Dialogue, replies: list[Reply]) -> None:
-        out = b"".join([dialogue.reply(reply) for reply in replies])
+        out = b"".join([said for reply in replies if (said := dialogue.reply(reply))])
         if dialogue.over:
             self._part(dialogue)
             return

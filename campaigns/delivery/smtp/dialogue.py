@@ -180,7 +180,7 @@ class Dialogue:
             return b""
         self._sent, self._next = mail, None
         self._expected.append(Step.BODY)
-        return body(mail.data) + self.more()
+        return body(mail, self.more())
 
     def _body_answered(self, reply: Reply) -> bytes:
         mail, self._sent = self._sent, None
