@@ -124,7 +124,7 @@ def _plain_words(asking: Operator, value: Value) -> list[str]:
 
 
 def _speaks(word: str, speech: Speech) -> ColumnElement[bool]:
-    """Ask for a language without cutting it out of each locale, which takes PostgreSQL half the question."""
+    """Ask for a language without finding its end in each locale."""
     start = func.substr(contacts.c.locale, 1, len(word) + 1)
     return speech.fold(start).in_([word, f"{word}-"])
 
