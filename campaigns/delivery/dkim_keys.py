@@ -3,7 +3,9 @@
 import os
 import re
 from base64 import b64encode
+from enum import StrEnum
 
+import dns.resolver
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from campaigns.delivery.dkim import Algorithm, PrivateKey
+from campaigns.delivery.domains import tags, texts
 from campaigns.errors import BadSettings
 from campaigns.values import Problem
 
@@ -65,6 +68,39 @@ def zone_line(name: str, text: str) -> str:
     ]
     strings = escaped[0] if len(escaped) == 1 else f"( {' '.join(escaped)} )"
     return f"{name}. 3600 IN TXT {strings}"
+
+
+class Published(StrEnum):
+    """What the DNS says of a key."""
+
+    MISSING = "missing"  #: there is no record
+    SAME = "same"  #: it is there
+    TESTED = "tested"  #: it is there, marked as a test: receivers may take the mail for unsigned
+    REVOKED = "revoked"  #: the record has no key any more
+    OTHER = "other"  #: another key stands there
+    SEVERAL = "several"  #: there are several records: receivers take any of them, or none
+
+
+def published(algorithm: Algorithm, public: str, resolver: dns.resolver.Resolver, name: str) -> Published:
+    """Look a key up under its name (record_name).
+
+    Raises:
+        Unasked: no name server answered.
+
+    Source: RFC 6376 §3.6.1.
+    """
+    found = [tags(text) for text in texts(name, resolver)]
+    found = [one for one in found if "p" in one and one.get("v", "DKIM1") == "DKIM1"]
+    if len(found) != 1:
+        return Published.SEVERAL if found else Published.MISSING
+    [record] = found
+    key = "".join(record["p"].split())
+    if not key:
+        return Published.REVOKED
+    if key != public or record.get("k", "rsa").lower() != algorithm:
+        return Published.OTHER
+    flags = {flag.strip().lower() for flag in record.get("t", "").split(":")}
+    return Published.TESTED if "y" in flags else Published.SAME
 
 
 class Vault:

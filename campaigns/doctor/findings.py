@@ -21,6 +21,7 @@ class Finding:
     level: Level
     found: str
     cure: str = ""  #: empty if there is nothing to do
+    records: tuple[str, ...] = ()  #: lines for a zone file: what the DNS should say
 
 
 def ok(check: str, found: str) -> Finding:
@@ -28,14 +29,30 @@ def ok(check: str, found: str) -> Finding:
     return Finding(check, Level.OK, found)
 
 
-def warn(check: str, found: str, cure: str) -> Finding:
+def warn(check: str, found: str, cure: str, *records: str) -> Finding:
     """It works, but."""
-    return Finding(check, Level.WARN, found, cure)
+    return Finding(check, Level.WARN, found, cure, records)
 
 
-def bad(check: str, found: str, cure: str) -> Finding:
+def bad(check: str, found: str, cure: str, *records: str) -> Finding:
     """It must not stay so."""
-    return Finding(check, Level.BAD, found, cure)
+    return Finding(check, Level.BAD, found, cure, records)
+
+
+class Told(str):
+    """A sentence with what was filled into it, so that a page can say it in another language."""
+
+    __slots__ = ("pattern", "values")
+
+    pattern: str
+    values: dict[str, object]
+
+
+def told(pattern: str, **values: object) -> Told:
+    """Say something; the values' places in the pattern are %(name)s."""
+    said = Told(pattern % values if values else pattern)
+    said.pattern, said.values = pattern, values
+    return said
 
 
 def guarded(check: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:

@@ -11,10 +11,12 @@ from campaigns.doctor.addresses import examine_addresses
 from campaigns.doctor.findings import Finding, bad, guarded, ok
 from campaigns.doctor.folders import examine_folders
 from campaigns.doctor.machine import examine_machine
-from campaigns.doctor.mail import examine_senders, examine_server
+from campaigns.doctor.mail import examine_server
+from campaigns.doctor.senders import examine_senders
 from campaigns.doctor.store import examine_store, is_missing
 from campaigns.errors import BadSettings
-from campaigns.records import senders
+from campaigns.records import dkim_keys, senders
+from campaigns.records.dkim_keys import DkimKey
 from campaigns.values import Sender
 from campaigns.wiring import open_stores
 
@@ -37,19 +39,23 @@ def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
     yield from guarded("folders", lambda: examine_folders(settings))
     yield from guarded("database", lambda: examine_store(settings.database_url))
     yield from guarded("mail server", lambda: examine_server(settings, env, now))
-    yield from guarded("senders", lambda: examine_senders(_senders(settings)))
+    yield from guarded("senders", lambda: _examine_senders(settings, now))
     yield from guarded("public address", lambda: examine_addresses(settings))
 
 
-def _senders(settings: Settings) -> list[Sender]:
-    """The senders, or none where the store cannot tell; the store has a finding for that."""
+def _examine_senders(settings: Settings, now: datetime) -> list[Finding]:
+    return examine_senders(*_senders(settings), now)
+
+
+def _senders(settings: Settings) -> tuple[list[Sender], list[DkimKey]]:
+    """The senders and keys, or none where the store cannot tell; the store has a finding for that."""
     if is_missing(settings.database_url):
-        return []
+        return [], []
     stores = open_stores(settings.database_url)
     try:
         with stores.readers() as session:
-            return [sender for _, sender in senders.listing(session)]
+            return [sender for _, sender in senders.listing(session)], dkim_keys.listing(session)
     except SQLAlchemyError:
-        return []
+        return [], []
     finally:
         stores.engine.dispose()

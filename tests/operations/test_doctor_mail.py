@@ -1,29 +1,18 @@
-"""The doctor asks real mail servers and a real name server; it sends no mail."""
+"""The doctor asks real mail servers; it sends no mail."""
 
 import ssl
 from datetime import UTC, datetime
 
-import dns.resolver
 import pytest
 
 from campaigns.config import from_environment
-from campaigns.delivery.domains import Unasked, mail_servers
 from campaigns.doctor.findings import Level
-from campaigns.doctor.mail import examine_senders, examine_server
-from campaigns.values import Sender
+from campaigns.doctor.mail import examine_server
 from tests.delivery.certificates import Authority
 from tests.delivery.peers import Peer, Say
 from tests.delivery.test_smtp_tls_and_auth import Box, login, running
-from tests.operations.name_server import NameServer
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-ADA = Sender("Ada", "ada@shop.example", "bounce.shop.example")
-GOOD = {
-    ("bounce.shop.example", "MX"): ["10 mx.shop.example."],
-    ("bounce.shop.example", "TXT"): ['"other"', '"v=spf1 include:" "mail.example -all"'],
-    ("shop.example", "TXT"): ['"nothing"'],
-    ("_dmarc.shop.example", "TXT"): ['"v=DMARC1; p=reject"'],
-}
 
 
 def examine(tmp_path, url):
@@ -31,12 +20,6 @@ def examine(tmp_path, url):
     found = list(examine_server(from_environment(env), env, NOW))
     assert all(finding.cure for finding in found if finding.level is Level.BAD)
     return {finding.check.removeprefix("mail server: "): finding for finding in found}
-
-
-def senders(table, *given):
-    with NameServer(table) as server:
-        found = examine_senders(given or (ADA,), server.resolver())
-    return {finding.check: finding for finding in found}
 
 
 def levels(found):
@@ -129,94 +112,3 @@ def test_a_certificate_that_ends_soon_is_told(tmp_path, trusted):
 
 def test_without_a_server_mail_goes_to_the_catcher(tmp_path):
     assert levels(examine(tmp_path, None)) == {"mail server": "warn"}
-
-
-def test_domains_that_are_set_up_are_well():
-    found = senders(GOOD)
-    assert levels(found) == {
-        "bounce.shop.example: MX": "ok",
-        "bounce.shop.example: SPF": "ok",
-        "shop.example: DMARC": "ok",
-    }
-    assert found["bounce.shop.example: SPF"].found == "v=spf1 include:mail.example -all"
-
-
-def test_domains_that_do_not_exist_are_named_with_cures():
-    found = senders({})
-    assert levels(found) == {
-        "bounce.shop.example: MX": "bad",
-        "bounce.shop.example: SPF": "warn",
-        "shop.example: DMARC": "warn",
-    }
-    assert all(finding.cure for finding in found.values())
-
-
-@pytest.mark.parametrize(
-    ("name", "records", "check", "level"),
-    [
-        (("bounce.shop.example", "MX"), ["0 ."], "bounce.shop.example: MX", "bad"),
-        (
-            ("bounce.shop.example", "TXT"),
-            ['"v=spf1 -all"', '"v=spf1 ~all"'],
-            "bounce.shop.example: SPF",
-            "bad",
-        ),
-        (("bounce.shop.example", "TXT"), ['"v=spf1 +all"'], "bounce.shop.example: SPF", "bad"),
-        (("bounce.shop.example", "TXT"), ['"v=spf10 -all"'], "bounce.shop.example: SPF", "warn"),
-        (("_dmarc.shop.example", "TXT"), ['"v=DMARC1; p=none"'] * 1, "shop.example: DMARC", "ok"),
-        (
-            ("_dmarc.shop.example", "TXT"),
-            ['"v=DMARC1; p=none"', '"v=DMARC1; p=reject"'],
-            "shop.example: DMARC",
-            "bad",
-        ),
-    ],
-)
-def test_records_are_judged(name, records, check, level):
-    assert levels(senders(GOOD | {name: records}))[check] == level
-
-
-def test_the_policy_of_the_domain_above_holds_below():
-    below = Sender("Ada", "ada@news.eu.shop.example", "bounce.news.eu.shop.example")
-    assert levels(senders(GOOD, below))["news.eu.shop.example: DMARC"] == "ok"
-
-
-def test_a_host_without_mx_takes_its_own_mail():
-    with NameServer({("host.example", "A"): ["192.0.2.1"]}) as server:
-        assert mail_servers("host.example", server.resolver()) == ["host.example"]
-        assert mail_servers("none.example", server.resolver()) == []
-
-
-def test_the_best_server_comes_first():
-    table = {("shop.example", "MX"): ["20 b.example.", "5 a.example."]}
-    with NameServer(table) as server:
-        assert mail_servers("shop.example", server.resolver()) == ["a.example", "b.example"]
-
-
-def test_hostile_records_are_only_text():
-    found = senders(GOOD | {("bounce.shop.example", "TXT"): ['"v=spf1 \\027[2J\\255 -all"']})
-    assert found["bounce.shop.example: SPF"].level is Level.OK
-
-
-def test_a_bounce_domain_elsewhere_breaks_alignment():
-    found = senders(GOOD, Sender("Ada", "ada@shop.example", "bounce.elsewhere.example"))
-    assert found["shop.example: alignment"].level is Level.WARN
-
-
-def test_without_a_network_it_says_so_and_judges_nothing():
-    resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], 1, 0.5
-    found = examine_senders([ADA], resolver)
-    assert {finding.level for finding in found} == {Level.WARN}
-    assert all("could not ask" in finding.found for finding in found)
-    with pytest.raises(Unasked):
-        mail_servers("shop.example", resolver)
-
-
-def test_senders_that_share_a_domain_are_told_once():
-    with NameServer(GOOD) as server:
-        assert len(examine_senders([ADA, ADA], server.resolver())) == 3
-
-
-def test_no_sender_yet_is_told():
-    assert levels({one.check: one for one in examine_senders([])}) == {"senders": "warn"}

@@ -9,6 +9,11 @@ import dns.resolver
 import dns.rrset
 
 
+def text_record(text: str) -> str:
+    """A TXT record's text as a table here has it."""
+    return " ".join(f'"{text[at : at + 255]}"' for at in range(0, len(text), 255))
+
+
 class NameServer:
     """Answers by UDP what its table says; names that it lacks do not exist."""
 
