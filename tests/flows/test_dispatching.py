@@ -3,6 +3,7 @@
 import random
 import threading
 from datetime import timedelta
+from time import monotonic
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from campaigns.clock import utc_now
 from campaigns.delivery.backend import open_backend
 from campaigns.errors import ExecutorAway
 from campaigns.flows import dispatching
-from campaigns.flows.sending import send_this
+from campaigns.flows.sending import drain, send_this
 from campaigns.model.dialect import database_now
 from campaigns.model.mail import chunks, messages, runs
 from campaigns.records import outbox
@@ -127,6 +128,19 @@ def test_schedulers_that_choose_at_once_never_choose_the_same(stores):
 def test_an_unknown_lane_is_published_too(session):
     run = a_running_run(session, "of another release")
     assert names(dispatching.choose(session, window=5)) == [(run, 1)]
+
+
+def test_an_accounts_rate_is_kept_to_the_last_mail_of_the_last_chunk(stores, tmp_path):
+    with stores.sessions.begin() as session:
+        run = a_running_run(session, "google", "google", size=20)
+    with Peer() as peer:
+        backend = open_backend(f"smtp://127.0.0.1:{peer.port}", connections=2)
+        post = a_postbox(stores, backend, tmp_path, rate=50.0)
+        began = monotonic()
+        assert send_this(post, run, 1) == 20
+        assert drain(post) == 20
+        assert 39 / 50 - 0.1 < monotonic() - began < 5
+        backend.close()
 
 
 class Careless:

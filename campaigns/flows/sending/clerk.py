@@ -137,7 +137,8 @@ class Clerk:
     def _reserve(self) -> None:
         """Keep some of the account's rate at hand, so that the wire need not ask for it."""
         rate, allowance = self._post.rate, self._flight.allowance
-        if rate is None or self._flight.dry or len(allowance) >= RESERVED:
+        waiting = any(not batch.handed for batch in self._flight.batches)
+        if rate is None or not waiting or len(allowance) >= RESERVED:
             return
         name, count = self._post.backend.name, pace.block(rate)
         with self._post.sessions.begin() as session:
