@@ -1,4 +1,4 @@
-"""A cluster: 1, 2 and 4 Celery workers behind RabbitMQ and PostgreSQL, `postroom sender` beside them.
+"""A cluster: 1, 2 and 4 Celery workers behind RabbitMQ and PostgreSQL, `postroom sender`s beside them.
 
     python benchmarks/cluster.py [--quick] [--mails N] [--connections N] [--delay MS]
 
@@ -32,10 +32,11 @@ sys.path.insert(0, str(processes.ROOT))
 from tests.cluster.rabbit import MISSING, installed, running_rabbit
 
 PROCESSES = (1, 2, 4)
+ALONE = (1, 4)  #: embedded senders beside them
 SIZE = 10_000
 WARM_UP, FEW = world.FIRST  #: mails before the clock runs; mails to the slow sink
 SPEED_UP = {2: 1.8, 4: 3.4}  #: where the sink's answers are the limit
-SHARE = 0.85  #: of what one embedded sender does
+SHARE = 0.85  #: of what as many embedded senders do
 RATE, SENDERS, SECONDS = 500, 4, 8.0
 PATIENCE = 600.0
 
@@ -79,7 +80,8 @@ def main() -> None:
         folder.chmod(0o755)
         ground = stack.enter_context(open_ground(folder, arguments))
         with sink(folder) as peer:
-            budgets += at_once(race(ground, peer, None, (0, *PROCESSES)))
+            alone = race(ground, peer, None, ALONE, celery=False)
+            budgets += at_once(alone, race(ground, peer, None, PROCESSES))
         with answering_late(folder, arguments.delay / 1000) as peer:
             turns = race(ground, peer, FEW if arguments.mails > FEW else None, PROCESSES)
             budgets += late(turns, arguments.delay)
@@ -145,32 +147,31 @@ def answering_late(folder: Path, delay: float) -> Iterator[Peer]:
         yield Peer(f"smtp://127.0.0.1:{port}", port, partial(processes.cpu, process), count)
 
 
-def race(ground: Ground, peer: Peer, limit: int | None, numbers: Sequence[int]) -> list[Turn]:
-    """Send the same campaign by so many processes in turn; 0: by one embedded sender."""
+def race(
+    ground: Ground, peer: Peer, limit: int | None, numbers: Sequence[int], *, celery: bool = True
+) -> list[Turn]:
+    """Send the same campaign by so many processes in turn."""
     turns = []
     for number in numbers:
-        turns.append(turn(ground, peer, limit, number))
+        turns.append(turn(ground, peer, limit, number, celery=celery))
         show(turns[-1])
     return turns
 
 
-def turn(ground: Ground, peer: Peer, limit: int | None, number: int) -> Turn:
+def turn(ground: Ground, peer: Peer, limit: int | None, number: int, *, celery: bool) -> Turn:
     """Start senders, send a campaign, and see whether all counts agree."""
+    command = "celery-worker" if celery else "sender"
+    name, log = f"{number} {command}{'s' if number > 1 else ''}", ground.folder / "log"
     env = {**ground.env, "POSTROOM_SMTP_URL": peer.url}
-    name = f"{number} Celery process{'es' if number > 1 else ''}" if number else "1 postroom sender"
-    log = ground.folder / "log"
     with ExitStack() as stack:
-        if number:
+        if celery:
             stack.enter_context(processes.postroom("worker", env, log))
-            senders = [
-                stack.enter_context(processes.postroom("celery-worker", env, log)) for _ in range(number)
-            ]
         else:
             env["POSTROOM_BROKER_URL"] = ""
-            senders = [stack.enter_context(processes.postroom("sender", env, log))]
-        drain(ground.stores, f"warm{number}{peer.port}", WARM_UP)
+        senders = [stack.enter_context(processes.postroom(command, env, log)) for _ in range(number)]
+        drain(ground.stores, f"warm {name} {peer.port}", WARM_UP)
         taken, before = peer.count(), spent(ground, senders)
-        count, seconds = drain(ground.stores, f"letter{number}{peer.port}", limit)
+        count, seconds = drain(ground.stores, f"letter {name} {peer.port}", limit)
         after = spent(ground, senders)
         processes.wait_until(lambda: peer.count() >= taken + count, "the sink's count")
         assert peer.count() == taken + count, f"the sink counted {peer.count() - taken} of {count}"
@@ -214,11 +215,14 @@ def show(turn: Turn) -> None:
     )
 
 
-def at_once(turns: Sequence[Turn]) -> Iterator[str]:
+def at_once(alone: Sequence[Turn], cluster: Sequence[Turn]) -> Iterator[str]:
     """Where the sink costs nothing: what the way round the broker costs, and what the cores still give."""
-    alone, *cluster = turns
-    share = cluster[0].rate / alone.rate
-    yield budget("cluster_one_process_share", share, "x postroom sender", SHARE, least=True)
+    most = cluster[-1]
+    unit = f"x {most.name.partition(' ')[0]} postroom senders"
+    yield budget("cluster_share", most.rate / alone[-1].rate, unit, SHARE, least=True)
+    cpu = (most.cpu + most.broker) / most.count / (alone[-1].cpu / alone[-1].count)
+    yield budget("cluster_cpu", cpu, "x CPU a mail of postroom senders", 1 / SHARE)
+    yield f"beside: cluster_share_1 {cluster[0].rate / alone[0].rate:.2f} x 1 postroom sender"
     for number, one in zip(PROCESSES[1:], cluster[1:], strict=True):
         yield f"beside: cluster_cores_speed_up_{number} {one.rate / cluster[0].rate:.2f} x 1 process"
 
@@ -233,7 +237,10 @@ def late(turns: Sequence[Turn], delay: int) -> Iterator[str]:
 
 def disk(stores: Stores) -> Iterator[str]:
     """What is stored of each contact and each mail, indexes included."""
-    size = "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('{0}')"
+    size = (
+        "SELECT coalesce(sum(pg_total_relation_size(relid)), pg_total_relation_size('{0}'))"
+        " FROM pg_partition_tree('{0}')"
+    )
     with stores.readers() as session:
         for what, tables in (
             ("contact", ("contacts", "customers", "consents", "activity")),

@@ -37,7 +37,7 @@ CONFIGURATION: dict[str, Any] = {
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     "broker_heartbeat": 20,
-    "broker_native_delayed_delivery_queue_type": "classic",  # it is declared, though nothing is delayed here
+    "worker_consumer": "campaigns.cluster.worker:Consumer",
     "worker_enable_remote_control": False,
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,

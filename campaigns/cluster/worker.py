@@ -2,13 +2,25 @@
 
 from collections.abc import Sequence
 from socket import gethostname
-from typing import Any
+from typing import Any, ClassVar
 
 from celery import signals
+from celery.worker import consumer
 
 from campaigns.cluster.application import TASK, make_application, queue_name
 from campaigns.cluster.sender import Ending, Sender
 from campaigns.config import Settings
+
+
+class Consumer(consumer.Consumer):  # type: ignore[misc]
+    """Celery's, without the 28 queues that it keeps for tasks to be delayed: nothing is delayed here."""
+
+    class Blueprint(consumer.Consumer.Blueprint):  # type: ignore[misc]
+        """The steps in which it starts."""
+
+        default_steps: ClassVar[list[str]] = [
+            step for step in consumer.Consumer.Blueprint.default_steps if "delayed_delivery" not in step
+        ]
 
 
 def serve(settings: Settings, *, processes: int, lanes: Sequence[str], level: str = "WARNING") -> int:
