@@ -26,6 +26,8 @@ class Commands(click.Group):
         "catcher": ("campaigns.cli.running", "catcher"),
         "metrics": ("campaigns.cli.watching", "metrics_"),
         "doctor": ("campaigns.cli.doctor", "doctor"),
+        "dns": ("campaigns.cli.dns", "dns"),
+        "dkim": ("campaigns.cli.dkim", "dkim"),
         "migrate": ("campaigns.cli.running", "migrate_"),
         "import": ("campaigns.cli.importing", "import_"),
         "count": ("campaigns.cli.segments", "count"),

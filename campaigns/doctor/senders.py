@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 import dns.resolver
 
@@ -13,6 +14,7 @@ from campaigns.delivery.dkim_keys import Published, published, record_name, reco
 from campaigns.delivery.dmarc import GONE, POLICIES, VERSION, Standing, aligned, look_up
 from campaigns.delivery.domains import Unasked, addresses, mail_servers, open_resolver
 from campaigns.delivery.headers import ascii_domain
+from campaigns.delivery.smtp.target import is_loopback
 from campaigns.doctor.findings import Finding, bad, ok, told, warn
 from campaigns.records.dkim_keys import DkimKey, KeyState, rested_until, states
 from campaigns.values import Sender
@@ -47,6 +49,16 @@ class Identity:
             tuple(key for key in known if key.domain == near),
             host,
         )
+
+
+def delivering_host(smtp_url: str, sender: Sender) -> str:
+    """The host that delivers a sender's mail to others, as far as can be told: a server of the sender's own.
+
+    A provider's server that takes our mail is seldom the one that delivers it.
+    """
+    host = (urlsplit(smtp_url).hostname or "").lower()
+    own = ascii_domain(sender.address.rpartition("@")[2].lower())
+    return host if "." in host and not is_loopback(host) and _under_one_roof(host, own) else ""
 
 
 def examine_senders(
