@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from campaigns.errors import BadInput, NotFound
 from campaigns.mailing import UNSAID, Mailing, Signing, editions
-from campaigns.records import names, senders, surveys, templates
+from campaigns.records import names, senders, surveys, template_files, templates
 from campaigns.templates import starters
 from campaigns.templates.render import compile_source
-from campaigns.values import BodyKind, Compiled, Content, Problem, Sender, Source
+from campaigns.values import Attachment, BodyKind, Compiled, Content, Problem, Sender, Source
 
 KINDS = {".mjml": BodyKind.MJML, ".html": BodyKind.HTML, ".htm": BodyKind.HTML, ".txt": BodyKind.TEXT}
 NOWHERE = "preview@example.com"  #: stands for the address of a contact without one
@@ -46,6 +46,7 @@ def preview(session: Session, template: str, contact: int, signing: Signing, *, 
         shared=names.common(session, "Preview", known[0][1] if known else STAND_IN),
         editions=editions(_bodies(session, template), tracking=False),
         signing=signing,
+        files=_files(session, template),
         form=surveys.form_of(session, surveys.newest_version(session, offered[0].id)) if offered else None,
     )
     addressed = replace(whom, address=whom.address or NOWHERE)
@@ -68,6 +69,15 @@ def _bodies(session: Session, template: str) -> Sequence[Compiled]:
     keys = ", ".join([row.key for row in templates.listing(session)] + list(starters.NAMES))
     raise NotFound(
         f"There is no template {template!r}. Templates: {keys}; or name a file (.mjml, .html, .txt)."
+    )
+
+
+def _files(session: Session, template: str) -> tuple[Attachment, ...]:
+    stored = templates.find(session, template)
+    return (
+        ()
+        if stored is None
+        else template_files.of_version(session, templates.newest_version(session, stored))
     )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from campaigns.mailing import Signing, load
 from campaigns.records import campaigns, names
 from campaigns.records.addressees import Addressee
+from campaigns.templates.files import on_a_page
 from campaigns.tracking.instrument import PIXEL
 from campaigns.values import Content
 
@@ -30,5 +31,6 @@ def view(session: Session, whom: Addressee, signing: Signing, *, now: datetime) 
     content = mailing.content(recipient, bought=bought, now=whom.sent_at or now)
     if content.html is None:
         return content
+    page = on_a_page(content) or ""
     opened = signing.links(whom.run, whom.seq, whom.contact)["open"]
-    return replace(content, html=content.html.replace(PIXEL.replace("{{ links.open }}", opened), ""))
+    return replace(content, html=page.replace(PIXEL.replace("{{ links.open }}", opened), ""))

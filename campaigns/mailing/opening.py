@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from campaigns.mailing.basis import Topic
 from campaigns.mailing.making import Mailing
 from campaigns.mailing.signing import Signing
-from campaigns.records import campaigns, consent, links, senders, surveys, templates
+from campaigns.records import campaigns, consent, links, senders, surveys, template_files, templates
 from campaigns.records.campaigns import Campaign, Run
 from campaigns.records.names import common, offered_pages
 from campaigns.templates.render import Prepared, prepare
@@ -34,6 +34,7 @@ def load(session: Session, run: Run, campaign: str, signing: Signing) -> Mailing
         signing=signing,
         form=form,
         numbered=links.of_products(session, run.id),
+        files=template_files.of_version(session, run.template_version_id),
     )
 
 
@@ -59,6 +60,7 @@ def draft(
         editions=editions(templates.compiled(session, version), tracking=False),
         signing=signing,
         form=None if survey is None else surveys.form_of(session, surveys.newest_version(session, survey)),
+        files=template_files.of_version(session, version),
     )
 
 

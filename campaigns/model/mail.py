@@ -6,6 +6,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -62,6 +63,27 @@ template_bodies = Table(
     Column("compiled_text", Text, nullable=False),
     Column("compiled_subject", Text, nullable=False),
     Index("uq_template_bodies_version_id_language", "version_id", "language", unique=True),
+)
+
+file_contents = Table(
+    "file_contents",
+    metadata,
+    Column("digest", String(64), primary_key=True, comment="SHA-256 of the data, in hex"),
+    Column("data", LargeBinary, nullable=False),
+    comment="writer: records/template_files",
+)
+
+template_files = Table(
+    "template_files",
+    metadata,
+    Column("version_id", Ref, ForeignKey("template_versions.id"), nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("content_id", String(130), comment="what cid: shows within the mail; null: attached"),
+    Column("digest", String(64), ForeignKey("file_contents.digest"), nullable=False),
+    PrimaryKeyConstraint("version_id", "place"),
+    comment="writer: records/template_files",
 )
 
 segments = Table(

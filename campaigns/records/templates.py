@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.errors import NotFound
 from campaigns.model.mail import template_bodies, template_versions, templates
-from campaigns.values import BodyKind, Compiled, Source
+from campaigns.records import template_files
+from campaigns.values import Attachment, BodyKind, Compiled, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +32,36 @@ def save(
     *,
     author: str,
     now: datetime,
+    files: Sequence[Attachment] | None = None,
 ) -> int:
-    """Add a version, and the template itself if its key is new; gives the version's id."""
+    """Add a version, and the template itself if its key is new; gives the version's id.
+
+    Without `files` it keeps those of the version before.
+    """
     template = session.scalar(sa.select(templates.c.id).where(templates.c.key == key))
     if template is None:
         template = session.scalar(
             sa.insert(templates).values(key=key, name=name, created_at=now).returning(templates.c.id)
         )
-    newest = session.scalar(
-        sa.select(sa.func.max(template_versions.c.version)).where(template_versions.c.template_id == template)
-    )
+    before = session.execute(
+        sa.select(template_versions.c.id, template_versions.c.version)
+        .where(template_versions.c.template_id == template)
+        .order_by(template_versions.c.version.desc())
+        .limit(1)
+    ).one_or_none()
+    number = before.version + 1 if before else 1
     version = session.scalar(
         sa.insert(template_versions)
-        .values(template_id=template, version=(newest or 0) + 1, author=author, created_at=now)
+        .values(template_id=template, version=number, author=author, created_at=now)
         .returning(template_versions.c.id)
     )
     session.execute(
         sa.insert(template_bodies), [_body(version, source, compiled) for source, compiled in bodies]
     )
     assert version is not None
+    if files is None:
+        files = template_files.of_version(session, before.id) if before else ()
+    template_files.add(session, version, files)
     return version
 
 

@@ -1,7 +1,7 @@
 """A source becomes what one recipient reads: compiled once with its Jinja hidden, then rendered for each."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NoReturn
@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 
 from campaigns.errors import BadTemplate
+from campaigns.templates.files import lost_pictures
 from campaigns.templates.filters import Unshowable
 from campaigns.templates.grammar import read
 from campaigns.templates.inline import inline_css
@@ -26,7 +27,7 @@ from campaigns.templates.mjml import compile_mjml
 from campaigns.templates.plaintext import plaintext
 from campaigns.templates.sandbox import require_plain, sandbox
 from campaigns.templates.tokens import Token, TokenKind, one_newline, syntax_problem
-from campaigns.values import BodyKind, Compiled, Content, Problem, Source
+from campaigns.values import Attachment, BodyKind, Compiled, Content, Problem, Source
 
 #: No part of a mail may be longer, as source or rendered.
 LONGEST = 512 * 1024
@@ -37,8 +38,8 @@ _FILL = "&#847;&zwnj;&nbsp;" * 40
 _HIDE = "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden"
 
 
-def compile_source(source: Source) -> Compiled:
-    """Compile a source, MJML and CSS done, its Jinja checked and still in it.
+def compile_source(source: Source, files: Sequence[Attachment] = ()) -> Compiled:
+    """Compile a source, MJML and CSS done, its Jinja checked and still in it; pictures are among the files.
 
     Raises:
         BadTemplate: with every problem found, each with its line and what to do.
@@ -49,6 +50,8 @@ def compile_source(source: Source) -> Compiled:
     if source.kind is BodyKind.TEXT:
         return Compiled(_subject(source), None, one_newline(source.body), source.language)
     html, text = _compile_body(source)
+    if problems := lost_pictures(html, files):
+        raise BadTemplate(problems)
     return Compiled(_subject(source), html, text, source.language)
 
 

@@ -1,6 +1,8 @@
 """Content: templates, their languages, what speaks against them, and their source."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,13 +12,15 @@ from sqlalchemy.orm import Session
 
 from campaigns.clock import utc_now
 from campaigns.errors import BadTemplate, NotFound
+from campaigns.records import template_files
 from campaigns.records import templates as records
 from campaigns.records.templates import TemplateRow
 from campaigns.templates import preflight, starters
+from campaigns.templates.files import LARGEST, lost_pictures, on_a_page, read_file, require_fit
 from campaigns.templates.names import documented
 from campaigns.templates.render import compile_source, prepare
 from campaigns.templates.samples import sample_names
-from campaigns.values import Compiled, Content, Problem, Source
+from campaigns.values import Attachment, Compiled, Content, Problem, Source
 from web.language import LANGUAGES
 from web.marketing.campaigns.preview import framed, preheader_of
 from web.marketing.desk import actor, desk
@@ -97,8 +101,13 @@ def _sources_of(start: str) -> list[Source]:
 @templates.get("/<int:template_id>")
 def show(template_id: int) -> ResponseReturnValue:
     """Show a template as an example reads it, and what speaks against it."""
+    return _show(template_id, ())
+
+
+def _show(template_id: int, problems: tuple[Problem, ...]) -> ResponseReturnValue:
     with read() as session:
         row, editions = _load(session, template_id)
+        files = template_files.of_version(session, records.newest_version(session, template_id))
     edition = _chosen(editions, request.args.get("language"))
     broken: tuple[Problem, ...] = ()
     content = None
@@ -106,7 +115,7 @@ def show(template_id: int) -> ResponseReturnValue:
         content = _example(edition.compiled)
     except BadTemplate as bad:
         broken = bad.problems
-    return render_template(
+    html = render_template(
         "marketing/content/show.html",
         row=row,
         editions=editions,
@@ -117,7 +126,10 @@ def show(template_id: int) -> ResponseReturnValue:
         findings=preflight.check(edition.compiled, edition.source),
         kinds=KINDS,
         languages_known=LANGUAGES,
+        files=files,
+        problems=problems,
     )
+    return html, 422 if problems else 200
 
 
 @templates.get("/<int:template_id>/mail/<language>")
@@ -125,7 +137,59 @@ def mail(template_id: int, language: str) -> ResponseReturnValue:
     """Give the mail itself as an example reads it, for its frame."""
     with read() as session:
         _row, editions = _load(session, template_id)
-    return framed(_example(_chosen(editions, language).compiled).html or "")
+        files = template_files.of_version(session, records.newest_version(session, template_id))
+    content = _example(_chosen(editions, language).compiled)
+    return framed(on_a_page(replace(content, files=files)) or "")
+
+
+@templates.post("/<int:template_id>/files")
+def attach(template_id: int) -> ResponseReturnValue:
+    """Add a file to the template, as a new version."""
+    name, data = _uploaded()
+    try:
+        made = read_file(name, data, within=request.form.get("within") == "1")
+        with write() as session:
+            _save_files(session, template_id, lambda files: (*files, made))
+    except BadTemplate as bad:
+        return _show(template_id, bad.problems)
+    flash(_("Every mail of this template carries %(name)s from now on.", name=made.name), "success")
+    return redirect(url_for("templates.show", template_id=template_id, _anchor="files-title"))
+
+
+def _uploaded() -> tuple[str, bytes]:
+    upload = request.files.get("file")
+    if upload is None:
+        return "", b""
+    with closing(upload):  # a large one lies in a file meanwhile
+        return upload.filename or "", upload.stream.read(LARGEST + 1)
+
+
+@templates.post("/<int:template_id>/files/remove")
+def detach(template_id: int) -> ResponseReturnValue:
+    """Take a file off the template, as a new version; a picture that a language shows stays."""
+    name = request.form.get("name", "")
+    try:
+        with write() as session:
+            _save_files(session, template_id, lambda files: tuple(one for one in files if one.name != name))
+    except BadTemplate as bad:
+        return _show(template_id, bad.problems)
+    flash(_("%(name)s was removed.", name=name), "success")
+    return redirect(url_for("templates.show", template_id=template_id, _anchor="files-title"))
+
+
+def _save_files(
+    session: Session, template_id: int, change: Callable[[tuple[Attachment, ...]], tuple[Attachment, ...]]
+) -> None:
+    """Save a version with other files, if all languages can do with them."""
+    row, editions = _load(session, template_id)
+    version = records.newest_version(session, template_id)
+    files = change(template_files.of_version(session, version))
+    require_fit(files)
+    lost = [problem for one in editions for problem in lost_pictures(one.compiled.html, files)]
+    if lost:
+        raise BadTemplate(lost)
+    bodies = [(one.source, one.compiled) for one in editions]
+    records.save(session, row.key, row.name, bodies, author=actor(), now=utc_now(), files=files)
 
 
 @templates.get("/<int:template_id>/edit")
@@ -171,9 +235,10 @@ def save(template_id: int) -> ResponseReturnValue:
     }
     with read() as session:
         row, editions = _load(session, template_id)
+        files = template_files.of_version(session, records.newest_version(session, template_id))
     try:
         source = read_source(form)
-        made = Edition(source, compile_source(source))
+        made = Edition(source, compile_source(source, files))
     except BadTemplate as bad:
         return _edit(row, editions, form, bad.problems)
     with write() as session:

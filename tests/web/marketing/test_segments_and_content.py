@@ -1,11 +1,13 @@
 """The pages of segments, content and caught mails."""
 
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
 
 from campaigns.delivery import caught
-from campaigns.records import segments, templates
+from campaigns.records import segments, template_files, templates
+from campaigns.values import Attachment
 from tests.web.marketing.conftest import HOSTILE
 
 GERMANY = '{"version": 1, "rule": {"field": "contact.country", "is": "=", "value": "DE"}}'
@@ -170,3 +172,94 @@ def test_with_a_real_mail_server_nothing_is_shown_as_caught(desktop, mails, monk
     monkeypatch.setattr("web.marketing.catcher.CATCHER_PORT", 1)
     assert "Nothing is caught here" in desktop.get("/caught/")
     desktop.get(f"/caught/{mails[0]}", 404)
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+SHOWING = {
+    "language": "en",
+    "kind": "html",
+    "subject": "Hello",
+    "body": '<p><img src="cid:logo.png" alt="">{{ links.unsubscribe }}</p>',
+}
+
+
+def attach(desktop, template, name, data, **fields):
+    """Post as a browser does; the client's own way leaves a file open when the upload is large."""
+    fields = {"csrf_token": desktop.csrf, **fields}
+    parts = [
+        f'Content-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()
+    ]
+    parts.append(f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n')
+    body = "--=b\r\n" + "--=b\r\n".join(parts)
+    return desktop.client.post(
+        f"/content/{template}/files",
+        data=body.encode() + data + b"\r\n--=b--\r\n",
+        content_type='multipart/form-data; boundary="=b"',
+        headers={"Referer": "http://localhost/"},
+        follow_redirects=True,
+    )
+
+
+@pytest.fixture
+def template(desktop):
+    desktop.post("/content/", name="With files", start="html")
+    with desktop.stores.readers() as session:
+        return templates.find(session, "with-files")
+
+
+def files_of(desktop, template):
+    with desktop.stores.readers() as session:
+        return template_files.of_version(session, templates.newest_version(session, template))
+
+
+def test_a_picture_is_added_shown_and_kept_by_the_versions_after_it(desktop, template):
+    page = desktop.post(f"/content/{template}/edit", 422, **SHOWING)
+    assert "cid:logo.png names no picture" in page
+    page = attach(desktop, template, "logo.png", PNG, within="1").get_data(as_text=True)
+    assert "<code>cid:logo.png</code>" in page
+    desktop.post(f"/content/{template}/edit", **SHOWING)
+    assert files_of(desktop, template) == (Attachment("logo.png", "image/png", PNG, "logo.png"),)
+    mail = desktop.get(f"/content/{template}/mail/en")
+    assert f"data:image/png;base64,{b64encode(PNG).decode()}" in mail
+
+
+def test_a_picture_that_a_language_shows_stays_and_others_are_removed(desktop, template):
+    attach(desktop, template, "logo.png", PNG, within="1")
+    attach(desktop, template, "Preise <2027>.pdf", b"%PDF-1.4")
+    desktop.post(f"/content/{template}/edit", **SHOWING)
+    assert "names no picture" in desktop.post(f"/content/{template}/files/remove", 422, name="logo.png")
+    page = desktop.post(f"/content/{template}/files/remove", name="Preise <2027>.pdf")
+    assert "Preise &lt;2027&gt;.pdf was removed." in page
+    assert [one.name for one in files_of(desktop, template)] == ["logo.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "within", "words"),
+    [
+        ("prices.exe", b"MZ", "", "refuse files of this kind"),
+        ("empty.pdf", b"", "", "is empty"),
+        ("large.pdf", bytes(2_000_001), "", "2.0 MB is the most"),
+        ("logo.svg", b"<svg/>", "1", "is no such picture"),
+        ("logo.png", b"not a picture", "1", "is no such picture"),
+        ("x" * 117 + ".pdf", b"%PDF", "", "cannot be written"),
+    ],
+)
+def test_a_file_that_mails_cannot_carry_is_refused_and_says_why(desktop, template, name, data, within, words):
+    answer = attach(desktop, template, name, data, within=within)
+    assert answer.status_code == 422
+    assert words in answer.get_data(as_text=True)
+    assert files_of(desktop, template) == ()
+
+
+def test_a_template_carries_no_two_files_of_one_name_and_no_more_than_fit(desktop, template):
+    attach(desktop, template, "a.pdf", b"%PDF")
+    assert "two have the same name" in attach(desktop, template, "A.pdf", b"%PDF").get_data(as_text=True)
+    attach(desktop, template, "b.pdf", bytes(2_000_000))
+    answer = attach(desktop, template, "c.pdf", bytes(2_000_000))
+    assert "4.0 MB is the most" in answer.get_data(as_text=True)
+    assert len(files_of(desktop, template)) == 2
+
+
+def test_a_file_is_not_taken_without_the_pages_token(desktop, template):
+    assert attach(desktop, template, "a.pdf", b"%PDF", csrf_token="x").status_code == 400
+    assert files_of(desktop, template) == ()

@@ -1,7 +1,7 @@
 """The mail as real contacts would read it, and a test mail to oneself."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
@@ -18,6 +18,7 @@ from campaigns.records import campaign_desk, names, samples, segments
 from campaigns.records import campaigns as records
 from campaigns.records.campaigns import Campaign
 from campaigns.records.outbox import Recipient
+from campaigns.templates.files import on_a_page
 from campaigns.templates.samples import sample_names
 from campaigns.values import CampaignState, Content, Problem
 from web import auth
@@ -49,7 +50,7 @@ def render(session: Session, draft: Mailing, contact: Recipient | None) -> Shown
         if contact is None:
             edition = draft.edition_for(None)
             language = edition.compiled.language
-            content = edition.render(sample_names(language))
+            content = replace(edition.render(sample_names(language)), files=draft.files)
         else:
             language = draft.edition_for(contact.contact["locale"]).compiled.language
             bought = names.last_orders(session, [contact.customer_id]) if draft.uses("order") else {}
@@ -125,9 +126,10 @@ def mail(campaign_id: int, contact: int) -> ResponseReturnValue:
         if draft is None or (contact and one is None):
             raise NotFound("There is no such mail.")
         shown = render(session, draft, one)
-    if shown.content is None or shown.content.html is None:
+    page = on_a_page(shown.content) if shown.content else None
+    if page is None:
         abort(404)
-    return framed(shown.content.html)
+    return framed(page)
 
 
 def framed(html: str) -> Response:
