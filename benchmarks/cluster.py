@@ -96,7 +96,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="3,000 mails a turn")
     parser.add_argument("--mails", type=int, help="to the sink that answers at once")
     parser.add_argument("--connections", type=int, default=20, help="of each process")
-    parser.add_argument("--delay", type=int, default=40, help="ms after which the slow sink answers a mail")
+    parser.add_argument("--delay", type=int, default=80, help="ms after which the slow sink answers a mail")
     arguments = parser.parse_args()
     arguments.mails = arguments.mails or (3_000 if arguments.quick else 60_000)
     return arguments
