@@ -13,12 +13,22 @@ REPLY = re.compile(
     r"(?<![\d.,:/-])([245][0-5]\d)(?=[ -](?![\d.]*\s*(?:seconds|minutes|hours|days|bytes))|$|:)"
 )
 CODES_IN_TEXT = re.compile(
-    r"(?<![\d.])[245]\d\d[ -]+(?:[245]\.\d{1,3}\.\d{1,3}\b)?|(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])"
+    r"(?<![\d.])[245]\d\d(?:[ -]+|:)(?:[245]\.\d{1,3}\.\d{1,3}\b)?|(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])"
 )
 HOSTS = re.compile(r"(?<![/\w.-])(?:[a-z0-9_-]{1,63}\.){2,8}[a-z]{2,24}\b\.?")
 LISTS = re.compile(
     r"spamhaus|spamcop|sorbs|barracuda|uceprotect|mailspike|abuseat|\brbl|dnsbl|blocklist|blacklist"
 )
+#: What IronPort's appliances put before the other server's words, whatever those are.
+CANNED = re.compile(
+    r"(?:unknown address error|other (?:mail )?system problem|other address status|syntax error)"
+    r" (?=[45]\d\d)"
+)
+#: Rules whose words may be said of anything.
+TOO_LITTLE = frozenset(
+    {"refused by their policy", "switched off", "their system failed", "unknown, after the whole mail"}
+)
+AGAINST = re.compile(r"5\.7\.1|5\.2\.[01]")
 EXPIRED = Finding(BounceClass.TRANSIENT, "status: for now")
 
 
@@ -37,26 +47,25 @@ def judge(evidence: Evidence) -> Finding:
         or _by_code(statuses, lasting=lasting)
         or _by_words(around, evidence, lasting=lasting)
     )
-    found = _corrected(found, statuses)
+    found = _corrected(found, evidence)
     if found is not None:
         return found
     return Finding(BounceClass.UNKNOWN, "nothing tells why") if lasting else EXPIRED
 
 
-def _corrected(found: Finding | None, statuses: list[str]) -> Finding | None:
-    """Where a code that says one thing and words that say too little meet, the code wins."""
-    if found is None or found.kind not in {
-        BounceClass.BLOCK_POLICY,
-        BounceClass.TRANSIENT,
-        BounceClass.INACTIVE,
-    }:
-        return found
-    if "5.1.1" in statuses and found.rule in {
-        "refused by their policy",
-        "switched off",
-        "their system failed",
-    }:
+def _corrected(found: Finding | None, evidence: Evidence) -> Finding | None:
+    """Where words say too little, a code that says one thing wins; where both contradict, neither does.
+
+    "No such user" under a code of policy or of a mailbox that exists (5.7.1, 5.2.0, 5.2.1) is what
+    servers say that hide their users' own filters: the address is counted, not dead at once.
+    """
+    if found is None:
+        return None
+    said = STATUS.search(evidence.diagnostic)
+    if "5.1.1" in {evidence.status, said and said[0]} and found.rule in TOO_LITTLE:
         return Finding(BounceClass.HARD_ADDRESS, "status: bad mailbox")
+    if found.rule == "no such mailbox" and said and AGAINST.fullmatch(said[0]):
+        return Finding(BounceClass.REFUSED, "words and code contradict")
     return found
 
 
@@ -88,6 +97,8 @@ def _by_words(text: str, evidence: Evidence, *, lasting: bool) -> Finding | None
     for rule in WORDS:
         if (rule.after_data and not evidence.after_data) or (rule.kind in HARD and not lasting):
             continue
+        if rule.status is not None and not any(map(rule.status.match, _statuses(evidence))):
+            continue
         if (
             rule.says is not None
             and rule.says.search(text)
@@ -110,7 +121,7 @@ def _by_code(statuses: Iterable[str], *, lasting: bool) -> Finding | None:
 def plain(text: str) -> str:
     """A server's words, ready for the rules: small letters, no codes, no addresses, no host names."""
     text = text[: 2 * MAX_WORDS].lower().replace("’", "'").replace("`", "'")
-    text = ADDRESS.sub("<addr>", text)
+    text = CANNED.sub(" ", ADDRESS.sub("<addr>", text))
     text = CODES_IN_TEXT.sub(" ", text)
     text = HOSTS.sub(lambda found: found[0] if LISTS.search(found[0]) else "<host>", text)
     return " ".join(text.split())[:MAX_WORDS]

@@ -60,6 +60,7 @@ class Mail:
     feedback: Message | None = None  #: the part that is a feedback report
     disposition: bool = False  #: a report on what a reader did with it
     prose: str = ""  #: what is written before the returned mail begins
+    text: str = ""  #: all that is written, with the returned mail where that has no part of its own
     ours: Message | None = None  #: headers of the mail that is returned or complained of
 
 
@@ -84,14 +85,14 @@ def take_apart(raw: bytes) -> Mail:
             ours = ours or returned_headers(part)
         elif kind == "text/html":
             htmls.append(_without_tags(text_of(part)))
-        elif part.get_content_maintype() == "text":
+        elif part.get_content_maintype() == "text" or (isinstance(part.get_payload(), str) and not texts):
             texts.append(text_of(part))
     prose = "\n\n".join(texts)
     if len(prose.strip()) < 20:
         prose += "\n\n" + "\n\n".join(htmls)
-    prose, rest = split_original(prose)
+    before, rest = split_original(prose)
     ours = ours or (headers_in(rest) if rest else None)
-    return Mail(top, statuses, feedback, disposition, prose[:MAX_PROSE], ours)
+    return Mail(top, statuses, feedback, disposition, before[:MAX_PROSE], prose[: 2 * MAX_PROSE], ours)
 
 
 def _parsed(octets: bytes) -> Message:
@@ -160,7 +161,9 @@ def _header_start(text: str, least: int) -> int | None:
         while len(names) < 12 and (line := HEADER_LINE.match(text, at)) and line.end() > at:
             names.add(line[1].lower())
             at = line.end()
-        if len(names & TELLING) >= 3 or ({"received", "return-path"} & names and len(names) > 1):
+        if ("from" in names and len(names & TELLING) >= 3) or (
+            {"received", "return-path", "message-id"} & names and len(names) > 1
+        ):
             return found.start()
     return None
 
@@ -210,9 +213,12 @@ def _without_tags(html: str) -> str:
 def value(message: Message | None, name: str) -> str:
     """A header as one line of plain text; empty if it is not there."""
     found = None if message is None else message.get(name)
-    if found is None:
-        return ""
-    text = str(found)[:MAX_HEADER]
+    return "" if found is None else one_line(found)
+
+
+def one_line(told: object) -> str:
+    """A header's text, decoded and plain."""
+    text = str(told)[:MAX_HEADER]
     try:
         return plain_text(str(make_header(decode_header(text))))
     except Exception:  # noqa: BLE001 - an unknown charset or broken encoding: take it as it came

@@ -6,7 +6,7 @@ from email import message_from_string
 from email.message import Message
 
 from campaigns.delivery.returns.judging import STATUS, judge
-from campaigns.delivery.returns.mail import Mail, addresses_in, text_of, value
+from campaigns.delivery.returns.mail import Mail, addresses_in, one_line, text_of, value
 from campaigns.delivery.returns.words import Evidence, ReturnedRecipient
 
 MAX_RECIPIENTS = 200
@@ -16,10 +16,12 @@ ACTIONS = frozenset({FAILED, DELAYED, "delivered", "relayed", "expanded"})
 PASTED = re.compile(r"^[ \t]{0,8}(?:Final|Original)-Recipient:", re.IGNORECASE | re.MULTILINE)
 AFTER_DATA = re.compile(
     r"end of data|after (?:the )?data\b|\(state 1[578]\)"
-    r"|<<< 354[^\n]*\n(?:>>> \.\n|[^\n<>]{0,200}\n){0,2}<<< 5",
+    r"|>>> (?:DATA|\.)\n(?:<<< 354[^\n]*\n(?:>>> \.\n)?)?<<< 5[^\n]*\n(?!550 5\.1\.1|<<< 5)",
     re.IGNORECASE,
 )
-WHO = ("Original-Recipient", "Final-Recipient", "X-Actual-Recipient", "X-Original-Recipient", "Recipient")
+#: Where the recipient stands: as we wrote it, before as it became on the way.
+WHO = {"original-recipient": 0, "final-recipient": 1, "x-actual-recipient": 2, "recipient": 3}
+FIELDS = frozenset({*WHO, "action", "status", "diagnostic-code"})
 
 
 def read_notice(mail: Mail) -> tuple[tuple[ReturnedRecipient, ...], str | None]:
@@ -28,10 +30,10 @@ def read_notice(mail: Mail) -> tuple[tuple[ReturnedRecipient, ...], str | None]:
     Source: RFC 3464 §2.2, §2.3.
     """
     blocks = [block for part in mail.statuses for block in blocks_of(part)]
-    if not blocks and (pasted := PASTED.search(mail.prose)):
-        blocks = _split(mail.prose[pasted.start() :])
+    if not blocks and (pasted := PASTED.search(mail.text)):
+        blocks = _split(mail.text[mail.text.rfind("\n\n", 0, pasted.start()) + 2 :])
     envelope_id = next((told for block in blocks if (told := value(block, "Original-Envelope-Id"))), None)
-    recipients = [_recipient(block, mail) for block in _whole(blocks)]
+    recipients = [_recipient(told, mail.prose) for told in _groups(blocks)]
     return tuple(one for one in recipients if one is not None)[:MAX_RECIPIENTS], envelope_id
 
 
@@ -50,60 +52,57 @@ def _split(text: str) -> list[Message]:
     return [message_from_string(one.strip() + "\n\n") for one in texts if one.strip()]
 
 
-def _whole(blocks: Iterable[Message]) -> list[Message]:
-    """Blocks of one recipient each: what a stray blank line has torn apart is put together again."""
-    whole: list[Message] = []
+def _groups(blocks: Iterable[Message]) -> list[dict[str, str]]:
+    """The fields of one recipient each, whether blank lines are missing between them or are too many."""
+    groups: list[dict[str, str]] = []
     for block in blocks:
-        names = {name.lower() for name in block.keys()}  # noqa: SIM118 - a mail is no mapping
-        if names.isdisjoint({"action", "status", "diagnostic-code", *(name.lower() for name in WHO)}):
-            continue
-        is_rest = names.isdisjoint({"final-recipient", "original-recipient"}) and whole
-        if is_rest and names.isdisjoint(name.lower() for name in whole[-1].keys() if name):  # noqa: SIM118
-            for name, text in block.items():
-                whole[-1][name] = text
-        elif whole and "final-recipient" not in names | {n.lower() for n in whole[-1].keys()}:  # noqa: SIM118
-            whole.append(block)
-        else:
-            whole.append(block)
-    return whole
+        begins = any(name.lower() in WHO for name in block.keys())  # noqa: SIM118 - a mail is no mapping
+        for name, text in block.items():
+            field = name.lower()
+            if field not in FIELDS:
+                continue
+            if not groups or field in groups[-1] or (begins and groups[-1].keys() & WHO.keys()):
+                groups.append({})
+            begins = False
+            groups[-1][field] = one_line(text)
+    return groups
 
 
-def _recipient(block: Message, mail: Mail) -> ReturnedRecipient | None:
-    """One per-recipient block.
+def _recipient(told: dict[str, str], prose: str) -> ReturnedRecipient | None:
+    """Read the fields about one recipient.
 
     Source: RFC 3464 §2.3.
     """
-    action = (re.findall(r"[a-z]+", value(block, "Action").lower()) or [""])[0]
-    address = _address(block)
-    diagnostic = typed(value(block, "Diagnostic-Code"))
-    told = value(block, "Status")
-    if not action and not address:
+    address = _address(told)
+    if not address and "action" not in told:
         return None
-    status = best_status(told, diagnostic)
-    if action not in ACTIONS:  # written otherwise, or not at all: the code tells
-        action = "delivered" if (status or "5").startswith("2") else FAILED
-    if (
-        action == FAILED
-        and status is not None
-        and status.startswith("2")
-        and not re.search(r"[45]\d\d", diagnostic)
-    ):
-        action = "delivered"
-    around = near(address, mail.prose)
-    evidence = Evidence(status, None, diagnostic, around, bool(AFTER_DATA.search(diagnostic + "\n" + around)))
-    failed = action in {FAILED, DELAYED}
+    diagnostic = typed(told.get("diagnostic-code", ""))
+    status = best_status(told.get("status", ""), diagnostic)
+    action = _action(told.get("action", ""), status, diagnostic)
+    if action not in {FAILED, DELAYED}:
+        return ReturnedRecipient(address, action, status, diagnostic, None)
+    around = near(address, prose)
+    evidence = Evidence(status, None, diagnostic, around, bool(AFTER_DATA.search(f"{diagnostic}\n{around}")))
     if action == DELAYED:
-        evidence = Evidence("4.0.0", "400", diagnostic, "")
-    return ReturnedRecipient(address, action, status, diagnostic, judge(evidence) if failed else None)
+        evidence = Evidence("4.0.0", "400", diagnostic)
+    return ReturnedRecipient(address, action, status, diagnostic, judge(evidence))
 
 
-def _address(block: Message) -> str:
+def _action(told: str, status: str | None, diagnostic: str) -> str:
+    """The action; where it is none of the standard's, or against its own code, the code tells."""
+    action = (re.findall(r"[a-z]+", told.lower()) or [""])[0]
+    fine = (status or "5").startswith("2") and not re.search(r"\b[45]\d\d\b", diagnostic)
+    if action in ACTIONS and not (action == FAILED and fine):
+        return action
+    return "delivered" if fine else FAILED
+
+
+def _address(told: dict[str, str]) -> str:
     for name in WHO:
-        told = value(block, name)
-        if found := addresses_in(typed(told)):
+        if found := addresses_in(typed(told.get(name, ""))):
             return found[0]
-    bare = typed(value(block, "Final-Recipient"))
-    return bare if bare and " " not in bare and len(bare) <= 320 else ""
+    bare = typed(told.get("final-recipient", ""))
+    return bare if " " not in bare and len(bare) <= 320 else ""
 
 
 def typed(told: str) -> str:

@@ -13,9 +13,9 @@ from campaigns.delivery.returns.words import Evidence, ReturnedRecipient
 _A = r"[<\"']{0,2}(" + ADDRESS.pattern + r")[>\"']{0,2}"
 #: Where a recipient stands, the surest first.
 PLACES = (
-    re.compile(r"^[ \t>*]{0,12}" + _A + r"[ \t]*(?::|\.{3}|;|,|$|\()", re.MULTILINE),
+    re.compile(r"^[ \t>*]{0,12}" + _A + r"[ \t]*(?::|\.{3}|;|,|$|\(| on \w{3},)", re.MULTILINE),
     re.compile(
-        r"(?:RCPT TO|Recipients?|To|Address|failed for|Unknown user|Empfänger|Destinataire|Destinatario)"
+        r"(?:RCPT TO|Recipients?|Address|failed for|Unknown user|Empfänger|Destinataire|Destinatario)"
         r"[ \t]*:[ \t]*" + _A,
         re.IGNORECASE,
     ),
@@ -41,7 +41,9 @@ SERVER_SAID = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 REPLY_LINE = re.compile(
-    r"(?<![\w.,:/-])(?:#?[<(\[\"']?)((?:[45][0-5]\d|[45]\.\d{1,3}\.\d{1,3})(?:[ -:#]|$).{0,600})", re.DOTALL
+    r"(<<< ?)?(?<![\w.,:/-])[#<(\[\"']{0,2}"
+    r"(?=((?:[45][0-5]\d|[45]\.\d{1,3}\.\d{1,3})(?:[ \-:#]|$).{0,600}))[45]",
+    re.DOTALL,
 )
 
 
@@ -54,7 +56,7 @@ def failures(mail: Mail, *, delayed: bool = False) -> tuple[ReturnedRecipient, .
 
 def _failure(address: str, found: list[str], prose: str, action: str) -> ReturnedRecipient:
     said = _about(address, found, prose)
-    diagnostic = server_said(said)
+    diagnostic = server_said(said) or _below(address, said)
     status = STATUS.search(diagnostic) or STATUS.search(said)
     reply = REPLY.search(diagnostic) or REPLY.search(said)
     evidence = Evidence(
@@ -81,21 +83,30 @@ def _about(address: str, found: list[str], prose: str) -> str:
     return prose
 
 
+def _below(address: str, said: str) -> str:
+    """The paragraph that follows an address; empty where it is the last word."""
+    at = said.lower().find(address.lower())
+    told = _paragraph(said[at + len(address) :].lstrip(" \t\n>:.,;\"'")[:600]) if at >= 0 else ""
+    return told if len(told) > 8 else ""
+
+
 def server_said(text: str) -> str:
     """The words of the server that refused; empty where none can be told from the rest."""
-    lines = [found[1] for found in REPLY_LINE.finditer(text)]
-    told = [_paragraph(one) for one in lines]
-    longest = sorted(
-        (one for one in told if len(one) > 4), key=lambda one: (bool(STATUS.search(one[:20])), len(one))
-    )
-    if longest:
-        return " ".join(dict.fromkeys([longest[-1], *told]))[:1500]
-    found = SERVER_SAID.search(text)
-    return _paragraph(found[1]) if found else ""
+    best, most = "", -1
+    for found in REPLY_LINE.finditer(text):
+        said = _paragraph(found[2])
+        # what stands after <<< came over the wire; codes in full say more than bare ones
+        worth = 4 * bool(found[1]) + 2 * bool(STATUS.search(said[:20])) + (len(said) > 12)
+        if worth > most and len(said) > 4:
+            best, most = said, worth
+    if best:
+        return best
+    reason = SERVER_SAID.search(text)
+    return _paragraph(reason[1]) if reason else ""
 
 
 def _paragraph(text: str) -> str:
-    return re.split(r"\n[ \t]*\n|\n[ \t]*(?:---|>>>|Giving up|Reporting-MTA)", text)[0].strip()
+    return re.split(r"\n[ \t]*\n|\n[ \t]*(?:---|>>>|<<<|Giving up|Reporting-MTA|[245]\d\d )", text)[0].strip()
 
 
 def recipients(mail: Mail) -> list[str]:

@@ -88,7 +88,8 @@ def _prose_bounce(mail: Mail) -> tuple[ReturnKind, str, tuple[ReturnedRecipient,
     if answers.is_away(mail) and not (by_server and subject_says):
         return None
     framed = bool(answers.FRAMES.search(mail.prose))
-    if not (by_server or (null_path and subject_says) or (subject_says and framed and mail.ours is not None)):
+    returns_ours = framed and mail.ours is not None and (null_path or subject_says)
+    if not (by_server or (null_path and subject_says) or returns_ours):
         return None
     delayed = answers.speaks_of_delay(mail)
     failed = prose.failures(mail, delayed=delayed)
@@ -115,7 +116,8 @@ def _answer(mail: Mail) -> tuple[ReturnKind, str]:
 def _wild_complaint(mail: Mail) -> tuple[ReturnKind, str, tuple[ReturnedRecipient, ...]] | None:
     """A complaint that is no feedback report."""
     if answers.wants_out(mail):
-        return ReturnKind.COMPLAINT, ASKS_OUT, ()
+        told = addresses_in(value(mail.top, "From"))[:1]
+        return ReturnKind.COMPLAINT, ASKS_OUT, tuple(_complainer(one) for one in told)
     if mail.ours is not None and OLD_COMPLAINT.search(value(mail.top, "Subject")):
         return ReturnKind.COMPLAINT, "a complaint with our mail in it", _complained(mail)
     return None
@@ -125,9 +127,11 @@ def _complained(mail: Mail) -> tuple[ReturnedRecipient, ...]:
     blocks = blocks_of(mail.feedback) if mail.feedback is not None else []
     told = [one for block in blocks for name in WHO_COMPLAINED for one in addresses_in(value(block, name))]
     told = told or addresses_in(value(mail.ours, "To"))
-    return tuple(ReturnedRecipient(one, "complained", None, "", None) for one in dict.fromkeys(told))[
-        :MAX_FOUND
-    ]
+    return tuple(_complainer(one) for one in dict.fromkeys(told))[:MAX_FOUND]
+
+
+def _complainer(address: str) -> ReturnedRecipient:
+    return ReturnedRecipient(address, "complained", None, "", None)
 
 
 def _feedback(mail: Mail, rule: str) -> str:
