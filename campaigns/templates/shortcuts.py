@@ -4,7 +4,7 @@ Jinja compiles a template to Python; here three of its expressions become a test
 the long one. The long way is what Jinja writes, so nothing means anything else than before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from jinja2 import nodes
@@ -72,17 +72,26 @@ class Shortcuts(CodeGenerator):
 
     @optimizeconst
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-        if node.name not in _PASSING or node.node is None or node.kwargs:
+        chain = list(_passing(node))
+        innermost = chain[-1].node if chain else None
+        if innermost is None:
             super().visit_Filter(node, frame)
             return
         name = self.temporary_identifier()
         self.write(f"({name} if type({name} := (")
-        self.visit(node.node, frame)
-        self.write(f")) is str and {name} in environment.vetted else {self.filters[node.name]}({name}")
-        for argument in node.args:
-            self.write(", ")
-            self.visit(argument, frame)
-        self.write("))")
+        self.visit(innermost, frame)
+        self.write(f")) is str and {name} in vetted else ")
+        self.write("".join(f"{self.filters[each.name]}(" for each in chain) + name)
+        for each in reversed(chain):
+            for argument in each.args:
+                self.write(", ")
+                self.visit(argument, frame)
+            self.write(")")
+        self.write(")")
+
+    def pull_dependencies(self, nodes: Iterable[nodes.Node]) -> None:
+        super().pull_dependencies(nodes)
+        self.writeline("vetted = environment.vetted")
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         if _is_ready(node):
@@ -94,6 +103,13 @@ class Shortcuts(CodeGenerator):
         if _is_ready(node):
             return str(node.as_const(frame.eval_ctx))
         return super()._output_child_to_const(node, frame, finalize)
+
+
+def _passing(node: nodes.Node | None) -> Iterator[nodes.Filter]:
+    """Give the filters on top of each other that hand on a vetted text, the outermost first."""
+    while isinstance(node, nodes.Filter) and node.name in _PASSING and not node.kwargs:
+        yield node
+        node = node.node
 
 
 def _is_ready(node: nodes.Expr) -> bool:
