@@ -10,8 +10,9 @@ import dns.rrset
 
 
 def text_record(text: str) -> str:
-    """A TXT record's text as a table here has it."""
-    return " ".join(f'"{text[at : at + 255]}"' for at in range(0, len(text), 255))
+    """A TXT record's text as a table here has it; a backslash begins a code, as in a zone file."""
+    pieces = (text[at : at + 255].replace('"', '\\"') for at in range(0, len(text), 255))
+    return " ".join(f'"{piece}"' for piece in pieces)
 
 
 class NameServer:

@@ -43,6 +43,7 @@ def test_axe_finds_nothing_and_nothing_overflows(
         surveys.save(session, "s", LONG, parse_form(EXAMPLE), author="x", now=NOW)
         survey = surveys.find(session, "s")
     paths += [f"/settings/topics/{topic}", f"/settings/senders/{sender}", "/settings/topics/new"]
+    paths += [f"/settings/senders/{sender}/dns"]
     paths += ["/staff/", "/staff/new", f"/staff/{other}", "/account/password"]
     paths += [f"/surveys/{survey}", f"/surveys/{survey}/edit", "/surveys/new"]
     check(page, paths, size)

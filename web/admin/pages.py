@@ -1,6 +1,6 @@
 """The settings' pages, put together: the app takes its blueprints from here."""
 
-from web.admin import people, senders, topics
+from web.admin import identity, people, senders, topics
 from web.admin.desk import settings, staff
 
-__all__ = ["people", "senders", "settings", "staff", "topics"]
+__all__ = ["identity", "people", "senders", "settings", "staff", "topics"]
