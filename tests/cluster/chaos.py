@@ -22,11 +22,10 @@ from campaigns.cluster.publisher import Publisher
 from campaigns.errors import ExecutorAway
 from campaigns.model.mail import chunks
 from tests.cluster.rabbit import MISSING, Rabbit, installed, running_rabbit
-from tests.cluster.stage import OVER, Account, Process, Stage, kill, wait_until
+from tests.cluster.stage import CONNECTIONS, OVER, Account, Process, Stage, kill, wait_until
 from tests.postgres import create_database, running_postgres
 
 MAILS, KILLS, SEED = 100_000, 50, 7
-CONNECTIONS, ON_WIRE = 4, 2  #: of each sender process; mails on the wire of each connection
 DELAY = 0.001  #: seconds the sink takes for a mail, so that there is always something to interrupt
 PATIENCE = 300.0  #: seconds to finish after the last kill
 
@@ -55,13 +54,13 @@ class Chaos:
         if victims:
             with suppress(ProcessLookupError):
                 os.kill(int(self._draw.choice(victims)), signal.SIGKILL)
-        self.most_in_doubt += CONNECTIONS * ON_WIRE
+        self.most_in_doubt += CONNECTIONS
         return "a sender process"
 
     def _machine(self) -> str:
         """A whole worker with all its processes."""
         self._again(self._workers, "celery-worker", "--processes", "2")
-        self.most_in_doubt += 2 * CONNECTIONS * ON_WIRE
+        self.most_in_doubt += 2 * CONNECTIONS
         return "a whole Celery worker"
 
     def _scheduler(self) -> str:

@@ -27,6 +27,7 @@ from campaigns.wiring import migrate, open_stores
 from tests.factories import SECRET, a_campaign, a_topic
 
 DOMAINS = ("gmail.com", "outlook.com", "gmx.de", "yahoo.co.jp", "example.com", "example.org")
+CONNECTIONS = 8  #: of each sender process; as many mails may be on its wire
 EVERYBODY = {"version": 1, "rule": {"field": "contact.email", "is": "set"}}
 OVER = (RunState.FINISHED, RunState.DOUBTS)
 
@@ -67,6 +68,7 @@ class Stage:
             "POSTROOM_BROKER_URL": broker_url,
             "POSTROOM_SMTP_URL": f"smtp://127.0.0.1:{self._port}",
             "POSTROOM_SECRET": SECRET.decode(),
+            "POSTROOM_SMTP_CONNECTIONS": str(CONNECTIONS),
             "POSTROOM_METRICS_PORT": "0",
             "POSTROOM_LOG": "json",
         }

@@ -13,7 +13,7 @@ from campaigns.errors import ExecutorAway
 from campaigns.model.mail import chunks
 from campaigns.records import campaigns
 from campaigns.values import RunState
-from tests.cluster.stage import kill, wait_until
+from tests.cluster.stage import CONNECTIONS, kill, wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -68,7 +68,7 @@ def test_a_worker_killed_with_its_processes_and_a_broker_killed_cost_nothing_but
     account = stage.account()
     assert account.sound(), account
     assert account.arrived >= 6000 - account.in_doubt
-    assert account.in_doubt <= 8  # four connections, and no more than two on the wire of each
+    assert account.in_doubt <= CONNECTIONS
 
 
 def test_a_pause_is_felt_within_two_seconds_and_resuming_loses_nobody(stage, broker):
@@ -126,7 +126,7 @@ def test_one_process_killed_is_replaced_and_what_it_left_is_settled_by_its_journ
     stage.wait_for_end(60)
     account = stage.account()
     assert account.sound(), account
-    assert account.in_doubt <= 8
+    assert account.in_doubt <= CONNECTIONS
 
 
 def test_an_absent_broker_costs_an_exception_and_no_hang():
