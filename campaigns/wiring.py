@@ -44,6 +44,13 @@ PRAGMAS = {
 SELDOM = (50_000, 20, 50)
 
 
+#: What every PostgreSQL connection asks for. A commit that was answered must outlive the server: mail follows
+#: claims. A process that is frozen within a transaction must not hold its locks for ever.
+POSTGRES = """SELECT set_config('idle_in_transaction_session_timeout', '2min', false),
+    CASE current_setting('synchronous_commit') WHEN 'off'
+    THEN set_config('synchronous_commit', 'on', false) END"""
+
+
 @dataclass(frozen=True, slots=True)
 class Stores:
     """The store's doors: `sessions` to write, `readers` to read without holding up a writer."""
@@ -78,13 +85,20 @@ def open_engine(database_url: str, **pragmas: str) -> Engine:
     """Make the engine for a URL; PostgreSQL always by psycopg 3."""
     url = sa.make_url(database_url)
     if url.get_backend_name() == "postgresql":
-        return sa.create_engine(
-            url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
-        )
+        driven = url.set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(driven, pool_pre_ping=True, hide_parameters=True)
+        event.listen(engine, "connect", _prepare_postgres)
+        return engine
     engine = sa.create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
     event.listen(engine, "connect", partial(_prepare_sqlite, PRAGMAS | pragmas))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _prepare_postgres(connection: Any, _record: object) -> None:
+    connection.autocommit = True
+    connection.execute(POSTGRES)
+    connection.autocommit = False
 
 
 def _prepare_sqlite(pragmas: Mapping[str, str], connection: Any, _record: object) -> None:

@@ -5,6 +5,7 @@ each chunk that it holds. A line is written before a message's first byte and on
 memory that is the file's: it outlives a killed process, though not a power cut, which the boot id tells.
 
     FOLDER/OWNER/lock               host, boot id and owner; locked by flock
+    FOLDER/OWNER/dead               there if recovery found its owner dead
     FOLDER/OWNER/RUN-NUMBER-FENCE   "live" or "gone", then lines:
         s SEQ µs                            begun
         a SEQ µs KIND CODE ENHANCED TEXT    answered
@@ -34,6 +35,7 @@ HEAD = b"live\n"
 GONE = ord("g")
 SAID_SIZE = 120  #: what is kept of a reply
 LINES_SIZE = SAID_SIZE + 2 * len("s 2147483647 1763800000000000\n")  #: room for a message's two lines
+KEPT = 60.0  #: seconds that a dead sender's journal is kept
 SETTLING = 0.01  #: seconds for an owner's last store to be seen by all processors
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -179,9 +181,16 @@ def abandoned(folder: Path) -> Iterator[list[Abandoned]]:
             os.close(lock)
 
 
-def remove(journal: Abandoned) -> None:
-    """Remove a dead sender's journal, when all its chunks are settled."""
-    shutil.rmtree(journal.path)
+def remove(journal: Abandoned, now: datetime) -> None:
+    """Remove a dead sender's journal, when all its chunks are settled.
+
+    It is kept for a while from the first call on: the database may still be at its owner's last claim.
+    """
+    dead = journal.path / "dead"
+    with suppress(FileExistsError):
+        dead.touch(exist_ok=False)
+    if now.timestamp() - dead.stat().st_mtime > KEPT:
+        shutil.rmtree(journal.path)
 
 
 def revoke(folder: Path, owner: str, run: int, number: int, fence: int) -> Read | None:

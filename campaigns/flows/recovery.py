@@ -67,7 +67,7 @@ def recover(
             for chunk in held:
                 read = left.read(chunk.run, chunk.number, chunk.fence)
                 _conclude(sessions, chunk, read, secret, clock(), found)
-            journal.remove(left)
+            journal.remove(left, clock())
     with sessions.begin() as session:
         late = outbox.expired(session)
         if own is not None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from campaigns.clock import utc_now
 from campaigns.flows import audience, schedule
@@ -72,7 +73,7 @@ class Stage:
         self.log = folder / "log"
         self._took = folder / "taken"
         self._processes: list[Process] = []
-        self._recovered = 0.0
+        self._looked_after = 0.0
         (folder / "cuts").touch()
         self._took.touch()
         listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -162,10 +163,11 @@ class Stage:
 
     def look_after(self) -> None:
         """Do what the worker does from time to time: settle lost senders' chunks, finish runs."""
+        if time.monotonic() - self._looked_after < 0.2:
+            return
+        self._looked_after = time.monotonic()
         self.hurry()
-        if time.monotonic() - self._recovered > 1:
-            recover(self.stores.sessions, self.journals, SECRET, utc_now)
-            self._recovered = time.monotonic()
+        recover(self.stores.sessions, self.journals, SECRET, utc_now)
         with self.stores.sessions.begin() as session:
             schedule.finish_runs(session, utc_now())
 
@@ -197,9 +199,18 @@ class Stage:
             )
 
     def can_write(self) -> bool:
-        """Whether the store takes a write within a moment."""
-        if self.stores.engine.dialect.name != "sqlite":
-            return True
+        """Whether nobody holds a lock on what senders write."""
+        if self.stores.engine.dialect.name == "sqlite":
+            return self._can_write_sqlite()
+        try:
+            with self.stores.sessions.begin() as session:
+                for table in (chunks, runs):
+                    session.execute(sa.select(table).with_for_update(nowait=True))
+        except OperationalError:
+            return False
+        return True
+
+    def _can_write_sqlite(self) -> bool:
         store = sqlite3.connect(self.stores.engine.url.database, timeout=0.1)
         try:
             store.execute("BEGIN IMMEDIATE")
@@ -277,6 +288,12 @@ def wait_until(true: Callable[[], object], what: str, seconds: float = PATIENCE)
     while not true():
         assert time.monotonic() < until, f"{what} took more than {seconds:.0f} s"
         time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
 
 
 def kill(process: Process) -> None:

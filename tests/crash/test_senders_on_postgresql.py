@@ -7,7 +7,7 @@ from tests.crash.scenarios import on
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-@pytest.mark.parametrize("scenario", on("postgresql"), ids=lambda one: one.name.replace(" ", "-"))
+@pytest.mark.parametrize("scenario", on("postgresql", short=True), ids=lambda one: one.name.replace(" ", "-"))
 def test_nobody_is_mailed_twice_and_nobody_is_lost(scenario, database_url, tmp_path):
     mails, kills = scenario.short
     try:

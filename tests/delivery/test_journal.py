@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaigns.clock import utc_now
 from campaigns.delivery import journal
 from campaigns.delivery.journal import Journal, Revoked
 from campaigns.values import Outcome, OutcomeKind
@@ -54,7 +55,10 @@ def test_a_page_that_is_not_settled_stays_for_recovery(tmp_path):
         assert read.started == {7: AT, 8: AT}
         assert (read.outcomes, read.moments) == ({7: SENT}, {7: AT})
         assert left.read(1, 3, 1) == journal.Read(), "a chunk claimed and never begun"
-        journal.remove(left)
+        now = utc_now()
+        journal.remove(left, now)
+        assert left.read(1, 2, 3) == read, "the store may still be committing its last claim"
+        journal.remove(left, now + timedelta(minutes=2))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -28,7 +28,7 @@ from campaigns.records import audience, campaigns, outbox
 from campaigns.settling import Result
 from campaigns.values import Outcome, OutcomeKind, RunState
 from tests.factories import NOW, SECRET, a_postbox
-from tests.flows.test_recovery import Honest, a_frozen_run
+from tests.flows.test_recovery import LATER, Honest, a_frozen_run
 
 SENT, FAILED, DEFERRED = OutcomeKind.SENT, OutcomeKind.FAILED, OutcomeKind.DEFERRED
 _numbers = count(1)
@@ -258,6 +258,7 @@ def test_whenever_senders_end_nobody_is_mailed_twice_and_nobody_is_lost(
         world.fate[seq] = "sent" if fate == "queued" else fate
     assert {seq: state for seq, (state, _) in ledger(stores, run).items()} == world.fate
     hold_true(stores, run, world, Counter(seq_of(stores, run, last.backend.taken)))
+    recover(stores.sessions, folder / "journal", SECRET, lambda: utc_now() + LATER)
     assert list((folder / "journal").iterdir()) == []
 
 

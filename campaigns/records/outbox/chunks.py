@@ -159,17 +159,24 @@ def held_by(session: Session, owner: str) -> list[Chunk]:
 
 
 def expired(session: Session) -> list[tuple[Chunk, str]]:
-    """The chunks whose lease has run out, by the database's clock, with their owners."""
-    return _claimed(session, chunks.c.lease_until < database_now(session))
+    """The chunks whose lease has run out, by the database's clock, with their owners.
+
+    One that is locked is left out: its owner may be frozen in the middle of writing, and nobody must wait.
+    """
+    return _claimed(session, chunks.c.lease_until < database_now(session), unlocked=True)
 
 
-def _claimed(session: Session, which: sa.ColumnElement[bool]) -> list[tuple[Chunk, str]]:
+def _claimed(
+    session: Session, which: sa.ColumnElement[bool], *, unlocked: bool = False
+) -> list[tuple[Chunk, str]]:
     c = chunks.c
     query = (
         sa.select(c.run_id, c.number, c.first_seq, c.last_seq, c.fence, c.owner)
         .where(c.state == "claimed", which)
         .order_by(c.run_id, c.number)
     )
+    if unlocked and is_postgres(session):
+        query = query.with_for_update(skip_locked=True)
     return [(Chunk(*row[:5]), row.owner or "") for row in session.execute(query)]
 
 
