@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster chaos-cluster run test check fmt lint types layers migrations tests bench lock clean
+.PHONY: help demo demo-cluster chaos chaos-cluster run test check fmt lint types layers migrations tests bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ tests: test
 
 bench: $(STAMP) ## the budgets, short form (each is a command of its own in benchmarks/)
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file --quick || exit 1; done
+
+chaos: $(STAMP) ## kill, freeze, starve and cut senders on both databases, and count (QUICK=1: in a minute)
+	$(BIN)/python -m tests.crash.chaos $(if $(QUICK),--quick)
 
 chaos-cluster: $(STAMP) ## kill senders, schedulers and the broker of a cluster; nobody twice, nobody left out
 	$(BIN)/python -m tests.cluster.chaos
