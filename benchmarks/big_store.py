@@ -60,7 +60,7 @@ SELECT 1 + n * 7 % :count, 1 + n * 7 % :count,
 FROM generate_series(1, :count / 10) n;
 INSERT INTO tasks (customer_id, title, due_at, done_at, owner_id, created_at)
 SELECT 1 + n * 3 % :count, 'Call ' || n, :early + (n % 360) * interval '1 day',
-  CASE WHEN n % 10 > 0 THEN :now END, CASE WHEN n % 3 > 0 THEN 1 END, :early
+  CASE WHEN n % 10 > 0 THEN :early + n * interval '5 minutes' END, CASE WHEN n % 3 > 0 THEN 1 END, :early
 FROM generate_series(1, :count / 10) n;
 INSERT INTO activity (contact_id, last_sent_at, last_opened_at)
 SELECT n, :now, CASE WHEN n % 2 = 0 THEN :now - (n % 300) * interval '1 day' END
@@ -211,7 +211,9 @@ def finish(stores: Stores) -> None:
     began = time.monotonic()
     with stores.sessions.begin() as session:
         session.execute(sa.text("SET LOCAL maintenance_work_mem = '1GB'"))
-        session.execute(sa.text("INSERT INTO event_keys SELECT dedupe, id, at FROM events"))
+        session.execute(
+            sa.text("INSERT INTO event_keys SELECT dedupe, id, at FROM events WHERE kind <> 'sent'")
+        )
         session.execute(sa.text("ALTER TABLE event_keys ADD CONSTRAINT pk_event_keys PRIMARY KEY (dedupe)"))
         session.execute(sa.text("ALTER TABLE events ADD CONSTRAINT pk_events PRIMARY KEY (id, at)"))
         for index in PARENT_INDEXES:

@@ -1,13 +1,14 @@
 """The freeze: a run's audience becomes messages in one statement, every gate counted and kept."""
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.lanes import LANES, OTHER
+from campaigns.delivery.lanes import LANES, lane_of
 from campaigns.model.customers import contacts, customers
 from campaigns.model.dialect import changed, domain_of, insert_many, large_sorts
 from campaigns.model.mail import chunks, messages, run_gates, runs
@@ -20,7 +21,15 @@ THROTTLE_STEP = timedelta(seconds=10)  #: a throttled run gives out chunks at th
 LAST = 2**31 - 1  #: where those stand whom a gate stopped, after every lane
 SPREAD = 16  #: contacts entered one after the other, as those of one company are, go to so many places
 
-Stretch = tuple[int, int]  #: first and last seq of messages that follow each other
+
+class Stretch(NamedTuple):
+    """Messages of one lane that follow each other."""
+
+    lane: str
+    first: int
+    last: int  #: inclusive
+
+
 #: The domains whose lane is known, while an audience is frozen: joined, never looked up row by row.
 known = sa.Table(
     "known_domains",
@@ -63,10 +72,10 @@ def freeze(
     large_sorts(session)
     with partitions.apart(session, run, members) as table:
         session.execute(_messages(session, table, run, judged))
-    stretches, stopped = _counted(session, run)
     known.drop(session.connection())
-    mailable = sum(last - first + 1 for first, last in stretches.values())
-    _keep_counts(session, run, mailable, stopped)
+    stretches = _stretches(session, run)
+    mailable = stretches[-1].last if stretches else 0
+    _keep_counts(session, run, mailable)
     _cut_chunks(session, run, stretches, per_minute, now)
     return mailable
 
@@ -141,39 +150,45 @@ def _lot(contact: sa.ColumnElement[int], salt: int) -> sa.ColumnElement[int]:
     return mixed * (mixed % 65_521 + 1) % 2**32 % 9_973 % 100
 
 
-def _counted(session: Session, run: int) -> tuple[dict[str, Stretch], dict[str, int]]:
-    """Where each lane's mailable messages stand, and how many each gate stopped."""
+def _stretches(session: Session, run: int) -> list[Stretch]:
+    """Where each lane's mailable messages stand: they follow each other, so that each end is soon found."""
+    c = messages.c
+
+    def lane_at(seq: int) -> str | None:
+        query = sa.select(c.address).where(c.run_id == run, c.seq == seq)
+        address = session.execute(query).scalar_one()
+        return None if address is None else lane_of(address.split("@")[1])
+
+    last = session.scalar(sa.select(sa.func.max(c.seq)).where(c.run_id == run)) or 0
+    found: list[Stretch] = []
+    first = 1
+    while first <= last and (lane := lane_at(first)) is not None:
+        found.append(Stretch(lane, first, _end_of(lane, first, last, lane_at)))
+        first = found[-1].last + 1
+    return found
+
+
+def _end_of(lane: str, first: int, last: int, lane_at: Callable[[int], str | None]) -> int:
+    others = bisect_left(range(first, last + 1), 1, key=lambda seq: int(lane_at(seq) != lane))
+    return first + others - 1
+
+
+def _keep_counts(session: Session, run: int, mailable: int) -> None:
     c = messages.c
     query = (
-        sa.select(c.gate, known.c.lane, sa.func.min(c.seq), sa.func.max(c.seq), sa.func.count())
-        .select_from(sa.outerjoin(messages, known, known.c.domain == domain_of(session, c.address)))
-        .where(c.run_id == run)
-        .group_by(c.gate, known.c.lane)
+        sa.select(c.gate, sa.func.count())
+        .where(c.run_id == run, c.seq > mailable, c.gate.is_not(None))
+        .group_by(c.gate)
     )
-    lanes: dict[str, Stretch] = {}
-    stopped: dict[str, int] = {}
-    for gate, lane, first, last, count in session.execute(query):
-        if gate is None:
-            lanes[lane or OTHER] = (first, last)
-        else:
-            stopped[gate] = count
-    return lanes, stopped
-
-
-def _keep_counts(session: Session, run: int, mailable: int, stopped: Mapping[str, int]) -> None:
+    stopped = [{"run_id": run, "gate": gate, "count": count} for gate, count in session.execute(query)]
     if stopped:
-        session.execute(
-            sa.insert(run_gates), [{"run_id": run, "gate": gate, "count": n} for gate, n in stopped.items()]
-        )
-    session.execute(
-        sa.update(runs)
-        .where(runs.c.id == run)
-        .values(audience=mailable + sum(stopped.values()), mailable=mailable)
-    )
+        session.execute(sa.insert(run_gates), stopped)
+    audience = mailable + sum(one["count"] for one in stopped)
+    session.execute(sa.update(runs).where(runs.c.id == run).values(audience=audience, mailable=mailable))
 
 
 def _cut_chunks(
-    session: Session, run: int, lanes: Mapping[str, Stretch], per_minute: int | None, now: datetime
+    session: Session, run: int, lanes: Sequence[Stretch], per_minute: int | None, now: datetime
 ) -> None:
     """Cut each lane into chunks; a throttled run's chunks become due one after the other."""
     size = CHUNK
@@ -189,11 +204,12 @@ def _cut_chunks(
     insert_many(session, chunks, columns, rows)
 
 
-def _in_turn(lanes: Mapping[str, Stretch], size: int) -> Iterator[tuple[str, int, int]]:
+def _in_turn(lanes: Sequence[Stretch], size: int) -> Iterator[Stretch]:
     """The chunks of all lanes, mixed evenly: no lane waits until another has been served."""
     placed = []
-    for lane, (first, last) in lanes.items():
+    for lane, first, last in lanes:
         starts = range(first, last + 1, size)
-        placed += [((2 * n + 1) / len(starts), lane, start) for n, start in enumerate(starts)]
-    for _, lane, start in sorted(placed):
-        yield lane, start, min(start + size - 1, lanes[lane][1])
+        chunk = (Stretch(lane, start, min(start + size - 1, last)) for start in starts)
+        placed += [((2 * n + 1) / len(starts), one) for n, one in enumerate(chunk)]
+    for _, one in sorted(placed):
+        yield one

@@ -145,12 +145,12 @@ def listing(
 
     Says too whether more follow.
     """
-    query = _query().where(tasks.c.owner_id == owner if owner is not None else tasks.c.owner_id.is_(None))
-    if done:
-        query = query.where(tasks.c.done_at.is_not(None)).order_by(tasks.c.done_at.desc(), tasks.c.id.desc())
-    else:
-        query = query.where(tasks.c.done_at.is_(None)).order_by(*_URGENCY)
-    rows = session.execute(query.offset((page - 1) * size).limit(size + 1)).all()
+    c = tasks.c
+    whose = c.owner_id == owner if owner is not None else c.owner_id.is_(None)
+    order = (c.done_at.desc(), c.id.desc()) if done else _URGENCY
+    chosen = sa.select(c.id).where(whose, c.done_at.is_not(None) if done else c.done_at.is_(None))
+    ids = session.scalars(chosen.order_by(*order).offset((page - 1) * size).limit(size + 1)).all()
+    rows = session.execute(_query().where(c.id.in_(ids)).order_by(*order)).all()
     return [_task(row) for row in rows[:size]], len(rows) > size
 
 

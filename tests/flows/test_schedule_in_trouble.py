@@ -56,14 +56,14 @@ def test_a_pause_before_the_freeze_holds_and_resuming_mails_everybody(stores, ca
 def test_a_pause_during_the_freeze_holds(stores, campaign, monkeypatch):
     scheduled(stores, campaign)
     open_runs(stores)
-    began, whole = threading.Event(), audience_records._counted
+    began, whole = threading.Event(), audience_records._stretches
 
     def slow(session, run):
         began.set()
         time.sleep(0.5)
         return whole(session, run)
 
-    monkeypatch.setattr(audience_records, "_counted", slow)
+    monkeypatch.setattr(audience_records, "_stretches", slow)
     thread = threading.Thread(target=tick, args=(stores, NOW))
     thread.start()
     began.wait()
