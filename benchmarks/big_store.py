@@ -1,6 +1,6 @@
 """A PostgreSQL store of the size of years: 1 M contacts, 10 M messages, 20 M events by default.
 
-    python benchmarks/big_store.py URL [--contacts N] [--messages N] [--events N]
+    python benchmarks/big_store.py URL|--quick [--contacts N] [--messages N] [--events N]
 
 The same sizes give the same store. Everything is made by the server itself, one statement a run, which is
 quicker than COPY from outside; the indexes of events are built at the end. A tenth of the messages are of
@@ -8,14 +8,17 @@ one run, the others of forty, spread over a year, beside two hundred small runs.
 """
 
 import argparse
+import tempfile
 import time
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from stage.letter import LINKS, write
-from stage.world import EVERYBODY, SENDER
+from stage.world import EVERYBODY, SENDER, place
 
 from campaigns.model.events import events
 from campaigns.records import campaigns, consent, partitions, segments, senders, templates
@@ -101,14 +104,27 @@ PARENT_INDEXES = list(events.indexes)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("database", help="URL of an empty PostgreSQL database")
-    parser.add_argument("--contacts", type=int, default=1_000_000)
-    parser.add_argument("--messages", type=int, default=10_000_000)
-    parser.add_argument("--events", type=int, default=20_000_000)
+    parser.add_argument("database", nargs="?", help="URL of an empty PostgreSQL database, which stays filled")
+    parser.add_argument("--quick", action="store_true", help="a hundredth, in a PostgreSQL of our own")
+    parser.add_argument("--contacts", type=int)
+    parser.add_argument("--messages", type=int)
+    parser.add_argument("--events", type=int)
     arguments = parser.parse_args()
-    began = time.monotonic()
-    make(arguments.database, arguments.contacts, arguments.messages, arguments.events)
-    print(f"made in {time.monotonic() - began:.0f} s")
+    if not arguments.quick and not arguments.database:
+        parser.error("give the URL of an empty database, or --quick for a small one that is thrown away")
+    part = 100 if arguments.quick else 1
+    wanted = (arguments.contacts, arguments.messages, arguments.events)
+    usual = (1_000_000, 10_000_000, 20_000_000)
+    sizes = [given or size // part for given, size in zip(wanted, usual, strict=True)]
+    with tempfile.TemporaryDirectory() as folder, where(arguments.database, Path(folder)) as url:
+        began = time.monotonic()
+        make(url, *sizes)
+        print(f"made in {time.monotonic() - began:.0f} s")
+
+
+def where(url: str | None, folder: Path) -> AbstractContextManager[str]:
+    """A database that is given, or one of our own."""
+    return nullcontext(url) if url else place(folder, postgres=True)
 
 
 def make(url: str, contacts: int, messages: int, wanted_events: int) -> None:

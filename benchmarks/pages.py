@@ -12,10 +12,9 @@ may take two seconds for a million.
 import argparse
 import json
 import statistics
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="pages whose name begins so")
     parser.add_argument("--plans", action="store_true", help="print the plans of what is short")
     arguments = parser.parse_args()
-    with place(arguments) as url:
+    size = 100_000 if arguments.quick else 1_000_000
+    with tempfile.TemporaryDirectory() as folder, big_store.where(arguments.database, Path(folder)) as url:
+        if not arguments.database:
+            big_store.make(url, size // 5, size, size * 2)
         stores = open_stores(url)
         count_first(stores)
         chosen = [(name, page) for name, page in pages(stores) if name.startswith(arguments.only)]
@@ -70,21 +72,6 @@ def main() -> None:
         stores.engine.dispose()
     print()
     print("\n".join(lines))
-
-
-@contextmanager
-def place(arguments: argparse.Namespace) -> Iterator[str]:
-    if arguments.database:
-        yield arguments.database
-        return
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.postgres import create_database, running_postgres
-
-    size = 100_000 if arguments.quick else 1_000_000
-    with running_postgres() as server:
-        url = create_database(server, "big")
-        big_store.make(url, size // 5, size, size * 2)
-        yield url
 
 
 def count_first(stores: Stores) -> None:
