@@ -130,7 +130,9 @@ class EventKind(StrEnum):
     VIEWED = "viewed"  #: the message was opened in a browser
     BOUNCED = "bounced"  #: came back after it had been taken
     COMPLAINED = "complained"  #: reported as spam
+    DELAYED = "delayed"  #: a server on the way is still trying
     REPLIED = "replied"  #: a person wrote back
+    AUTO_REPLIED = "auto-replied"  #: a robot wrote back: away, gone, or asking for proof
     UNSUBSCRIBED = "unsubscribed"  #: left a topic by a message's link
     CONSENT_GRANTED = "consent granted"  #: said yes to a topic
     CONSENT_WITHDRAWN = "consent withdrawn"  #: said no to a topic

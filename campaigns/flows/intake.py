@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from campaigns import receiving
 from campaigns.delivery.returns import Returned, ReturnKind, read_return
+from campaigns.receiving import Arrival
 from campaigns.records import (
+    addressees,
     campaigns,
     consent,
     history,
@@ -15,11 +20,9 @@ from campaigns.records import (
     messages,
     outbox,
     responses,
-    suppressions,
     surveys,
 )
 from campaigns.records.consent import Provenance
-from campaigns.records.messages import Message
 from campaigns.records.outbox import Evidence
 from campaigns.records.reports import counts
 from campaigns.records.responses import Place
@@ -45,11 +48,21 @@ KIND = {
     "view": EventKind.VIEWED,
     "score": EventKind.SCORE_CLICKED,
 }
-#: What a returned mail proves, in the history's words; any other proves it too, in its own.
+#: What a returned mail proves, in the history's words.
 PROOF = {
     ReturnKind.BOUNCE: EventKind.BOUNCED.value,
     ReturnKind.COMPLAINT: EventKind.COMPLAINED.value,
+    ReturnKind.DELAY: EventKind.DELAYED.value,
+    ReturnKind.RECEIPT: EventKind.DELIVERED.value,
+    ReturnKind.REPLY: EventKind.REPLIED.value,
+    ReturnKind.AUTO_REPLY: EventKind.AUTO_REPLIED.value,
+    ReturnKind.CHALLENGE: EventKind.AUTO_REPLIED.value,
+    ReturnKind.OTHER: ReturnKind.OTHER.value,
 }
+BELIEVED_FOR = timedelta(days=90)  #: servers give up after days; a notice that comes later says nothing
+BELIEVED_FOR_A_TIME = frozenset({ReturnKind.BOUNCE, ReturnKind.DELAY, ReturnKind.RECEIPT})
+#: Reports that nobody complains in: of a failed check of authenticity, and that it was no spam after all.
+NO_COMPLAINT = frozenset({"auth-failure", "dmarc", "not-spam"})
 
 
 def judge_hits(session: Session, now: datetime, *, settling: timedelta = SETTLING) -> int:
@@ -135,8 +148,8 @@ def unsubscribe(session: Session, token: Token, *, how: str, now: datetime) -> N
     transactional = consent.topic_by_id(session, run.topic_id).topic_class is TopicClass.TRANSACTIONAL
     if run.kind == "test" or transactional:
         return
-    proof = Evidence(EventKind.UNSUBSCRIBED.value, now)
-    outbox.prove(session, {MessageKey(token.run, token.seq): proof}, now=now)
+    arrived = Evidence(EventKind.UNSUBSCRIBED.value, now)
+    outbox.prove(session, {MessageKey(token.run, token.seq): arrived}, now=now)
     contact = ContactId(token.contact)
     state, at = consent.hold(session, contact, run.topic_id, now=now)
     if state is not ConsentState.WITHDRAWN:
@@ -161,85 +174,74 @@ def unsubscribe(session: Session, token: Token, *, how: str, now: datetime) -> N
 
 
 def receive_mail(session: Session, raw: bytes, keyring: Keyring, secret: bytes, *, now: datetime) -> str:
-    """Read one returned mail, complaint or unsubscribe request; gives what it was taken for, in a word.
+    """Read one returned mail, complaint, answer or wish to leave; gives what it was taken for, in a word.
 
-    It is believed only if its address carries our own token: anybody may write to a bounce address.
+    It is believed only if it carries a token of ours, about a message that was mailed: anybody may write to
+    a bounce address. The same mail again changes nothing.
     """
-    returned = read_return(raw)
-    found = _our_token(returned.addressed_to, keyring)
-    message = None if found is None else messages.find(session, found[1].run, found[1].seq)
-    if found is None or message is None:
+    told = read_return(raw)
+    named = _named(told, keyring)
+    whom = None if named is None else addressees.find(session, named.token)
+    if named is None or whom is None or whom.address is None:
         hits.stray(session, "return", now=now)
         return "stray"
-    if message.is_test:
+    if whom.is_test:
         return "test"
-    prefix, token = found
-    if prefix == "unsub":
-        unsubscribe(session, token, how="mail", now=now)
+    if _wants_out(named, told):
+        unsubscribe(session, named.token, how="mail", now=now)
         return "unsubscribe"
-    proof = Evidence(PROOF.get(returned.kind, returned.kind.value), now)
-    outbox.prove(session, {MessageKey(message.run, message.seq): proof}, now=now)
-    if returned.kind is ReturnKind.BOUNCE:
-        _bounced(session, message, returned, secret, now)
-    elif returned.kind is ReturnKind.COMPLAINT:
-        _complained(session, token, message, returned, secret, now)
-    return returned.kind.value
+    digest = blake2b((told.own_id or "").encode() or raw, digest_size=12).hexdigest()
+    arrival = Arrival(told, whom, named.by, digest, now)
+    if receiving.is_flood(session, arrival):
+        return "flood"
+    if told.kind in BELIEVED_FOR_A_TIME and whom.sent_at is not None and now - whom.sent_at > BELIEVED_FOR:
+        return "late"
+    outbox.prove(session, {MessageKey(whom.run, whom.seq): Evidence(PROOF[told.kind], now)}, now=now)
+    _act(session, arrival, secret)
+    return told.kind.value
 
 
-def _our_token(addressed_to: Sequence[str], keyring: Keyring) -> tuple[str, Token] | None:
-    """The first address that carries a token of ours, with the word before the plus."""
-    for address in addressed_to:
-        prefix, _, text = address.partition("@")[0].partition("+")
-        token = keyring.read(Purpose.RETURN, text.lower())
-        if token is not None and prefix.lower() in ("b", "unsub"):
-            return prefix.lower(), token
+def _act(session: Session, arrival: Arrival, secret: bytes) -> None:
+    match arrival.told.kind:
+        case ReturnKind.BOUNCE:
+            receiving.bounced(session, arrival, secret)
+        case ReturnKind.DELAY:
+            receiving.delayed(session, arrival)
+        case ReturnKind.COMPLAINT if arrival.told.feedback not in NO_COMPLAINT:
+            receiving.complained(session, arrival, secret)
+        case ReturnKind.REPLY:
+            receiving.replied(session, arrival)
+        case ReturnKind.AUTO_REPLY | ReturnKind.CHALLENGE:
+            receiving.answered_by_robot(session, arrival)
+        case ReturnKind.RECEIPT:
+            receiving.delivered(session, arrival)
+
+
+class _Named(NamedTuple):
+    """The message that a mail is about, by our own token."""
+
+    token: Token
+    by: str  #: where the token stood
+    prefix: str = "b"  #: "unsub": it came to the address to leave by
+
+
+def _named(told: Returned, keyring: Keyring) -> _Named | None:
+    """Find our token: where the mail arrived, then what notices keep of ours, then what it answers."""
+    for address in told.addressed_to:
+        prefix, _, text = address.rpartition("@")[0].lower().partition("+")
+        token = keyring.read(Purpose.RETURN, text)
+        if token is not None and prefix in ("b", "unsub"):
+            return _Named(token, "return path", prefix)
+    kept = (told.envelope_id or "").lower().replace("+2b", "+").rpartition("+")[2]
+    places = [("envelope id", kept), ("message id", told.message_id or "")]
+    for by, text in [*places, *(("reference", one) for one in told.references)]:
+        if token := keyring.read(Purpose.RETURN, text.partition("@")[0].lower()):
+            return _Named(token, by)
     return None
 
 
-def _bounced(session: Session, message: Message, returned: Returned, secret: bytes, now: datetime) -> None:
-    """The notice is about one message, so about its address, whatever recipients it names."""
-    failed = [one for one in returned.recipients if one.hard is not None]
-    hard = any(one.hard for one in failed)
-    detail: dict[str, object] = {
-        "hard": hard,
-        "status": next((one.status for one in failed if one.status), None),
-        "diagnostic": next((one.diagnostic for one in failed if one.diagnostic), "")[:500],
-    }
-    word = "bounced hard" if hard else "bounced"  # a full mailbox may turn out to be a dead one
-    new = history.record(session, _about(message, EventKind.BOUNCED, word, now, detail))
-    if new and hard and message.address is not None:
-        hashed = suppressions.address_hash(secret, message.address)
-        evidence = {"run": message.run, "seq": message.seq, **detail}
-        suppressions.add(session, hashed, "hard bounce", now=now, evidence=evidence, actor="returned mail")
-        history.record(
-            session, _about(message, EventKind.SUPPRESSED, "suppressed", now, {"reason": "hard bounce"})
-        )
-
-
-def _complained(
-    session: Session, token: Token, message: Message, returned: Returned, secret: bytes, now: datetime
-) -> None:
-    detail: dict[str, object] = {"feedback": returned.feedback}
-    if not history.record(session, _about(message, EventKind.COMPLAINED, "complained", now, detail)):
-        return
-    run = campaigns.get_run(session, token.run)
-    proof = f"complaint about message {token.run}.{token.seq}"
-    how = Provenance(now, "complaint", proof, actor="returned mail")
-    consent.withdraw(session, ContactId(message.contact), run.topic_id, how, now=now)
-    if message.address is not None:
-        hashed = suppressions.address_hash(secret, message.address)
-        suppressions.add(session, hashed, "complaint", now=now, evidence=detail, actor="returned mail")
-
-
-def _about(message: Message, kind: EventKind, word: str, now: datetime, detail: dict[str, object]) -> Fact:
-    return Fact(
-        kind,
-        now,
-        f"{word}:{message.run}:{message.seq}",
-        message.contact,
-        message.customer,
-        message.run,
-        message.seq,
-        "returned mail",
-        detail=detail,
-    )
+def _wants_out(named: _Named, told: Returned) -> bool:
+    """Whether it asks to leave the topic: by its address, by its words, or by a provider's report."""
+    if named.prefix == "unsub":
+        return told.kind not in {ReturnKind.BOUNCE, ReturnKind.DELAY, ReturnKind.RECEIPT}
+    return told.kind is ReturnKind.COMPLAINT and (told.feedback or "").startswith("opt-out")

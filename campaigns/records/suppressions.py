@@ -14,7 +14,7 @@ from campaigns.imports.addresses import AddressHasher
 from campaigns.model.consent import suppressions
 
 #: Why an address may be on the list.
-REASONS = ("hard bounce", "complaint", "request", "erasure", "import")
+REASONS = ("hard bounce", "kept bouncing", "complaint", "request", "erasure", "import")
 _ASKED_AT_ONCE = 500  # well under every driver's limit of parameters
 
 

@@ -510,8 +510,7 @@ def test_a_delivery_notice_settles_the_doubt_and_is_a_bounce(stores, run):
     with stores.sessions.begin() as session:
         doubt = outbox.in_doubt(session)[0]
         token = KEYRING.sign(Purpose.RETURN, run, doubt.seq, doubt.contact)
-        raw = returned(run, doubt.contact, token=token)
-        raw = raw if isinstance(raw, bytes) else raw.encode()
+        raw = returned(run, doubt.contact, token=token, address=doubt.address)
         assert intake.receive_mail(session, raw, KEYRING, SECRET, now=LATER) == "bounce"
         assert states(session, run)[1] == "sent"
         kinds = [kind for kind, *_ in told(session, run, doubt.seq)]

@@ -96,7 +96,9 @@ def test_a_hit_of_a_message_that_never_was_makes_no_event(session, sent):
     assert hits.unjudged(session, until=LATER, limit=10) == []
 
 
-def returned(run, contact, *, status="5.1.1", action="failed", prefix="b", token=None):
+def returned(
+    run, contact, *, status="5.1.1", action="failed", prefix="b", token=None, address="ada@example.com"
+):
     token = token or KEYRING.sign(Purpose.RETURN, run, 1, contact)
     return f"""From: MAILER-DAEMON@mx.example
 To: {prefix}+{token}@bounce.shop.example
@@ -113,7 +115,7 @@ Content-Type: message/delivery-status
 
 Reporting-MTA: dns; mx.example
 
-Final-Recipient: rfc822; ada@example.com
+Final-Recipient: rfc822; {address}
 Action: {action}
 Status: {status}
 Diagnostic-Code: smtp; 550 {status} of ours
@@ -166,7 +168,9 @@ def test_an_address_folded_to_capitals_is_still_ours(session, sent):
 
 def test_a_mail_to_the_unsubscribe_address_withdraws_the_consent(session, sent):
     run, contact, topic = sent
-    assert receive(session, returned(run, contact, prefix="unsub")) == "unsubscribe"
+    token = KEYRING.sign(Purpose.RETURN, run, 1, contact)
+    raw = f"From: ada@example.com\nTo: unsub+{token}@bounce.shop.example\nSubject: unsubscribe\n\n"
+    assert receive(session, raw.encode()) == "unsubscribe"
     assert consent.state(session, ContactId(contact), topic) is ConsentState.WITHDRAWN
 
 

@@ -11,7 +11,8 @@ from markupsafe import escape
 from campaigns.records.customers.stream import Entry, Page, Unsent
 from campaigns.records.history import Event
 from web.sales import words
-from web.sales.tellers import JUDGED, TELLERS, Line, Telling, campaign, say
+from web.sales.tellers import JUDGED, TELLERS
+from web.sales.telling import Line, Telling, campaign, say
 
 
 @dataclass(frozen=True, slots=True)

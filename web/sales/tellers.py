@@ -1,7 +1,6 @@
 """One function a kind of event: what it tells, in the reader's language."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,72 +8,11 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from markupsafe import Markup, escape
 
-from campaigns.records.customers.stream import Page, Sheet, order_number
-from campaigns.records.history import Event
+from campaigns.records.customers.stream import Sheet, order_number
 from campaigns.surveys.answers import Answer
 from web.language import day, money
 from web.sales import words
-from web.sales.desk import links_campaigns
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What a page shows of one entry."""
-
-    icon: str
-    words: Markup
-    tone: str = ""  #: good, bad or info
-    quote: str = ""  #: what somebody wrote
-    facts: tuple[tuple[str, str], ...] = ()  #: to be looked up on demand
-    quiet: bool = False  #: nothing that a person did
-    verdict: str = ""  #: who did it, where that is in question
-
-
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """An event among the names that it speaks of."""
-
-    page: Page
-    event: Event
-
-    @property
-    def detail(self) -> dict[str, Any]:
-        return self.event.detail
-
-    def text(self, *keys: str) -> str:
-        """The first of these details that is there, as text."""
-        return next((str(self.detail[key]) for key in keys if self.detail.get(key) not in (None, "")), "")
-
-    @property
-    def campaign(self) -> Markup:
-        return campaign(self.page, self.event.run)
-
-    @property
-    def topic(self) -> Markup:
-        named = self.detail.get("topic")
-        told = self.page.runs.get(self.event.run or 0)
-        name = self.page.topics.get(named, "") if isinstance(named, int) else str(named or "")
-        return name_of(name or (told.topic if told else "") or _("a topic"))
-
-
-def campaign(page: Page, run: int | None) -> Markup:
-    """The campaign's name, linked to its page where there is one."""
-    told = page.runs.get(run or 0)
-    if told is None:
-        return escape(_("a mail"))
-    if told.deleted or not links_campaigns():
-        return name_of(told.name)
-    return Markup('<a href="{}"><bdi>{}</bdi></a>').format(words.campaign_url(told.campaign), told.name)
-
-
-def name_of(text: str) -> Markup:
-    """A name from outside within a sentence: whatever its script, it does not turn the sentence round."""
-    return Markup("<bdi>{}</bdi>").format(text)
-
-
-def say(sentence: str, **names: Any) -> Markup:
-    """Fill a sentence of ours; what is filled in is hostile and is escaped."""
-    return Markup(sentence) % {key: escape(value) for key, value in names.items()}  # noqa: S704 - our own text
+from web.sales.telling import Line, Telling, name_of, say
 
 
 def _sent(told: Telling) -> Line:
@@ -147,6 +85,17 @@ def _complained(told: Telling) -> Line:
 def _replied(told: Telling) -> Line:
     words_ = say(_("Replied to %(campaign)s"), campaign=told.campaign)
     return Line("message", words_, "info", quote=told.text("text", "subject"))
+
+
+def _delayed(told: Telling) -> Line:
+    return Line(
+        "clock", say(_("On the way for long: %(campaign)s"), campaign=told.campaign), facts=_reply(told)
+    )
+
+
+def _auto_replied(told: Telling) -> Line:
+    words_ = say(_("A robot replied to %(campaign)s"), campaign=told.campaign)
+    return Line("robot", words_, quote=told.text("text", "subject"))
 
 
 def _unsubscribed(told: Telling) -> Line:
@@ -328,7 +277,9 @@ TELLERS: dict[str, Callable[[Telling], Line]] = {
     "viewed": _viewed,
     "bounced": _bounced,
     "complained": _complained,
+    "delayed": _delayed,
     "replied": _replied,
+    "auto-replied": _auto_replied,
     "unsubscribed": _unsubscribed,
     "consent granted": _granted,
     "consent withdrawn": _withdrawn,

@@ -111,6 +111,7 @@ def suppression(value: str) -> str:
     """Say why an address is never mailed."""
     known = {
         "hard bounce": _("the mailbox does not exist"),
+        "kept bouncing": _("mail to it has come back for a long time"),
         "complaint": _("they reported our mail as spam"),
         "request": _("they asked for it"),
         "erasure": _("they asked to be forgotten"),

@@ -1,5 +1,6 @@
 """Mail that comes back: notices, complaints, auto-replies and people's answers, read without trust."""
 
+from campaigns.delivery.returns.judging import without_addresses
 from campaigns.delivery.returns.reading import read_return
 from campaigns.delivery.returns.rules import RULES_VERSION
 from campaigns.delivery.returns.words import (
@@ -22,4 +23,5 @@ __all__ = [
     "Returned",
     "ReturnedRecipient",
     "read_return",
+    "without_addresses",
 ]

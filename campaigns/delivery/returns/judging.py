@@ -125,3 +125,8 @@ def plain(text: str) -> str:
     text = CODES_IN_TEXT.sub(" ", text)
     text = HOSTS.sub(lambda found: found[0] if LISTS.search(found[0]) else "<host>", text)
     return " ".join(text.split())[:MAX_WORDS]
+
+
+def without_addresses(text: str) -> str:
+    """A server's words without the addresses in them, for what must name nobody."""
+    return ADDRESS.sub("(address)", text)

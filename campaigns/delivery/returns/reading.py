@@ -147,6 +147,8 @@ def _addressed_to(mail: Mail) -> tuple[str, ...]:
     """Every address that may carry the return token, the surest first, without repeats."""
     values = [str(one)[:MAX_HEADER] for name in ADDRESSED_TO for one in mail.top.get_all(name, [])]
     values.append(str(mail.ours.get("Return-Path", ""))[:MAX_HEADER] if mail.ours is not None else "")
+    blocks = blocks_of(mail.feedback) if mail.feedback is not None else []
+    values += [value(block, "Original-Mail-From") for block in blocks]
     found = (one for each in values for one in ADDRESS.findall(each))
     return tuple(dict.fromkeys(found))[:MAX_FOUND]
 

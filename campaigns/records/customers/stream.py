@@ -30,7 +30,7 @@ GROUPS: dict[str, tuple[EventKind, ...]] = {
     "mail": (
         EventKind.SENT, EventKind.FAILED, EventKind.UNKNOWN, EventKind.DELIVERED, EventKind.OPENED,
         EventKind.CLICKED, EventKind.VIEWED, EventKind.BOUNCED, EventKind.COMPLAINED,
-        EventKind.DOUBT_SETTLED,
+        EventKind.DOUBT_SETTLED, EventKind.DELAYED, EventKind.AUTO_REPLIED,
     ),
     "answers": (EventKind.ANSWERED, EventKind.SCORE_CLICKED, EventKind.REPLIED),
     "orders": (EventKind.ORDERED, EventKind.ORDER_CANCELLED, EventKind.ORDER_RETURNED),

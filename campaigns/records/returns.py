@@ -1,0 +1,77 @@
+"""What came back from a contact's mails before: the row of bounces that no sign of life has broken."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.model.events import events
+from campaigns.model.mail import messages
+from campaigns.values import EventKind, Verdict
+
+SOURCE = "returned mail"
+LOOKED_AT = 300  #: of a contact's newest events
+MAY_STILL_BOUNCE = timedelta(days=5)  #: servers try that long; until then a sent message has not arrived
+ALIVE = (EventKind.ANSWERED, EventKind.REPLIED, EventKind.DELIVERED)
+BY_PEOPLE = (EventKind.OPENED, EventKind.CLICKED, EventKind.VIEWED)
+_KINDS = [kind.value for kind in (EventKind.SENT, EventKind.BOUNCED, *ALIVE, *BY_PEOPLE)]
+
+
+class Bounce(NamedTuple):
+    """One message that came back, by its newest notice."""
+
+    at: datetime
+    kind: str  #: its class
+
+
+def in_a_row(session: Session, contact: int, address: str, *, now: datetime) -> list[Bounce]:
+    """The newest messages to an address that came back, newest first, up to the last that did not."""
+    row: dict[tuple[int, int], Bounce] = {}
+    for event in _newest(session, contact):
+        key = (event.run_id, event.seq)
+        if event.kind == EventKind.BOUNCED.value:
+            row.setdefault(key, Bounce(event.at, str(event.detail.get("class", ""))))
+        elif event.kind == EventKind.SENT.value:
+            if key not in row and now - event.at > MAY_STILL_BOUNCE:
+                break
+        elif event.kind not in BY_PEOPLE or event.verdict == Verdict.HUMAN.value:
+            break
+    return [bounce for key, bounce in row.items() if _address(session, key) == address]
+
+
+def count_of(session: Session, contact: int, run: int, seq: int) -> int:
+    """How many events returned mails have made about one message."""
+    c = events.c
+    query = sa.select(sa.func.count()).where(
+        c.contact_id == contact, c.run_id == run, c.seq == seq, c.source == SOURCE
+    )
+    return session.scalar(query) or 0
+
+
+def is_first_of_class(session: Session, run: int, kind: str) -> bool:
+    """Whether only one message of a run has come back with a class so far."""
+    c = events.c
+    query = (
+        sa.select(c.id)
+        .where(c.run_id == run, c.kind == EventKind.BOUNCED.value, c.detail["class"].as_string() == kind)
+        .limit(2)
+    )
+    return len(session.execute(query).all()) < 2
+
+
+def _newest(session: Session, contact: int) -> Iterator[Any]:
+    c = events.c
+    query = (
+        sa.select(c.kind, c.at, c.run_id, c.seq, c.verdict, c.detail)
+        .where(c.contact_id == contact, c.kind.in_(_KINDS))
+        .order_by(c.at.desc(), c.id.desc())
+        .limit(LOOKED_AT)
+    )
+    yield from session.execute(query)
+
+
+def _address(session: Session, key: tuple[int, int]) -> str | None:
+    query = sa.select(messages.c.address).where(messages.c.run_id == key[0], messages.c.seq == key[1])
+    return session.scalar(query)
