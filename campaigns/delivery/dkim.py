@@ -8,7 +8,7 @@ Source: RFC 6376, RFC 8301 (no SHA-1, no short keys), RFC 8463 (Ed25519), RFC 80
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -93,7 +93,7 @@ class Signer:
         Raises:
             BadInput: it is not 7-bit text with CRLF line ends, which a relay would change.
         """
-        return replace(mail, data=self.signatures(mail.data, now) + mail.data)
+        return mail._replace(data=self.signatures(mail.data, now) + mail.data)
 
     def signatures(self, data: bytes, now: datetime) -> bytes:
         """The header lines to be put above a mail.

@@ -179,7 +179,7 @@ def test_signing_puts_lines_above_a_mail_and_changes_nothing_of_it():
     signed = BOTH.signed(mail, NOW)
     assert isinstance(signed, Outgoing)
     assert signed.data.endswith(mail.data)
-    assert replace(signed, data=mail.data) == mail
+    assert signed._replace(data=mail.data) == mail
 
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
