@@ -42,6 +42,8 @@ PRAGMAS = {
 
 #: Counts of new objects, and of younger rounds, between the rounds of a sender's garbage collector.
 SELDOM = (50_000, 20, 50)
+#: Seconds after which a sender's clerk lets its wire go on, and the other way round.
+SWITCH = 0.0005
 
 
 #: What every PostgreSQL connection asks for. A commit that was answered must outlive the server: mail follows
@@ -127,6 +129,7 @@ def open_postbox(settings: Settings, stores: Stores, stopped: Callable[[], bool]
     """
     gc.freeze()
     gc.set_threshold(*SELDOM)
+    sys.setswitchinterval(SWITCH)
     return Postbox(
         sessions=stores.sessions,
         readers=stores.readers,
