@@ -6,6 +6,7 @@ more is in doubt than was on the wire.
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -86,5 +87,6 @@ if __name__ == "__main__":
     parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
     parser.add_argument("--only", default="", help="only scenarios with this in their name")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and end all that was started
     logs.configure({"POSTROOM_LOG": "text", "POSTROOM_LOG_LEVEL": "error"}, stream=sys.stderr)
     sys.exit(0 if main(asked.database or ["sqlite", "postgresql"], asked.only, quick=asked.quick) else 1)
