@@ -1,6 +1,7 @@
 """Settings become an engine, sessions and backends; nothing else makes them."""
 
 import gc
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
