@@ -18,7 +18,9 @@ from sqlalchemy.orm import Session
 from campaigns import metrics
 from campaigns.clock import utc_now
 from campaigns.config import Settings
+from campaigns.delivery.mailboxes import box_of, visit
 from campaigns.delivery.maildir import read_new, take
+from campaigns.errors import BackendError
 from campaigns.executor import Executor
 from campaigns.flows import audience, dispatching, doubting, intake, keeping, schedule
 from campaigns.flows.recovery import recover
@@ -45,6 +47,8 @@ class Worker:
     ) -> None:
         self._stores, self._settings, self._clock, self._executor = stores, settings, clock, executor
         self._keyring = Keyring(settings.secret)
+        urls = filter(None, (settings.bounce_imap_url, settings.bounce_pop3_url))
+        self._boxes = [box_of(url, settings.bounce_cafile) for url in urls]
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self.pulse = Pulse(stores.sessions)
         for name, seconds, tick in self.ticks():
@@ -65,6 +69,7 @@ class Worker:
             ("hits", 1.0, lambda: self._write(intake.judge_hits)),
             ("leases", 15.0, self.tick_leases),
             ("returned mail", 2.0, self.tick_returns),
+            ("mailboxes", 60.0, self.tick_mailboxes),
             ("doubts", 15.0, self.tick_doubts),
             ("partitions", 60.0, lambda: self._write(keeping.make_partitions)),
             ("figures", 20.0, self.tick_figures),
@@ -132,21 +137,37 @@ class Worker:
             return
         for path in read_new(folder):
             try:
-                kind = self._receive(path)
-            except OperationalError:
-                raise  # about the store: the mail is read again
-            except Exception:
-                # it stays in cur, to be looked at; left in new it would keep all others from being read
+                raw = path.read_bytes()
+            except OSError:
                 log.exception("a returned mail could not be read", file=path.name)
-                kind = "unreadable"
+            else:
+                self._take(path.name, raw)
             take(path)
-            metrics.returned(kind)
-            log.info("returned mail", kind=kind, file=path.name)
 
-    def _receive(self, path: Path) -> str:
-        with self._stores.sessions.begin() as session:
-            raw = path.read_bytes()
-            return intake.receive_mail(session, raw, self._keyring, self._settings.secret, now=self._clock())
+    def tick_mailboxes(self) -> None:
+        """Read returned mail from the mailboxes that are set; each is stored before it is marked."""
+        failed = None
+        for box in self._boxes:
+            try:
+                visit(box, self._take)
+            except BackendError as error:  # one mailbox that is away keeps no other from being read
+                failed = error
+        if failed is not None:
+            raise failed
+
+    def _take(self, name: str, raw: bytes) -> None:
+        try:
+            with self._stores.sessions.begin() as session:
+                secret = self._settings.secret
+                kind = intake.receive_mail(session, raw, self._keyring, secret, now=self._clock())
+        except OperationalError:
+            raise  # about the store: the mail is read again
+        except Exception:
+            # it is marked as read, to be looked at; unmarked it would keep all others from being read
+            log.exception("a returned mail could not be read", file=name)
+            kind = "unreadable"
+        metrics.returned(kind)
+        log.info("returned mail", kind=kind, file=name)
 
     def _write(self, act: Callable[[Session, datetime], T]) -> T:
         with self._stores.sessions.begin() as session:

@@ -34,6 +34,7 @@ class Commands(click.Group):
         "explain": ("campaigns.cli.segments", "explain"),
         "compile": ("campaigns.cli.templates", "compile_"),
         "doubts": ("campaigns.cli.doubts", "doubts"),
+        "receive": ("campaigns.cli.receiving", "receive"),
         "classify": ("campaigns.cli.classify", "classify"),
         "preview": ("campaigns.cli.previewing", "preview"),
         "retain": ("campaigns.cli.retaining", "retain"),
