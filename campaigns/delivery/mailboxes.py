@@ -144,6 +144,8 @@ def _visit_imap(box: Box, take: Take, limit: int) -> int:
     Source: RFC 9051 §6.4, RFC 6851 (MOVE), RFC 4315 (UID EXPUNGE).
     """
     with _imap(box) as client:
+        # more is offered after the login than before
+        offered = b" ".join(one for one in _fine(client.capability()) if isinstance(one, bytes)).split()
         _fine(client.select(_quoted(box.folder)))
         found = _fine(client.uid("SEARCH", "UNSEEN", "UNDELETED"))
         uids = sorted(
@@ -155,7 +157,7 @@ def _visit_imap(box: Box, take: Take, limit: int) -> int:
         for uid in uids[:limit]:
             if (raw := _fetched(client, uid)) is not None:
                 take(f"{box.host}:{(validity or b'0').decode()}:{uid}", raw)
-            _leave(client, box, str(uid))
+            _leave(client, box, str(uid), offered)
         return len(uids[:limit])
 
 
@@ -165,17 +167,17 @@ def _fetched(client: imaplib.IMAP4, uid: int) -> bytes | None:
     return next((one[1] for one in told if isinstance(one, tuple)), None)
 
 
-def _leave(client: imaplib.IMAP4, box: Box, uid: str) -> None:
+def _leave(client: imaplib.IMAP4, box: Box, uid: str, offered: list[bytes]) -> None:
     if box.afterwards is Afterwards.SEEN:
         _fine(client.uid("STORE", uid, "+FLAGS.SILENT", r"(\Seen)"))
         return
     if box.afterwards is Afterwards.MOVE:
-        if "MOVE" in client.capabilities:
+        if b"MOVE" in offered:
             _fine(client.uid("MOVE", uid, _quoted(box.to)))
             return
         _fine(client.uid("COPY", uid, _quoted(box.to)))
     _fine(client.uid("STORE", uid, "+FLAGS.SILENT", r"(\Seen \Deleted)"))
-    if "UIDPLUS" in client.capabilities:  # else others' deleted mails would go with ours
+    if b"UIDPLUS" in offered:  # else others' deleted mails would go with ours
         _fine(client.uid("EXPUNGE", uid))
 
 
