@@ -130,6 +130,22 @@ def test_our_own_mistake_with_one_contact_keeps_nobody_else_from_their_mail(
         assert (row.gate, "AttributeError" in row.reply) == ("render error", True)
 
 
+def test_our_mistake_with_most_contacts_puts_the_run_off_and_skips_nobody(stores, catcher, post, monkeypatch):
+    def mail(self, recipient, **named):
+        raise AttributeError("a mistake of ours")
+
+    run = a_frozen_run(stores, *[f"p{n}@example.com" for n in range(12)])
+    with monkeypatch.context() as patched:
+        patched.setattr(Mailing, "mail", mail)
+        drain(post)
+    assert set(the_states(stores, run).values()) == {"queued"}
+    with stores.sessions.begin() as session:
+        assert session.scalar(sa.select(chunks.c.not_before)) > utc_now()
+        session.execute(sa.update(chunks).values(not_before=None))
+    drain(post)
+    assert set(the_states(stores, run).values()) == {"sent"}
+
+
 def test_a_run_whose_mail_cannot_be_prepared_waits_and_holds_up_no_other(stores, catcher, post, monkeypatch):
     monkeypatch.setattr(audience, "CHUNK", 1)
     broken = a_frozen_run(stores, "a@example.com", "b@example.com")

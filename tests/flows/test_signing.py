@@ -21,7 +21,7 @@ from campaigns.mailing import Identities
 from campaigns.model.mail import messages
 from campaigns.records import dkim_keys
 from campaigns.settling import Result
-from campaigns.values import Gate, MessageKey, Outgoing
+from campaigns.values import MessageKey, Outgoing
 from tests.factories import SECRET, a_postbox
 from tests.flows.test_sending import a_frozen_run
 
@@ -160,12 +160,12 @@ def test_a_pause_holds_back_no_mail_and_only_a_few_are_made_ahead(signatory):
     assert next(signed) is None
 
 
-def test_a_mail_that_cannot_be_signed_is_skipped_and_the_others_go(signatory):
+def test_a_mail_that_cannot_be_signed_is_no_ones_mail_and_the_others_go(signatory):
     batch = a_batch(Signer("shop.example", [SigningKey("a", make_key(ED))]))
     batch.on_wire = 3
     given = [outgoing(1), outgoing(2, b"From: a@shop.example\r\n\r\nbare\nend\r\n"), outgoing(3)]
     assert [mail and mail.key.seq for mail in signatory.sign(batch, iter(given))] == [1, None, 3]
     assert batch.on_wire == 2
-    [(seq, (gate, why))] = batch.result.skipped.items()
-    assert (seq, gate) == (2, Gate.RENDER_ERROR)
+    [(seq, why)] = batch.mistakes.items()
+    assert seq == 2
     assert "cannot be signed" in why

@@ -158,6 +158,9 @@ class Clerk:
         """Write what became of a batch; a store that is away is waited for."""
         post, result = self._post, batch.result
         now = post.clock()
+        if batch.judge_mistakes():
+            log.error("most mails of a chunk could not be made; they wait", mistakes=len(batch.mistakes))
+            rest = max(rest or PREPARE_REST, PREPARE_REST)
 
         def write(session: Session) -> None:
             settling.settle(

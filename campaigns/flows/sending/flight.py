@@ -16,7 +16,9 @@ from campaigns.loading import Loaded
 from campaigns.mailing import Identities, Mailing, Signing
 from campaigns.records.outbox import Chunk
 from campaigns.settling import Result
-from campaigns.values import MessageKey, Outcome, OutcomeKind
+from campaigns.values import Gate, MessageKey, Outcome, OutcomeKind
+
+MANY_MISTAKES = 10  #: of ours in one chunk, if they are most of it: then it is not about the contacts
 
 
 @dataclass
@@ -47,12 +49,21 @@ class Batch:
     claimed: float  #: when, by the monotonic clock
     signer: Signer | None = None  #: of the run's sender; None: its mails are not signed by us
     begun: set[int] = field(default_factory=set)
+    mistakes: dict[int, str] = field(default_factory=dict)  #: ours, in making a mail; by seq
     on_wire: int = 0  #: handed to the backend, not answered yet
     handed: bool = False  #: nothing more of it will be handed over
 
     def holds(self, key: MessageKey) -> bool:
         """Whether a message is of this chunk."""
         return self.chunk.run == key.run and self.chunk.first <= key.seq <= self.chunk.last
+
+    def judge_mistakes(self) -> bool:
+        """Skip the few for whom we erred; where it befell most, leave them queued, and say so by True."""
+        if len(self.mistakes) >= MANY_MISTAKES and 2 * len(self.mistakes) > len(self.loaded.recipients):
+            return True
+        for seq, what in self.mistakes.items():
+            self.result.skipped[seq] = (Gate.RENDER_ERROR, what)
+        return False
 
     def close(self, now: datetime) -> None:
         """Whatever was begun and never answered may be on the wire: it must not be sent again."""

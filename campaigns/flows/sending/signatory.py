@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from campaigns.flows.sending.flight import Batch
-from campaigns.values import Gate, MessageKey, Outgoing
+from campaigns.values import MessageKey, Outgoing
 
 THREADS = 2  #: one signs some 3,000 mails a second, more than one wire takes
 AHEAD = 8  #: mails that are signed before the wire asks for them
@@ -50,7 +50,8 @@ def _taken(batch: Batch, key: MessageKey, signing: Future[Outgoing]) -> Outgoing
         return signing.result()
     except Exception as error:
         # one mail that cannot be signed must neither go without, nor keep the others from going
-        log.exception("a mail could not be signed", run=key.run, seq=key.seq)
-        batch.result.skipped[key.seq] = (Gate.RENDER_ERROR, f"cannot be signed: {error}")
+        if not batch.mistakes:
+            log.exception("a mail could not be signed", run=key.run, seq=key.seq)
+        batch.mistakes[key.seq] = f"cannot be signed: {error}"
         batch.on_wire -= 1
         return None

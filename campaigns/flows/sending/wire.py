@@ -52,8 +52,9 @@ class Wire:
                 batch.result.skipped[one.seq] = (Gate.RENDER_ERROR, str(error))
             except Exception as error:
                 # a mistake of ours with one contact must not keep all the others from their mail
-                log.exception("a mail could not be made", run=batch.chunk.run, seq=one.seq)
-                batch.result.skipped[one.seq] = (Gate.RENDER_ERROR, f"{type(error).__name__}: {error}")
+                if not batch.mistakes:
+                    log.exception("a mail could not be made", run=batch.chunk.run, seq=one.seq)
+                batch.mistakes[one.seq] = f"{type(error).__name__}: {error}"
             else:
                 batch.on_wire += 1
                 yield mail
