@@ -22,6 +22,7 @@ import uvloop
 
 PATH = re.compile(rb"<([^<>]*)>")
 END = b"\r\n.\r\n"
+DAWDLE = 0.4  #: seconds
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Manners:
     """How the server treats its clients; 0: not at all."""
 
     delay: float = 0.0  #: seconds before the reply to a body
+    dawdle_every: int = 0  #: of all bodies, let the reply to one in so many wait for DAWDLE
     part_after: int = 0  #: mails on a connection before it is refused with 421
     close_after: int = 0  #: mails on a connection before it is closed without a word
     cut_every: int = 0  #: of all bodies, cut one in so many; every second of them is taken
@@ -138,11 +140,16 @@ class Session(asyncio.Protocol):
             out.append(b"452 4.3.1 No room now\r\n")
         else:
             self._record.take(recipient)
-            if self._manners.delay:
-                self._waiting = True
-                asyncio.get_running_loop().call_later(self._manners.delay, self._answer)
-            else:
-                out.append(b"250 2.0.0 Ok: queued\r\n")
+            self._accept(out)
+
+    def _accept(self, out: list[bytes]) -> None:
+        every = self._manners.dawdle_every
+        delay = DAWDLE if every and self._record.bodies % every == 0 else self._manners.delay
+        if delay:
+            self._waiting = True
+            asyncio.get_running_loop().call_later(delay, self._answer)
+        else:
+            out.append(b"250 2.0.0 Ok: queued\r\n")
 
     def _answer(self) -> None:
         self._waiting = False

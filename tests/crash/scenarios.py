@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -178,17 +179,9 @@ def disk_full(stage: Stage, mails: int, _kills: int) -> Blows:
     ballast = stage.data / "ballast"
     sender = stage.sender()
     stage.wait_for(mails // 4)
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            pass
-    time.sleep(2.0)
-    before = stage.taken()
+    before = fill_up(ballast, 2.5, stage.taken)
     assert before < mails, "the disk was full, and everything went on"
-    time.sleep(0.3)
-    assert stage.taken() == before
+    assert stage.taken() == before, "the disk was full, and mails went on"
     ballast.unlink()
     if sender.poll() is not None:
         stage.sender()
@@ -196,13 +189,34 @@ def disk_full(stage: Stage, mails: int, _kills: int) -> Blows:
     return Blows(0, 0)
 
 
-def server_rude(stage: Stage, mails: int, _kills: int) -> Blows:
-    """It cuts between a mail and its reply, says 421 in mid-session, closes, and is slow."""
+def fill_up(ballast: Path, seconds: float, taken: Callable[[], int]) -> int:
+    """Take all room on a disk, and what others free on it; gives how many mails were taken shortly before the end."""
+    began, before = time.monotonic(), 0
+    with ballast.open("wb", buffering=0) as file:
+        while time.monotonic() < began + seconds:
+            if time.monotonic() < began + seconds - 0.3:
+                before = taken()
+            with suppress(OSError):
+                file.write(bytes(4096))
+                continue
+            time.sleep(0.0005)
+    return before
+
+
+def server_rude(stage: Stage, mails: int, kills: int) -> Blows:
+    """It cuts between a mail and its reply, says 421 in mid-session, closes, dawdles; the sender is killed too."""
     stage.fill(mails)
     stage.freeze(chunk=min(500, mails // 4))
-    stage.sender()
+    sender = stage.sender()
+    done = 0
+    for number in range(1, kills + 1):
+        if not stage.wait_for(int(mails * 0.8 * number / (kills + 1))):
+            break
+        kill(sender)
+        sender = stage.sender()
+        done += 1
     stage.wait_for_end()
-    return Blows(stage.cuts(), stage.cuts())
+    return Blows(done, done * CONNECTIONS + stage.cuts())
 
 
 def paused_and_resumed(stage: Stage, mails: int, kills: int) -> Blows:
@@ -247,7 +261,7 @@ def published_thrice(stage: Stage, mails: int, kills: int) -> Blows:
     return Blows(done, done * CONNECTIONS)
 
 
-RUDE = Manners(delay=0.0005, part_after=23, close_after=17, cut_every=61)
+RUDE = Manners(delay=0.0005, dawdle_every=89, part_after=23, close_after=17, cut_every=61)
 
 SCENARIOS = [
     Scenario("senders killed", senders_killed, (1200, 3), (100_000, 50)),
@@ -256,7 +270,7 @@ SCENARIOS = [
     Scenario("frozen past the lease and thawed", frozen_and_thawed, (1600, 0), (20_000, 0)),
     Scenario("database restarted", store_restarted, (1200, 2), (20_000, 10), only="postgresql"),
     Scenario("disk full", disk_full, (600, 0), (5_000, 0), Manners(delay=0.01), small_disk=True),
-    Scenario("server cuts, parts, closes and refuses", server_rude, (800, 0), (20_000, 0), manners=RUDE),
+    Scenario("server cuts, parts, closes, dawdles", server_rude, (800, 1), (20_000, 5), manners=RUDE),
     Scenario("paused and resumed", paused_and_resumed, (600, 1), (20_000, 5)),
     Scenario("every chunk published three times", published_thrice, (800, 1), (20_000, 5)),
 ]

@@ -88,6 +88,19 @@ def test_what_was_written_is_read_again_and_a_torn_end_tears_one_line(tmp_path_f
         assert all(torn.outcomes[seq] == read.outcomes[seq] for seq in torn.outcomes)
 
 
+def test_a_gap_where_an_interrupt_kept_a_line_from_being_written_hides_no_other(tmp_path):
+    mine = Journal(tmp_path, "host-1")
+    page = mine.page(1, 1, 1, messages=10)
+    page.started(7, AT)
+    page._at += 30  # as an interrupt between the two halves of writing a line leaves it
+    page.started(8, AT)
+    page.answered(8, SENT, AT)
+    mine.close()
+    with journal.abandoned(tmp_path) as (left,):
+        read = left.read(1, 1, 1)
+        assert (read.started.keys(), read.outcomes) == ({7, 8}, {8: SENT})
+
+
 def test_another_boots_journal_is_not_relied_on(tmp_path, monkeypatch):
     mine = Journal(tmp_path, "host-1")
     mine.page(1, 2, 3, messages=10)
