@@ -7,6 +7,8 @@ from campaigns.delivery.returns.rules import phrases
 
 PHRASES = phrases()
 DAEMON = PHRASES["daemon"]
+ITSELF = PHRASES["daemon itself"]
+REJECTED = PHRASES["automatic rejection"]
 BOUNCED = PHRASES["subject of a bounce"]
 FRAMES = PHRASES["frame of a bounce"]  #: what mail servers write in a notice, and hardly anybody else
 DELAY = PHRASES["delay"]
@@ -48,6 +50,11 @@ def is_daemon(mail: Mail) -> bool:
     return bool(DAEMON.search(value(mail.top, "From")) or not sender or "<>" in sender)
 
 
+def is_daemon_itself(mail: Mail) -> bool:
+    """Whether it comes from an address that writes nothing but notices."""
+    return bool(ITSELF.search(value(mail.top, "From")) or mail.top.get("X-Failed-Recipients"))
+
+
 def has_null_path(mail: Mail) -> bool:
     """Whether nobody is to answer it.
 
@@ -57,9 +64,12 @@ def has_null_path(mail: Mail) -> bool:
     return path == "<>" or bool(re.match(r"<?mailer-daemon", path, re.IGNORECASE))
 
 
-def speaks_of_failure(mail: Mail) -> bool:
-    """Whether subject or prose are those of a notice."""
-    return bool(BOUNCED.search(value(mail.top, "Subject")) or FRAMES.search(mail.prose))
+def is_answer(mail: Mail) -> bool:
+    """Whether it is written as an answer or passed on: a person may write about a notice."""
+    prefixed = re.match(
+        r"\s*(?:re|aw|antw|sv|vs|fwd?|wg|tr|rv)\s*:", value(mail.top, "Subject"), re.IGNORECASE
+    )
+    return bool(prefixed or mail.top.get("In-Reply-To"))
 
 
 def speaks_of_delay(mail: Mail) -> bool:

@@ -16,6 +16,10 @@ CODES_IN_TEXT = re.compile(
     r"(?<![\d.])[245]\d\d(?:[ -]+|:)(?:[245]\.\d{1,3}\.\d{1,3}\b)?|(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])"
 )
 HOSTS = re.compile(r"(?<![/\w.-])(?:[a-z0-9_-]{1,63}\.){2,8}[a-z]{2,24}\b\.?")
+#: Whose words follow; not a word of them.
+SAID = re.compile(
+    r"\bhost [^\s.\[]{1,63}[.\[][^\s]{1,200}(?: ?\[[0-9a-f.:]{2,60}\])?(?: \([^\s()]{1,100}\))?(?: said)?:? "
+)
 LISTS = re.compile(
     r"spamhaus|spamcop|sorbs|barracuda|uceprotect|mailspike|abuseat|\brbl|dnsbl|blocklist|blacklist"
 )
@@ -123,6 +127,7 @@ def plain(text: str) -> str:
     text = text[: 2 * MAX_WORDS].lower().replace("’", "'").replace("`", "'")
     text = CANNED.sub(" ", ADDRESS.sub("<addr>", text))
     text = CODES_IN_TEXT.sub(" ", text)
+    text = SAID.sub(" ", text)
     text = HOSTS.sub(lambda found: found[0] if LISTS.search(found[0]) else "<host>", text)
     return " ".join(text.split())[:MAX_WORDS]
 

@@ -233,7 +233,9 @@ def addresses_in(text: str) -> list[str]:
 
 def clean_address(text: str) -> str:
     """An address without what prose leaves around it; empty if it is none."""
-    address = text.strip(" \t'`<>").rstrip(".…!?'`’\"»)")
+    address = re.sub(r"^(?:smtp|rfc822|mailto)[=:]", "", text.strip(" \t'`<>"), flags=re.IGNORECASE).rstrip(
+        ".…!?'`’\"»)"
+    )
     local, _, domain = address.rpartition("@")
     fine = local and domain and len(address) <= 320 and not domain.startswith((".", "-"))
     return plain_text(address) if fine else ""

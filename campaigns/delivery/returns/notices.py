@@ -15,7 +15,7 @@ FAILED, DELAYED = "failed", "delayed"
 ACTIONS = frozenset({FAILED, DELAYED, "delivered", "relayed", "expanded"})
 PASTED = re.compile(r"^[ \t]{0,8}(?:Final|Original)-Recipient:", re.IGNORECASE | re.MULTILINE)
 AFTER_DATA = re.compile(
-    r"end of data|after (?:the )?data\b|\(state 1[578]\)"
+    r"end of data|other mail system problem|after (?:the )?data\b|\(state 1[578]\)"
     r"|>>> (?:DATA|\.)\n(?:<<< 354[^\n]*\n(?:>>> \.\n)?)?<<< 5[^\n]*\n(?!550 5\.1\.1|<<< 5)",
     re.IGNORECASE,
 )

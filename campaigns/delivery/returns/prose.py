@@ -2,6 +2,7 @@
 
 import logging
 import re
+from email.message import Message
 
 from flufl.bounce import all_failures
 
@@ -13,6 +14,7 @@ from campaigns.delivery.returns.words import Evidence, ReturnedRecipient
 _A = r"[<\"']{0,2}(" + ADDRESS.pattern + r")[>\"']{0,2}"
 #: Where a recipient stands, the surest first.
 PLACES = (
+    re.compile(r"did not reach the following recipient\(s\):\s{1,20}(?:\S{1,80}[ ;])?" + _A, re.IGNORECASE),
     re.compile(r"^[ \t>*]{0,12}" + _A + r"[ \t]*(?::|\.{3}|;|,|$|\(| on \w{3},)", re.MULTILINE),
     re.compile(
         r"(?:RCPT TO|Recipients?|Address|failed for|Unknown user|Empfänger|Destinataire|Destinatario)"
@@ -26,6 +28,7 @@ PLACES = (
         re.IGNORECASE,
     ),
 )
+MAX_LOOKED_AT, MAX_LINES = 16_000, 400  #: where recipients stand, if anywhere
 NOBODY = re.compile(
     r"^(?:postmaster|mailer[-_]daemon|maildaemon|mdaemon|abuse|support|help(?:desk)?|hostmaster|no-?reply|root|webmaster|admin(?:istrator)?|mail-daemon)@",
     re.IGNORECASE,
@@ -87,7 +90,7 @@ def _below(address: str, said: str) -> str:
     """The paragraph that follows an address; empty where it is the last word."""
     at = said.lower().find(address.lower())
     told = _paragraph(said[at + len(address) :].lstrip(" \t\n>:.,;\"'")[:600]) if at >= 0 else ""
-    return told if len(told) > 8 else ""
+    return told if len(told) > 8 and not told.startswith(("--", "==")) else ""
 
 
 def server_said(text: str) -> str:
@@ -116,7 +119,7 @@ def recipients(mail: Mail) -> list[str]:
         return named
     not_them = _others(mail)
     ours = addresses_in(value(mail.ours, "To")) if mail.ours is not None else []
-    prose = MESSAGE_ID.sub(" ", mail.prose)
+    prose = MESSAGE_ID.sub(" ", mail.prose[:MAX_LOOKED_AT])
     for place in PLACES:
         found = _fit([clean_address(one) for one in place.findall(prose)], not_them)
         if found:
@@ -132,6 +135,7 @@ def _fit(addresses: list[str], not_them: set[str]) -> list[str]:
         for one in addresses
         if one
         and one.lower() not in not_them
+        and "..." not in one.strip('"')
         and not NOBODY.match(one)
         and re.search(r"\.[^.\d]", one.rpartition("@")[2])
     )
@@ -152,9 +156,18 @@ def _by_flufl(mail: Mail) -> list[str]:
     log = logging.getLogger("flufl.bounce")
     level, log.level = log.level, logging.CRITICAL
     try:
-        temporary, permanent = all_failures(mail.top)
+        temporary, permanent = all_failures(_flat(mail))
     except Exception:  # noqa: BLE001 - their parsers trust what they read
         return []
     finally:
         log.level = level
     return [clean_address(one.decode("utf-8", "replace")) for one in sorted(permanent | temporary)]
+
+
+def _flat(mail: Mail) -> Message:
+    """The mail's prose within the bounds that those detectors do not have."""
+    flat = Message()
+    for name in ("From", "To", "Subject", "X-Mailer"):
+        flat[name] = value(mail.top, name)
+    flat.set_payload("\n".join(mail.text[:MAX_LOOKED_AT].splitlines()[:MAX_LINES]))
+    return flat

@@ -64,7 +64,7 @@ def _kind(
         return ReturnKind.COMPLAINT, "a feedback report", _complained(mail)
     if told:
         return _of_notice(told)
-    if mail.disposition:
+    if mail.disposition and not answers.REJECTED.search(mail.prose):
         return ReturnKind.RECEIPT, "a disposition notice", ()
     return _wild_complaint(mail) or _prose_bounce(mail) or (*_answer(mail), ())
 
@@ -80,19 +80,21 @@ def _of_notice(told: tuple[ReturnedRecipient, ...]) -> tuple[ReturnKind, str, tu
 
 def _prose_bounce(mail: Mail) -> tuple[ReturnKind, str, tuple[ReturnedRecipient, ...]] | None:
     """A notice without the standard's fields: written by a server, and about a failure."""
-    by_server = answers.is_daemon(mail) or bool(mail.top.get("X-Failed-Recipients"))
-    null_path = answers.has_null_path(mail)
-    subject_says = bool(answers.BOUNCED.search(value(mail.top, "Subject")))
-    if not answers.speaks_of_failure(mail):
+    subject = value(mail.top, "Subject")
+    by_server, itself = answers.is_daemon(mail), answers.is_daemon_itself(mail)
+    says, framed = bool(answers.BOUNCED.search(subject)), bool(answers.FRAMES.search(mail.prose))
+    if not (says or framed or itself) or (answers.is_away(mail) and not (by_server and says)):
         return None
-    if answers.is_away(mail) and not (by_server and subject_says):
-        return None
-    framed = bool(answers.FRAMES.search(mail.prose))
-    returns_ours = framed and mail.ours is not None and (null_path or subject_says)
-    if not (by_server or (null_path and subject_says) or returns_ours):
+    unasked = answers.has_null_path(mail) or says or mail.disposition
+    returns_ours = framed and unasked and (mail.ours is not None or mail.disposition)
+    alone = says and framed and not answers.is_answer(mail)
+    by_nobody = answers.has_null_path(mail) and says
+    if not (by_server or itself or by_nobody or returns_ours or alone):
         return None
     delayed = answers.speaks_of_delay(mail)
     failed = prose.failures(mail, delayed=delayed)
+    if not failed and not by_server:
+        return None
     return (ReturnKind.DELAY if delayed else ReturnKind.BOUNCE), "a server's prose", failed
 
 
