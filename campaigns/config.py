@@ -16,6 +16,15 @@ SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Mailboxes:
+    """Where returned mail is fetched from."""
+
+    imap_url: str = field(default="", repr=False)  #: empty: nowhere
+    pop3_url: str = field(default="", repr=False)  #: empty: nowhere
+    cafile: Path | None = None  #: authorities to trust instead of the system's
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How this installation runs."""
 
@@ -40,9 +49,7 @@ class Settings:
     host: str = "127.0.0.1"  #: where the pages and tracked addresses listen
     metrics_host: str = "127.0.0.1"  #: where /metrics listens
     metrics_port: int = 8027  #: 0: nowhere
-    bounce_imap_url: str = field(default="", repr=False)  #: a mailbox of returned mail; empty: none
-    bounce_pop3_url: str = field(default="", repr=False)
-    bounce_cafile: Path | None = None  #: authorities to trust instead of the system's
+    mailboxes: Mailboxes = field(default_factory=Mailboxes)
     metrics_token: str = field(default="", repr=False)  #: what a reader of /metrics must show; empty: nothing
 
     @property
@@ -79,9 +86,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     metrics_port = _number(env, "POSTROOM_METRICS_PORT", 8027, 0, 65535, problems)
     hits_sync = _word(env, "POSTROOM_HITS_SYNC", ("full", "normal"), problems)
     maildir = env.get("POSTROOM_BOUNCE_MAILDIR")
-    bounce_cafile = _file(env, "POSTROOM_BOUNCE_CAFILE", problems)
-    imap_url = _secret_url(env, "POSTROOM_BOUNCE_IMAP_URL", "imap", problems)
-    pop3_url = _secret_url(env, "POSTROOM_BOUNCE_POP3_URL", "pop3", problems)
+    mailboxes = _mailboxes(env, problems)
     if problems:
         raise BadSettings(problems)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -105,9 +110,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         host=env.get("POSTROOM_HOST", "127.0.0.1"),
         metrics_host=env.get("POSTROOM_METRICS_HOST", "127.0.0.1"),
         metrics_port=metrics_port,
-        bounce_imap_url=imap_url,
-        bounce_pop3_url=pop3_url,
-        bounce_cafile=bounce_cafile,
+        mailboxes=mailboxes,
         metrics_token=env.get("POSTROOM_METRICS_TOKEN", ""),
     )
 
@@ -181,6 +184,14 @@ def _require_scheme(name: str, url: str, schemes: set[str], problems: list[Probl
     if not known:
         wanted = ", ".join(sorted(f"{scheme}://…" for scheme in schemes))
         problems.append(Problem(name, f"is {url!r}, not one of {wanted}.", "Correct it, or unset it."))
+
+
+def _mailboxes(env: Mapping[str, str], problems: list[Problem]) -> Mailboxes:
+    return Mailboxes(
+        _secret_url(env, "POSTROOM_BOUNCE_IMAP_URL", "imap", problems),
+        _secret_url(env, "POSTROOM_BOUNCE_POP3_URL", "pop3", problems),
+        _file(env, "POSTROOM_BOUNCE_CAFILE", problems),
+    )
 
 
 def _secret_url(env: Mapping[str, str], name: str, way: str, problems: list[Problem]) -> str:

@@ -47,8 +47,8 @@ class Worker:
     ) -> None:
         self._stores, self._settings, self._clock, self._executor = stores, settings, clock, executor
         self._keyring = Keyring(settings.secret)
-        urls = filter(None, (settings.bounce_imap_url, settings.bounce_pop3_url))
-        self._boxes = [box_of(url, settings.bounce_cafile) for url in urls]
+        given = settings.mailboxes
+        self._boxes = [box_of(url, given.cafile) for url in (given.imap_url, given.pop3_url) if url]
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self.pulse = Pulse(stores.sessions)
         for name, seconds, tick in self.ticks():

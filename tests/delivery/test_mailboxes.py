@@ -2,6 +2,7 @@
 
 import pytest
 
+from campaigns.config import from_environment
 from campaigns.delivery.mailboxes import Afterwards, box_of, visit
 from campaigns.errors import BackendError, BadSettings
 
@@ -52,3 +53,13 @@ def test_only_on_loopback_may_a_password_go_in_the_clear(host):
 def test_a_mailbox_that_is_away_is_told(url):
     with pytest.raises(BackendError, match="could not be read"):
         visit(box_of(url), lambda name, raw: None)
+
+
+def test_settings_name_mailboxes_and_tell_no_password(tmp_path):
+    env = {"POSTROOM_DATA": str(tmp_path), "POSTROOM_BOUNCE_IMAP_URL": "imaps://u:secret@h"}
+    assert from_environment(env).mailboxes.imap_url == "imaps://u:secret@h"
+    assert "secret@" not in repr(from_environment(env))
+    with pytest.raises(BadSettings) as caught:
+        from_environment({**env, "POSTROOM_BOUNCE_POP3_URL": "imaps://u:secret@h"})
+    assert "POSTROOM_BOUNCE_POP3_URL" in str(caught.value)
+    assert "secret@" not in str(caught.value)
