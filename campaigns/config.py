@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from campaigns.errors import BadSettings
@@ -76,13 +77,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     _require_scheme(
         "POSTROOM_DATABASE_URL", database_url, {"sqlite", "postgresql", "postgresql+psycopg"}, problems
     )
-    senders = _number(env, "POSTROOM_SENDERS", 1, 1, 64, problems)
-    connections = _number(env, "POSTROOM_SMTP_CONNECTIONS", 8, 1, 500, problems)
-    per_connection = _number(env, "POSTROOM_SMTP_PER_CONNECTION", 1000, 1, 1_000_000, problems)
-    cafile = _file(env, "POSTROOM_SMTP_CAFILE", problems)
-    broker_url = _broker(env, database_url, problems)
-    window = _number(env, "POSTROOM_WINDOW", 16, 1, 10_000, problems)
-    rate = _rate(env, problems)
+    sending = _sending(env, database_url, problems)
     metrics_port = _number(env, "POSTROOM_METRICS_PORT", 8027, 0, 65535, problems)
     hits_sync = _word(env, "POSTROOM_HITS_SYNC", ("full", "normal"), problems)
     maildir = env.get("POSTROOM_BOUNCE_MAILDIR")
@@ -99,20 +94,27 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         hits_port=hits_port,
         smtp_url=smtp_url,
         bounce_maildir=Path(maildir).absolute() if maildir else None,
-        senders=senders,
-        smtp_connections=connections,
-        smtp_per_connection=per_connection,
-        smtp_cafile=cafile,
-        broker_url=broker_url,
-        window=window,
-        rate=rate,
         hits_sync=hits_sync,
         host=env.get("POSTROOM_HOST", "127.0.0.1"),
         metrics_host=env.get("POSTROOM_METRICS_HOST", "127.0.0.1"),
         metrics_port=metrics_port,
         mailboxes=mailboxes,
         metrics_token=env.get("POSTROOM_METRICS_TOKEN", ""),
+        **sending,
     )
+
+
+def _sending(env: Mapping[str, str], database_url: str, problems: list[Problem]) -> dict[str, Any]:
+    """Read how many senders there are, and how they send."""
+    return {
+        "senders": _number(env, "POSTROOM_SENDERS", 1, 1, 64, problems),
+        "smtp_connections": _number(env, "POSTROOM_SMTP_CONNECTIONS", 8, 1, 500, problems),
+        "smtp_per_connection": _number(env, "POSTROOM_SMTP_PER_CONNECTION", 1000, 1, 1_000_000, problems),
+        "smtp_cafile": _file(env, "POSTROOM_SMTP_CAFILE", problems),
+        "broker_url": _broker(env, database_url, problems),
+        "window": _number(env, "POSTROOM_WINDOW", 16, 1, 10_000, problems),
+        "rate": _rate(env, problems),
+    }
 
 
 def _port(env: Mapping[str, str], name: str, default: int, problems: list[Problem]) -> int:
