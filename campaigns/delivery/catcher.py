@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from types import FrameType
 from typing import cast
+from weakref import WeakSet
 
 import uvloop
 
@@ -17,6 +18,7 @@ from campaigns.delivery.caught import Envelope, prepare, store
 from campaigns.delivery.smtpd import Receiver, Refuse
 from campaigns.errors import BackendError
 
+PARTING = 0.02  #: seconds for connections to end
 BATCH = 64  #: mails made durable by one sync of the folder
 
 Arrival = tuple[Envelope, bytes, Callable[[OSError | None], None]]
@@ -47,6 +49,7 @@ class Catcher:
         self._loop = uvloop.new_event_loop()
         self._stop = asyncio.Event()
         self._threads: list[threading.Thread] = []
+        self._receivers: WeakSet[Receiver] = WeakSet()
 
     def start(self) -> None:
         """Listen, in threads of its own.
@@ -93,9 +96,14 @@ class Catcher:
         listening.set_result(cast("asyncio.Server", server).sockets[0].getsockname()[1])
         await self._stop.wait()
         server.close()
+        for receiver in list(self._receivers):
+            receiver.abort()
+        await asyncio.sleep(PARTING)  # a loop must not be closed under a connection that is being closed
 
     def _receiver(self) -> Receiver:
-        return Receiver(self._keep, self._refuse, utc_now)
+        made = Receiver(self._keep, self._refuse, utc_now)
+        self._receivers.add(made)
+        return made
 
     def _keep(self, envelope: Envelope, data: bytes, stored: Callable[[OSError | None], None]) -> None:
         self._arrivals.put((envelope, data, stored))

@@ -39,6 +39,10 @@ class Receiver(asyncio.Protocol):
         self._out: list[str] = []
         self._idle: asyncio.TimerHandle | None = None
 
+    def abort(self) -> None:
+        """Drop the connection; its client hears nothing more."""
+        self._transport.abort()
+
     # ---- called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

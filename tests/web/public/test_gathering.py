@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
@@ -13,6 +14,12 @@ from web.public.book import Book, Unwritten
 from web.public.gathering import Gathering
 
 pytestmark = on_sqlite
+
+
+def in_a_loop_of_its_own(work):
+    """Run a coroutine in another thread: a browser's tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def a_hit(scene: Scene, number: int) -> Hit:
@@ -52,7 +59,7 @@ def test_what_comes_together_is_committed_together_and_is_there_when_its_wait_en
         gathering = Gathering(book, asyncio.get_running_loop())
         await asyncio.gather(*(one(gathering, client) for client in range(8)))
 
-    asyncio.run(all_of_them())
+    in_a_loop_of_its_own(all_of_them())
     assert missing == []
     assert sum(book.commits) == 80 == len(scene.hits())
     assert len(book.commits) < 40
@@ -71,7 +78,7 @@ def test_a_failed_commit_fails_all_who_share_it_and_the_next_goes_well(scene: Sc
         await gathering.write(a_hit(scene, 2))
         return failed
 
-    failed = asyncio.run(act())
+    failed = in_a_loop_of_its_own(act())
     assert [type(one) for one in failed] == [Unwritten, Unwritten]
     assert [str(one.__cause__) for one in failed] == ["no space"] * 2
     assert [row.seq for row in scene.hits()] == [2]
@@ -90,7 +97,7 @@ def test_a_request_that_is_given_up_takes_no_other_along(scene: Scene) -> None:
         book.go_on.set()
         await kept
 
-    asyncio.run(act())
+    in_a_loop_of_its_own(act())
     assert [row.seq for row in scene.hits()] == [1, 2]
 
 
@@ -108,7 +115,7 @@ def test_too_many_who_wait_are_turned_away(scene: Scene, monkeypatch) -> None:
         book.go_on.set()
         return await asyncio.gather(first, *rest, return_exceptions=True)
 
-    assert [type(one) for one in asyncio.run(act())] == [type(None)] * 3 + [Unwritten]
+    assert [type(one) for one in in_a_loop_of_its_own(act())] == [type(None)] * 3 + [Unwritten]
     assert [row.seq for row in scene.hits()] == [1, 2, 3]
 
 
