@@ -1,7 +1,6 @@
 """Settings become an engine, sessions and backends; nothing else makes them."""
 
 import gc
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -43,8 +42,6 @@ PRAGMAS = {
 
 #: Counts of new objects, and of younger rounds, between the rounds of a sender's garbage collector.
 SELDOM = (50_000, 20, 50)
-#: Seconds after which a sender's clerk lets its wire go on, and the other way round.
-SWITCH = 0.0005
 
 
 #: What every PostgreSQL connection asks for. A commit that was answered must outlive the server: mail follows
@@ -130,7 +127,6 @@ def open_postbox(settings: Settings, stores: Stores, stopped: Callable[[], bool]
     """
     gc.freeze()
     gc.set_threshold(*SELDOM)
-    sys.setswitchinterval(SWITCH)
     return Postbox(
         sessions=stores.sessions,
         readers=stores.readers,
