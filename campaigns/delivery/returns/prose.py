@@ -10,6 +10,7 @@ from campaigns.delivery.returns.judging import REPLY, STATUS, judge
 from campaigns.delivery.returns.mail import ADDRESS, Mail, addresses_in, clean_address, value
 from campaigns.delivery.returns.notices import AFTER_DATA, DELAYED, FAILED, MAX_RECIPIENTS
 from campaigns.delivery.returns.words import Evidence, ReturnedRecipient
+from campaigns.delivery.smtp.replies import plain_text
 
 _A = r"[<\"']{0,2}(" + ADDRESS.pattern + r")[>\"']{0,2}"
 #: Where a recipient stands, the surest first.
@@ -69,7 +70,7 @@ def _failure(address: str, found: list[str], prose: str, action: str) -> Returne
         said,
         bool(AFTER_DATA.search(said)),
     )
-    told = " ".join((diagnostic or said).split())[:500]
+    told = " ".join(plain_text(diagnostic or said).split())
     return ReturnedRecipient(address, action, status and status[0], told, judge(evidence), reply and reply[0])
 
 
