@@ -30,7 +30,7 @@ class Repeated(Cells):
 
     def __init__(self, read: Callable[[str], object]) -> None:
         super().__init__(read)
-        self._known = _Memo(read)
+        self._known = Memo(read)
 
     def column(self, cells: Sequence[str]) -> list[Any]:
         return list(map(self._known.__getitem__, cells))
@@ -94,16 +94,27 @@ class Moments(Cells):
         return micros if micros <= self._now else super().column((cell,))[0]
 
 
-class _Memo(dict[str, Any]):
-    def __init__(self, read: Callable[[str], object]) -> None:
+class Memo(dict[str, Any]):
+    """What was made of each cell, as long as there is room.
+
+    Args:
+        read: reads a stripped cell.
+        starts_anew: forget all when full, for cells that lie far apart; else the first ones are kept.
+
+    """
+
+    def __init__(self, read: Callable[[str], object], *, starts_anew: bool = False) -> None:
         super().__init__()
         self._read = read
+        self._starts_anew = starts_anew
 
     def __missing__(self, cell: str) -> object:
         stripped = cell.strip()
         value = self._read(stripped) if stripped else None
         if value == "":  # nothing but control characters
             value = None
+        if self._starts_anew and len(self) >= MOST_REMEMBERED:
+            self.clear()
         if len(self) < MOST_REMEMBERED:
             self[cell] = value
         return value

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from campaigns.imports import values
 from campaigns.imports.addresses import AddressReader, BadAddress
+from campaigns.imports.columns import Memo
 from campaigns.imports.complaints import Complaint, Effect
 from campaigns.imports.mapping import Layout
 from campaigns.imports.money import currency, minor_units
@@ -16,7 +17,6 @@ from campaigns.imports.values import Bad
 #: Every line must say these; the other fields may stand on any line of their order, or be left out.
 OF_EACH_LINE = ("sku", "quantity", "amount", "currency")
 LONGEST_NUMBER = 100  #: of an order: events are told apart by it
-MOST_REMEMBERED = 20_000
 REFUSED = "x"
 _QUANTITY = re.compile(r"(\d{1,9})(?:[.,]0{1,2})?", re.ASCII)
 _STATUSES = {
@@ -120,7 +120,7 @@ class OrderRows:
             "placed_at": values.moment(self._reading.now),
             "status_at": values.moment(self._reading.now),
         }
-        return {name: _Memo(read).__getitem__ for name, read in once.items()}
+        return {name: Memo(read, starts_anew=True).__getitem__ for name, read in once.items()}
 
     def _cells(self, cells: Sequence[str], wrong: list[tuple[str, str, str]]) -> dict[str, Any]:
         """Read a row's cells by field; what cannot be read goes to `wrong`."""
@@ -168,24 +168,6 @@ class OrderRows:
 
 #: What a line calls the fields that have another name in the file.
 _CALLED = {"order": "number", "amount": "amount_minor"}
-
-
-class _Memo(dict[str, Any]):
-    """What was made of each cell: few differ within a column, or lie far apart."""
-
-    def __init__(self, read: Callable[[str], object]) -> None:
-        super().__init__()
-        self._read = read
-
-    def __missing__(self, cell: str) -> object:
-        stripped = cell.strip()
-        value = self._read(stripped) if stripped else None
-        if value == "":  # nothing but control characters
-            value = None
-        if len(self) >= MOST_REMEMBERED:
-            self.clear()
-        self[cell] = value
-        return value
 
 
 def _address(reader: AddressReader) -> Callable[[str], str | Bad]:
