@@ -3,6 +3,7 @@
 Words are those of docs/GLOSSARY.md. Every member of an enum says what it means.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -219,6 +220,16 @@ class Sender:
     bounce_domain: str  #: where returned mail goes; under the same organisation
     reply_to: str | None = None
     postal_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account at a way out, as the installation names it."""
+
+    name: str  #: of this installation: "main", "ses-eu"
+    kind: str  #: which backend: "smtp", "ses", "postmark", ...
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  #: address, keys; by the kind's names
+    rate: float | None = None  #: messages a second, all senders together; None: no limit
 
 
 class Outgoing(NamedTuple):
