@@ -228,7 +228,7 @@ class Account:
 
     name: str  #: of this installation: "main", "ses-eu"
     kind: str  #: which backend: "smtp", "ses", "postmark", ...
-    options: Mapping[str, str] = field(default_factory=dict, repr=False)  #: address, keys; by the kind's names
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  #: address, keys …
     rate: float | None = None  #: messages a second, all senders together; None: no limit
 
 
