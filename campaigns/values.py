@@ -222,6 +222,10 @@ class Sender:
     postal_address: str = ""
 
 
+#: The account of an installation that names none.
+MAIN = "main"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One account at a way out, as the installation names it."""

@@ -1,6 +1,7 @@
 """What is stored: one file a noun. Import tables from their file; `metadata` here knows them all."""
 
 from campaigns.model import (
+    accounts,
     commerce,
     consent,
     customers,
@@ -15,6 +16,7 @@ from campaigns.model import (
 from campaigns.model.base import metadata
 
 __all__ = [
+    "accounts",
     "commerce",
     "consent",
     "customers",

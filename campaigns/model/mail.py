@@ -269,6 +269,9 @@ messages = Table(
     sqlite_with_rowid=False,
 )
 
+#: What a claim looks by: within a run, what is due of one account.
+DUE = ("run_id", "state", "account", "not_before", "number")
+
 chunks = Table(
     "chunks",
     metadata,
@@ -282,6 +285,13 @@ chunks = Table(
         nullable=False,
         server_default="other",
         comment="the mailbox provider of all its messages",
+    ),
+    Column(
+        "account",
+        String(60),
+        nullable=False,
+        server_default="main",
+        comment="whose queue it waits in; writer: records/routes",
     ),
     Column("state", String(8), nullable=False, comment="ready, claimed or done"),
     Column("owner", String(100), comment="which sender holds it; null: nobody"),
@@ -301,7 +311,8 @@ chunks = Table(
     ),
     PrimaryKeyConstraint("run_id", "number"),
     Index("ix_chunks_state_not_before", "state", "not_before"),
-    Index("ix_chunks_state_lane_run_id_number", "state", "lane", "run_id", "number"),
+    Index("ix_chunks_state_account_lane_run_id_number", "state", "account", "lane", "run_id", "number"),
+    Index("ix_chunks_run_id_state_account_not_before_number", *DUE),
     Index("ix_chunks_published_until", "published_until"),
 )
 

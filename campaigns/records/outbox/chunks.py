@@ -1,7 +1,7 @@
 """Chunks: stretches of a run's messages, claimed, held by a lease and a fence, and given back."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.errors import NotAllowed
 from campaigns.model.dialect import changed, database_now, is_postgres, update_many
-from campaigns.model.mail import chunks, runs
-from campaigns.values import RunState
+from campaigns.model.mail import DUE, chunks, runs
+from campaigns.values import MAIN, RunState
 
 LEASE = timedelta(minutes=15)  #: renewed while sending; a server may take 13 minutes for its last answer
 
@@ -29,51 +29,87 @@ class Chunk:
     first: int
     last: int
     fence: int
+    account: str = MAIN  #: through which it goes
 
 
-def has_work(session: Session) -> bool:
-    """Tell whether a chunk is due, without taking any lock."""
-    return session.execute(_due(database_now(session))).one_or_none() is not None
-
-
-def claim(session: Session, owner: str) -> Chunk | None:
-    """Take the next chunk that is due of any running run, tests first, then the oldest; None without one."""
+def has_work(session: Session, account: str = MAIN) -> bool:
+    """Tell whether a chunk is due in an account's queue, without taking any lock."""
     now = database_now(session)
-    due = _due(now)
-    if is_postgres(session):
-        due = due.with_for_update(of=chunks, skip_locked=True)
-    found = session.execute(due).one_or_none()
-    return None if found is None else _take(session, found.run_id, found.number, owner, now)
+    return session.execute(_runs_with_work(account, now).limit(1)).one_or_none() is not None
 
 
-def claim_this(session: Session, owner: str, run: int, number: int) -> Chunk | None:
-    """Take one chunk by name; None if it is not due: settled, held by another, or its run is not running."""
+def claim(session: Session, owner: str, account: str = MAIN) -> Chunk | None:
+    """Take the next chunk that is due in an account's queue, tests first, then the oldest run's.
+
+    None if there is none.
+    """
     now = database_now(session)
-    this = sa.and_(chunks.c.run_id == run, chunks.c.number == number)
-    if session.execute(_due(now).where(this)).one_or_none() is None:
-        return None
-    return _take(session, run, number, owner, now)
+    for run in session.scalars(_runs_with_work(account, now)).all():
+        for due in _due(run, account, now):
+            free = due.with_for_update(skip_locked=True) if is_postgres(session) else due
+            number = session.scalar(free)
+            if number is not None:
+                return _take(session, run, number, owner, account, now)
+    return None
 
 
-def _due(now: datetime) -> sa.Select[tuple[int, int]]:
-    return (
-        sa.select(chunks.c.run_id, chunks.c.number)
+def claim_this(session: Session, owner: str, run: int, number: int, account: str = MAIN) -> Chunk | None:
+    """Take one chunk by name; None if it is not due.
+
+    It is settled, held by another, moved to another account, or its run is not running.
+    """
+    now = database_now(session)
+    this = (
+        sa.select(chunks.c.number)
         .join(runs, runs.c.id == chunks.c.run_id)
         .where(
             runs.c.state == RunState.RUNNING.value,
-            chunks.c.state == "ready",
-            sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before <= now),
+            chunks.c.run_id == run,
+            chunks.c.number == number,
+            *_waiting(account),
+            sa.or_(*_is_due(now)),
         )
+    )
+    if session.execute(this).one_or_none() is None:
+        return None
+    return _take(session, run, number, owner, account, now)
+
+
+def _runs_with_work(account: str, now: datetime) -> sa.Select[int]:
+    """The running runs that have a chunk due: each is asked by the index, however many chunks it has."""
+    firsts = [one.scalar_subquery() for one in _due(runs.c.id, account, now)]
+    return (
+        sa.select(runs.c.id)
+        .where(runs.c.state == RunState.RUNNING.value, sa.or_(*[one.is_not(None) for one in firsts]))
         # somebody looks at the screen for a test mail: it goes before a million others
-        .order_by(sa.case((runs.c.kind == "test", 0), else_=1), chunks.c.run_id, chunks.c.number)
-        .limit(1)
+        .order_by(sa.case((runs.c.kind == "test", 0), else_=1), runs.c.id)
     )
 
 
-def _take(session: Session, run: int, number: int, owner: str, now: datetime) -> Chunk | None:
+def _due(run: int | sa.ColumnElement[int], account: str, now: datetime) -> list[sa.Select[int]]:
+    """A run's next chunk: the first of those that have waited enough, and the first that never had to wait.
+
+    The order is the index's own, whole, so that PostgreSQL takes it whatever it thinks of the table.
+    """
+    never, waited = _is_due(now)
+    order = [chunks.c[name] for name in DUE]
+    mine = sa.select(chunks.c.number).where(chunks.c.run_id == run, *_waiting(account)).limit(1)
+    return [mine.where(moment).order_by(*order) for moment in (waited, never)]
+
+
+def _waiting(account: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (chunks.c.state == "ready", chunks.c.account == account)
+
+
+def _is_due(now: datetime) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Two conditions and not one with "or", so that each is a stretch of the index."""
+    return chunks.c.not_before.is_(None), chunks.c.not_before <= now
+
+
+def _take(session: Session, run: int, number: int, owner: str, account: str, now: datetime) -> Chunk | None:
     row = session.execute(
         sa.update(chunks)
-        .where(chunks.c.run_id == run, chunks.c.number == number, chunks.c.state == "ready")
+        .where(chunks.c.run_id == run, chunks.c.number == number, *_waiting(account))
         .values(
             state="claimed",
             owner=owner,
@@ -84,7 +120,7 @@ def _take(session: Session, run: int, number: int, owner: str, now: datetime) ->
         )
         .returning(chunks.c.first_seq, chunks.c.last_seq, chunks.c.fence)
     ).one_or_none()
-    return None if row is None else Chunk(run, number, row.first_seq, row.last_seq, row.fence)
+    return None if row is None else Chunk(run, number, row.first_seq, row.last_seq, row.fence, account)
 
 
 def renew(session: Session, chunk: Chunk) -> None:
@@ -171,13 +207,13 @@ def _claimed(
 ) -> list[tuple[Chunk, str]]:
     c = chunks.c
     query = (
-        sa.select(c.run_id, c.number, c.first_seq, c.last_seq, c.fence, c.owner)
+        sa.select(c.run_id, c.number, c.first_seq, c.last_seq, c.fence, c.account, c.owner)
         .where(c.state == "claimed", which)
         .order_by(c.run_id, c.number)
     )
     if unlocked and is_postgres(session):
         query = query.with_for_update(skip_locked=True)
-    return [(Chunk(*row[:5]), row.owner or "") for row in session.execute(query)]
+    return [(Chunk(*row[:6]), row.owner or "") for row in session.execute(query)]
 
 
 def take_over(session: Session, chunk: Chunk, owner: str) -> Chunk:
@@ -191,7 +227,7 @@ def take_over(session: Session, chunk: Chunk, owner: str) -> Chunk:
         chunk,
         {"fence": chunk.fence + 1, "owner": owner, "lease_until": database_now(session) + LEASE},
     )
-    return Chunk(chunk.run, chunk.number, chunk.first, chunk.last, chunk.fence + 1)
+    return replace(chunk, fence=chunk.fence + 1)
 
 
 def space_out(session: Session, run: int, per_minute: int, *, now: datetime) -> None:
