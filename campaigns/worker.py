@@ -22,7 +22,7 @@ from campaigns.delivery.mailboxes import box_of, visit
 from campaigns.delivery.maildir import read_new, take
 from campaigns.errors import BackendError
 from campaigns.executor import Executor
-from campaigns.flows import audience, dispatching, doubting, intake, keeping, schedule
+from campaigns.flows import audience, dispatching, doubting, intake, judging, keeping, schedule
 from campaigns.flows.recovery import recover
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
 from campaigns.records import outbox
@@ -66,7 +66,7 @@ class Worker:
         """Every tick with its distance in seconds; each may be called at any time, any number of times."""
         own: list[tuple[str, float, Tick]] = [
             ("runs", 0.5, self.tick_runs),
-            ("hits", 1.0, lambda: self._write(intake.judge_hits)),
+            ("hits", 1.0, lambda: self._write(judging.judge_hits)),
             ("leases", 15.0, self.tick_leases),
             ("returned mail", 2.0, self.tick_returns),
             ("mailboxes", 60.0, self.tick_mailboxes),

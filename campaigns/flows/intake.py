@@ -1,6 +1,5 @@
-"""What comes back from outside: hits are judged, unsubscribes act, returned mail is read."""
+"""What comes back from outside: unsubscribes act, returned mail is read."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
@@ -16,38 +15,21 @@ from campaigns.records import (
     consent,
     history,
     hits,
-    links,
     messages,
     outbox,
-    responses,
-    surveys,
 )
 from campaigns.records.consent import Provenance
 from campaigns.records.outbox import Evidence
-from campaigns.records.reports import counts
-from campaigns.records.responses import Place
 from campaigns.tracking.tokens import Keyring, Purpose, Token
-from campaigns.tracking.verdicts import RULES_VERSION, judge
 from campaigns.values import (
     ConsentState,
     ContactId,
     EventKind,
     Fact,
-    Hit,
-    Judgement,
     MessageKey,
     TopicClass,
-    Verdict,
 )
 
-SETTLING = timedelta(seconds=3)  #: a scanner's burst is told by what follows, so a hit waits this long
-AT_ONCE = 2000
-KIND = {
-    "open": EventKind.OPENED,
-    "click": EventKind.CLICKED,
-    "view": EventKind.VIEWED,
-    "score": EventKind.SCORE_CLICKED,
-}
 #: What a returned mail proves, in the history's words.
 PROOF = {
     ReturnKind.BOUNCE: EventKind.BOUNCED.value,
@@ -63,78 +45,6 @@ BELIEVED_FOR = timedelta(days=90)  #: servers give up after days; a notice that 
 BELIEVED_FOR_A_TIME = frozenset({ReturnKind.BOUNCE, ReturnKind.DELAY, ReturnKind.RECEIPT})
 #: Reports that nobody complains in: of a failed check of authenticity, and that it was no spam after all.
 NO_COMPLAINT = frozenset({"auth-failure", "dmarc", "not-spam"})
-
-
-def judge_hits(session: Session, now: datetime, *, settling: timedelta = SETTLING) -> int:
-    """Give each settled hit its verdict and its event; hits of one message are judged together.
-
-    An older verdict that the newer hits change is changed too. Gives how many events are new.
-    """
-    keys = hits.unjudged(session, until=now - settling, limit=AT_ONCE)
-    if not keys:
-        return 0
-    found = hits.of_messages(session, keys)
-    outbox.prove(session, {MessageKey(*key): _proof(received) for key, received in found.items()}, now=now)
-    facts: list[Fact] = []
-    for key, received in found.items():
-        facts += _judge_message(session, key, received)
-        hits.mark_judged(session, [hit.id for hit in received])
-    counts.note_verdicts(session, {run for run, _ in found})
-    return history.record_many(session, facts, version=RULES_VERSION)
-
-
-def _proof(received: Sequence[Hit]) -> Evidence:
-    """A hit, whoever made it, proves that its message arrived: its token stood nowhere else."""
-    first = min(received, key=lambda hit: hit.at)
-    return Evidence(KIND[first.kind].value, first.at)
-
-
-def _judge_message(session: Session, key: tuple[int, int], received: Sequence[Hit]) -> list[Fact]:
-    message = messages.find(session, *key)
-    if message is None or message.is_test:
-        return []
-    confirmed = responses.is_posted(session, contact=message.contact, run=key[0])
-    verdicts = judge(
-        received, sent_at=message.at, link_count=links.count(session, key[0]), confirmed=confirmed
-    )
-    for hit, judgement in zip(received, verdicts, strict=True):
-        history.rejudge(session, _dedupe(hit), judgement)
-        if hit.kind == "score" and judgement.verdict in {Verdict.HUMAN, Verdict.UNKNOWN}:
-            _begin_response(session, hit)
-    return [
-        _fact(hit, judgement, message.customer) for hit, judgement in zip(received, verdicts, strict=True)
-    ]
-
-
-def _begin_response(session: Session, hit: Hit) -> None:
-    """A score clicked in the mail begins a response; an answer it becomes only when the page is posted."""
-    version = campaigns.get_run(session, hit.run).survey_version_id
-    if version is not None:
-        survey = surveys.edition(session, version).survey
-        place = Place(survey, version, hit.contact, hit.run, hit.seq)
-        responses.start(session, place, language="", now=hit.at)
-
-
-def _dedupe(hit: Hit) -> str:
-    return f"hit:{hit.id}"
-
-
-def _fact(hit: Hit, judgement: Judgement, customer: int) -> Fact:
-    detail: dict[str, object] = {"reasons": list(judgement.reasons)}
-    if hit.link is not None:
-        detail["score" if hit.kind == "score" else "link"] = hit.link
-    return Fact(
-        KIND[hit.kind],
-        hit.at,
-        _dedupe(hit),
-        hit.contact,
-        customer,
-        hit.run,
-        hit.seq,
-        "web",
-        judgement.verdict,
-        detail,
-    )
 
 
 def unsubscribe(session: Session, token: Token, *, how: str, now: datetime) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from campaigns import mailing
 from campaigns.errors import NotAllowed, NotFound
-from campaigns.flows import doubting, intake, schedule
+from campaigns.flows import doubting, intake, judging, schedule
 from campaigns.flows.doubting import Decision
 from campaigns.mailing import Signing
 from campaigns.model.customers import activity, contacts
@@ -493,12 +493,12 @@ def a_hit(session, run, seq, *, seconds=3600.0, kind="open"):
 def test_a_hit_settles_the_doubt_whoever_made_it(stores, run, kind):
     with stores.sessions.begin() as session:
         a_hit(session, run, 3, kind=kind)
-        assert intake.judge_hits(session, NOW + timedelta(hours=2)) == 1
+        assert judging.judge_hits(session, NOW + timedelta(hours=2)) == 1
         assert states(session, run)[1:3] == ["unknown", "sent"]
         must_add_up(session, run)
         decided = [line for line in told(session, run, 3) if line[0] == "doubt settled"]
         assert decided == [
-            ("doubt settled", "evidence", {"decision": "arrived", "proof": intake.KIND[kind].value})
+            ("doubt settled", "evidence", {"decision": "arrived", "proof": judging.KIND[kind].value})
         ]
         assert any(line[:2] == ("sent", "evidence") for line in told(session, run, 3))
         assert f"1 in doubt proven to have arrived (run {run})" in log_of(session, run)
@@ -531,7 +531,7 @@ def test_proof_that_came_before_the_doubt_settles_it_too_and_is_listed_till_then
         run = frozen(session, people=3)
         chunk = outbox.claim(session, "lost")
         a_hit(session, run, 2, seconds=10)
-        intake.judge_hits(session, NOW + timedelta(minutes=1))
+        judging.judge_hits(session, NOW + timedelta(minutes=1))
         assert states(session, run) == ["queued"] * 3, "it is on the wire: its sender knows"
         outbox.settle(session, chunk, dict.fromkeys((1, 2, 3), UNKNOWN), skipped={}, retry_at=None, now=LATER)
         for doubt in outbox.in_doubt(session):
@@ -563,7 +563,7 @@ def test_proof_that_comes_while_a_message_waits_to_be_sent_again_keeps_it_from_g
         held = outbox.claim(session, "me")  # the chunk of 2 and 3: perhaps on the wire again
         for seq in (3, 7):
             a_hit(session, run, seq)
-        intake.judge_hits(session, NOW + timedelta(hours=2))
+        judging.judge_hits(session, NOW + timedelta(hours=2))
         assert [states(session, run)[seq - 1] for seq in (2, 3, 7)] == ["queued", "queued", "sent"]
         outbox.settle(session, held, {2: SENT, 3: SENT}, skipped={}, retry_at=None, now=LATER)
         assert send(session, run, now=LATER)[0] == []
@@ -575,7 +575,7 @@ def test_a_hit_on_a_message_that_waits_for_its_first_try_settles_nothing(stores)
     with stores.sessions.begin() as session:
         run = frozen(session, people=2)
         a_hit(session, run, 1)
-        intake.judge_hits(session, NOW + timedelta(hours=2))
+        judging.judge_hits(session, NOW + timedelta(hours=2))
         assert states(session, run) == ["queued", "queued"]
 
 
@@ -608,7 +608,7 @@ def test_the_counts_of_a_run_always_add_up_and_nobody_gets_two_who_was_not_in_do
                 case "hit":
                     for seq in which & set(wire):
                         a_hit(session, run, seq)
-                    intake.judge_hits(session, now + timedelta(hours=2))
+                    judging.judge_hits(session, now + timedelta(hours=2))
                 case "send":
                     wire.update(send(session, run, doubtful=which, now=now)[0])
                 case "withdraw":

@@ -9,7 +9,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from campaigns.clock import utc_now
-from campaigns.flows import doubting, intake, schedule
+from campaigns.flows import doubting, judging, schedule
 from campaigns.flows.doubting import Decision
 from campaigns.model.mail import runs
 from campaigns.records import audience, outbox
@@ -59,7 +59,7 @@ def test_all_who_touch_a_doubt_at_once_neither_lock_each_other_nor_lose_a_messag
         with stores.sessions.begin() as session:
             a_hit(session, rng.choice(made), rng.randint(1, PEOPLE))
         with stores.sessions.begin() as session:
-            intake.judge_hits(session, utc_now() + timedelta(days=4000))
+            judging.judge_hits(session, utc_now() + timedelta(days=4000))
 
     def worker(_rng):
         for act in (schedule.finish_runs, doubting.settle_proven):

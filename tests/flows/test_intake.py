@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from campaigns.flows import intake
+from campaigns.flows import intake, judging
 from campaigns.model.customers import activity, contacts
 from campaigns.model.events import events, strays
 from campaigns.model.mail import messages
@@ -60,8 +60,8 @@ def verdicts(session):
 def test_a_persons_and_a_proxys_open_are_told_apart_once(session, sent):
     run, contact, _ = sent
     hits.store(session, [a_hit(run, contact, agent="Mozilla/5.0", seconds=30), a_hit(run, contact)])
-    assert intake.judge_hits(session, LATER) == 2
-    assert intake.judge_hits(session, LATER) == 0
+    assert judging.judge_hits(session, LATER) == 2
+    assert judging.judge_hits(session, LATER) == 0
     assert [tuple(row) for row in verdicts(session)] == [("opened", "privacy"), ("opened", "human")]
     newest = session.execute(
         sa.select(activity.c.last_opened_at).where(activity.c.contact_id == contact)
@@ -72,27 +72,27 @@ def test_a_persons_and_a_proxys_open_are_told_apart_once(session, sent):
 def test_a_hit_waits_until_what_follows_it_can_tell_of_it(session, sent):
     run, contact, _ = sent
     hits.store(session, [a_hit(run, contact, seconds=60)])
-    assert intake.judge_hits(session, NOW + timedelta(seconds=61)) == 0
-    assert intake.judge_hits(session, NOW + timedelta(seconds=64)) == 1
+    assert judging.judge_hits(session, NOW + timedelta(seconds=61)) == 0
+    assert judging.judge_hits(session, NOW + timedelta(seconds=64)) == 1
 
 
 def test_later_hits_correct_an_earlier_verdict(session, sent):
     run, contact, _ = sent
     links.add(session, run, "en", [])
     hits.store(session, [a_hit(run, contact, kind="click", link=1, seconds=60)])
-    intake.judge_hits(session, NOW + timedelta(seconds=63.1))
+    judging.judge_hits(session, NOW + timedelta(seconds=63.1))
     assert [row.verdict for row in verdicts(session)] == ["human"]
     hits.store(
         session, [a_hit(run, contact, kind="click", link=link, seconds=60 + link) for link in (2, 3, 4)]
     )
-    intake.judge_hits(session, LATER)
+    judging.judge_hits(session, LATER)
     assert [row.verdict for row in verdicts(session)] == ["machine"] * 4
 
 
 def test_a_hit_of_a_message_that_never_was_makes_no_event(session, sent):
     run, contact, _ = sent
     hits.store(session, [Hit(NOW, "open", run, 99, contact, None, "GET", CHROME, "127.0.0.1")])
-    assert intake.judge_hits(session, LATER) == 0
+    assert judging.judge_hits(session, LATER) == 0
     assert hits.unjudged(session, until=LATER, limit=10) == []
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from campaigns.clock import utc_now
-from campaigns.flows import intake
+from campaigns.flows import judging
 from campaigns.model.mail import links
 from campaigns.tracking.tokens import Purpose
 from tests.web.public.scene import BROWSER, Scene, on_sqlite
@@ -192,7 +192,7 @@ def test_hits_become_events_with_verdicts(scene: Scene) -> None:
     scene.get(scene.path("o"))
     scene.get(scene.path("c") + "/1")
     with scene.stores.sessions.begin() as session:
-        assert intake.judge_hits(session, utc_now() + timedelta(seconds=5)) == 2
+        assert judging.judge_hits(session, utc_now() + timedelta(seconds=5)) == 2
     assert {(row.kind, row.verdict) for row in scene.events()} == {("opened", "human"), ("clicked", "human")}
 
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from campaigns.clock import utc_now
-from campaigns.flows import intake
+from campaigns.flows import judging
 from campaigns.model.customers import attribute_facts, contacts
 from campaigns.model.service import tasks
 from campaigns.model.surveys import answers, responses
@@ -26,7 +26,7 @@ GOOD = {
 
 def judged(scene: Scene) -> None:
     with scene.stores.sessions.begin() as session:
-        intake.judge_hits(session, utc_now() + timedelta(seconds=5))
+        judging.judge_hits(session, utc_now() + timedelta(seconds=5))
 
 
 def attributes(scene: Scene) -> dict[str, object]:
