@@ -118,6 +118,14 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"  #: nothing speaks for either
 
 
+class Tracking(StrEnum):
+    """How much of what a contact does with our mails is kept."""
+
+    INDIVIDUAL = "individual"  #: opens and clicks stand in the contact's own history
+    AGGREGATE = "aggregate"  #: only counted, by run and link; nobody can tell whose they were
+    OFF = "off"  #: no pixel and plain links
+
+
 class EventKind(StrEnum):
     """What happened to a contact or customer."""
 
@@ -262,6 +270,7 @@ class Hit:
     address: str  #: the client's IP address
     headers: tuple[str, ...] = ()  #: the names of headers that people's browsers send, lower case
     id: int = 0  #: row id, once stored
+    crowd: int = 0  #: other recipients of the domain whose mails the same address followed within a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +280,7 @@ class Judgement:
     verdict: Verdict
     reasons: tuple[str, ...]
     version: int
+    points: int = 0  #: what speaks against a person, weighed; docs/VERDICTS.md
 
 
 @dataclass(frozen=True, slots=True)
