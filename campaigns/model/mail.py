@@ -134,6 +134,11 @@ campaigns = Table(
         comment="a message not sent by then is skipped as expired",
     ),
     Column("per_minute", Integer, comment="throttle; null: as fast as the backend takes"),
+    Column("spread_minutes", Integer, comment="each recipient has a moment within it; null: not spread"),
+    Column("window_from", Integer, comment="minutes after midnight; null: at any hour"),
+    Column("window_to", Integer, comment="minutes after midnight; null: at any hour"),
+    Column("window_days", String(7), nullable=False, server_default="1234567", comment="1 is Monday"),
+    Column("window_zone", String(9), nullable=False, server_default="campaign", comment="or recipient"),
     Column("hold_out_percent", Integer, nullable=False, server_default="0"),
     Column("cap_count", Integer, comment="at most so many messages of marketing ...; null: no cap"),
     Column("cap_days", Integer, comment="... in so many days; null: no cap"),
@@ -260,6 +265,7 @@ messages = Table(
     Column("state", String(8), nullable=False),
     Column("gate", String(30), comment="why skipped; null otherwise"),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("not_before", Moment, comment="when it is tried again; null: it was not deferred"),
     Column("at", Moment, comment="when the state was settled; null while queued"),
     Column("reply", Text, comment="the backend's last word; null while there is none"),
     PrimaryKeyConstraint("run_id", "seq"),
@@ -271,6 +277,8 @@ messages = Table(
 
 #: What a claim looks by: within a run, what is due of one account.
 DUE = ("run_id", "state", "account", "not_before", "number")
+#: What it looks by where a lane is closed or has a budget.
+DUE_OF_LANE = ("run_id", "state", "account", "lane", "not_before", "number")
 
 chunks = Table(
     "chunks",
@@ -293,6 +301,7 @@ chunks = Table(
         server_default="main",
         comment="whose queue it waits in; writer: records/routes",
     ),
+    Column("zone", String(64), comment="time zone of its recipients; null: the campaign's"),
     Column("state", String(8), nullable=False, comment="ready, claimed or done"),
     Column("owner", String(100), comment="which sender holds it; null: nobody"),
     Column("lease_until", Moment, comment="by the database's clock; null: nobody holds it"),
@@ -313,6 +322,7 @@ chunks = Table(
     Index("ix_chunks_state_not_before", "state", "not_before"),
     Index("ix_chunks_state_account_lane_run_id_number", "state", "account", "lane", "run_id", "number"),
     Index("ix_chunks_run_id_state_account_not_before_number", *DUE),
+    Index("ix_chunks_run_id_state_account_lane_not_before_number", *DUE_OF_LANE),
     Index("ix_chunks_published_until", "published_until"),
 )
 

@@ -16,24 +16,10 @@ from campaigns.values import CampaignState, RunState
 #: What a marketer may set; nothing else is taken from a page.
 EDITABLE = frozenset(
     [
-        "name",
-        "topic_id",
-        "segment_id",
-        "template_id",
-        "sender_id",
-        "survey_id",
-        "schedule",
-        "starts_at",
-        "cron",
-        "time_zone",
-        "ends_at",
-        "send_within_hours",
-        "per_minute",
-        "hold_out_percent",
-        "cap_count",
-        "cap_days",
-        "tracking",
-        "goal",
+        *("name", "goal", "topic_id", "segment_id", "template_id", "sender_id", "survey_id", "tracking"),
+        *("schedule", "starts_at", "cron", "time_zone", "ends_at", "send_within_hours", "per_minute"),
+        *("spread_minutes", "window_from", "window_to", "window_days", "window_zone"),
+        *("hold_out_percent", "cap_count", "cap_days"),
     ]
 )
 ENDED = (RunState.FINISHED, RunState.CANCELLED, RunState.DOUBTS)
@@ -60,6 +46,11 @@ class Campaign:
     ends_at: datetime | None
     send_within_hours: int
     per_minute: int | None
+    spread_minutes: int | None
+    window_from: int | None
+    window_to: int | None
+    window_days: str
+    window_zone: str
     hold_out_percent: int
     cap_count: int | None
     cap_days: int | None
