@@ -1,8 +1,10 @@
 """Which mailbox provider stands behind a domain: what limits, answers and figures go by.
 
-Known here are the domains that providers give their own mailboxes. A company's domain hosted by one of them
-is `other` until its MX record is asked.
+Known here are the domains that providers give their own mailboxes, and the mail servers by which a company's
+domain, hosted by one of them, is told once its MX record was asked (mx.py).
 """
+
+from collections.abc import Iterable
 
 OTHER = "other"  #: the lane of every domain that is not named here
 
@@ -48,10 +50,89 @@ _WORDS = {
     "netease": "163.com 126.com yeah.net",
     "naver": "naver.com",
 }
+#: What the names of a lane's mail servers end with; of several that fit the longest holds.
+_SERVERS = {
+    "google": "google.com googlemail.com smtp.goog",
+    "microsoft": "olc.protection.outlook.com",
+    "microsoft 365": """
+        mail.protection.outlook.com mail.eo.outlook.com mx.microsoft mail.protection.office365.us
+        mail.protection.partner.outlook.cn
+    """,
+    "yahoo": "yahoodns.net",
+    "yahoo japan": "yahoo.co.jp ymail.ne.jp",
+    "apple": "icloud.com apple.com",
+    "gmx": "gmx.net web.de mail.com",
+    "ionos": "kundenserver.de ionos.com ionos.de ionos.co.uk ionos.fr ionos.es ionos.it 1and1.com",
+    "telekom": "t-online.de",
+    "strato": "rzone.de",
+    "mimecast": "mimecast.com mimecast.org mimecast.co.za mimecast-offshore.com",
+    "proofpoint": "pphosted.com ppe-hosted.com",
+    "barracuda": "barracudanetworks.com barracuda.com",
+    "cisco": "iphmx.com",
+    "symantec": "messagelabs.com",
+    "trend micro": "trendmicro.com trendmicro.eu",
+    "sophos": "sophos.com",
+    "hornetsecurity": "hornetsecurity.com antispameurope.com",
+    "retarus": "retarus.com retarus.de",
+    "amazon": "amazonaws.com awsapps.com",
+    "rackspace": "emailsrvr.com",
+    "godaddy": "secureserver.net",
+    "zoho": "zoho.com zoho.eu zoho.in",
+    "fastmail": "messagingengine.com",
+    "proton": "protonmail.ch",
+    "ovh": "ovh.net ovh.ca",
+    "comcast": "comcast.net",
+    "orange": "orange.fr",
+    "free": "free.fr",
+    "la poste": "laposte.net",
+    "sfr": "sfr.fr",
+    "libero": "libero.it iol.it",
+    "kpn": "kpnmail.nl",
+    "mail.ru": "mail.ru",
+    "yandex": "yandex.ru yandex.net",
+    "seznam": "seznam.cz",
+    "wp": "wp.pl",
+    "onet": "onet.pl",
+    "qq": "qq.com",
+    "netease": "163.com 126.com netease.com",
+    "naver": "naver.com",
+}
+#: Mails a minute that a lane commonly bears of one who is known there: what a back-off starts from where no
+#: cap is set. KumoMTA's table counts connections; here one of them is worth ten mails a second.
+_USUAL = {
+    "google": 3000.0,
+    "microsoft": 3000.0,
+    "microsoft 365": 3000.0,
+    "gmx": 2400.0,
+    "orange": 1200.0,
+    "yahoo japan": 600.0,
+    "qq": 2400.0,
+    "netease": 2400.0,
+}
+USUAL = 6000.0  #: of every other lane
 #: Every known domain with its lane.
 LANES = {domain: lane for lane, domains in _WORDS.items() for domain in domains.split()}
+#: Every known ending of a mail server's name with its lane.
+SERVERS = {ending: lane for lane, endings in _SERVERS.items() for ending in endings.split()}
+ALL_LANES = tuple(sorted({*LANES.values(), *SERVERS.values(), OTHER}))
 
 
 def lane_of(domain: str) -> str:
     """Name the provider of a normalised domain, or `other`."""
     return LANES.get(domain, OTHER)
+
+
+def lane_of_servers(hosts: Iterable[str]) -> str:
+    """Name the provider to whom a domain's mail servers belong, the best first, or `other`."""
+    return next((lane for host in hosts if (lane := _lane_of_server(host)) != OTHER), OTHER)
+
+
+def _lane_of_server(host: str) -> str:
+    labels = host.lower().rstrip(".").split(".")
+    endings = (".".join(labels[at:]) for at in range(len(labels)))
+    return next((SERVERS[ending] for ending in endings if ending in SERVERS), OTHER)
+
+
+def usual_rate(lane: str) -> float:
+    """Mails a minute that a lane commonly bears."""
+    return _USUAL.get(lane, USUAL)

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.lanes import LANES, OTHER
+from campaigns.delivery.lanes import ALL_LANES
 from campaigns.errors import ExecutorAway
 from campaigns.executor import Executor
 from campaigns.records.outbox import publishing
 from campaigns.records.outbox.publishing import Due
-
-ALL_LANES = tuple(sorted({*LANES.values(), OTHER}))
 
 log = structlog.get_logger()
 
