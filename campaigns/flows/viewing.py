@@ -9,14 +9,14 @@ from campaigns.mailing import Signing, load
 from campaigns.records import campaigns, names
 from campaigns.records.addressees import Addressee
 from campaigns.templates.files import on_a_page
-from campaigns.tracking.instrument import PIXEL
+from campaigns.tracking.instrument import PIXEL, TRAP
 from campaigns.values import Content
 
 
 def view(session: Session, whom: Addressee, signing: Signing, *, now: datetime) -> Content | None:
     """Render what the contact was sent, as of the day it was sent; None for a contact who was forgotten.
 
-    The pixel is left out: whoever looks at the page is counted by the page.
+    The pixel is left out, whoever looks at the page is counted by the page; and the trap, which is for mails.
 
     Raises:
         BadTemplate: the contact lacks by now what the template needs.
@@ -32,5 +32,7 @@ def view(session: Session, whom: Addressee, signing: Signing, *, now: datetime) 
     if content.html is None:
         return content
     page = on_a_page(content) or ""
-    opened = signing.links(whom.run, whom.seq, whom.contact)["open"]
-    return replace(content, html=page.replace(PIXEL.replace("{{ links.open }}", opened), ""))
+    links = signing.links(whom.run, whom.seq, whom.contact)
+    for mark, name in ((PIXEL, "open"), (TRAP, "click")):
+        page = page.replace(mark.replace(f"{{{{ links.{name} }}}}", links[name]), "")
+    return replace(content, html=page)

@@ -62,6 +62,22 @@ consents = Table(
     comment="append-only; the current state is the view consent_states",
 )
 
+tracking_choices = Table(
+    "tracking_choices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("contact_id", Ref, ForeignKey("contacts.id"), nullable=False),
+    Column("level", String(10), nullable=False, comment="individual, aggregate or off"),
+    Column("at", Moment, nullable=False, comment="when they said it"),
+    Column("source", String(30), nullable=False, comment="preferences or staff"),
+    Column("wording_id", Ref, ForeignKey("wordings.id"), comment="what was shown; null where nothing was"),
+    Column("proof", Text, nullable=False, server_default="", comment="where it can be looked up"),
+    Column("actor", String(320), nullable=False, server_default="", comment="contact, or a member of staff"),
+    Column("recorded_at", Moment, nullable=False),
+    Index("ix_tracking_choices_contact_id_at_id", "contact_id", "at", "id"),
+    comment="append-only: what contacts said to being tracked; contacts.tracking holds the newest",
+)
+
 #: The newest word of each contact on each topic; of two at one moment, the later entered.
 CONSENT_STATES = """
 CREATE VIEW consent_states AS

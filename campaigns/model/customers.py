@@ -78,6 +78,11 @@ contacts = Table(
     ),
     Column("import_id", Ref, comment="the import that made this contact, if one did"),
     Column("import_line", Integer, comment="the line of that import"),
+    Column(
+        "tracking",
+        String(10),
+        comment="individual, aggregate or off; null: as the installation does; writer: records/tracking",
+    ),
     Column("erased_at", Moment, comment="when the contact was forgotten; all personal columns are null then"),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),

@@ -75,9 +75,47 @@ hits = Table(
     Column(
         "judged", Boolean, nullable=False, server_default="0", comment="has its event; writer: records/hits"
     ),
+    Column("verdict", String(8), comment="that its event has; null: no event; writer: records/hits"),
+    Column(
+        "crowd",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="other recipients of the domain whose mails the same address followed within a minute",
+    ),
     Index("ix_hits_judged", "judged", "id"),
-    Index("ix_hits_run_id_seq", "run_id", "seq"),
+    Index("ix_hits_run_id_seq_id", "run_id", "seq", "id"),
     comment="raw requests; events are judged from them and can be judged again",
+)
+
+hit_counts = Table(
+    "hit_counts",
+    metadata,
+    Column("run_id", Ref, primary_key=True, autoincrement=False),
+    Column("kind", String(8), primary_key=True, comment="open, click, view or score"),
+    Column("link", Integer, primary_key=True, autoincrement=False, comment="-1: neither click nor score"),
+    Column(
+        "verdict", String(8), primary_key=True, comment="of each by itself; nothing is kept to judge again"
+    ),
+    Column("count", Integer, nullable=False),
+    comment="hits of contacts who are not tracked one by one: nobody can tell whose; writer: records/hits",
+)
+
+verdict_rounds = Table(
+    "verdict_rounds",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("version", Integer, nullable=False, comment="of the rules"),
+    Column("since", Moment, comment="hits from then on; null: all"),
+    Column("until_id", Ref, nullable=False, comment="the last hit there was when it began"),
+    Column(
+        "done_id", Ref, nullable=False, server_default="0", comment="hits up to this one are judged again"
+    ),
+    Column("judged", Ref, nullable=False, server_default="0", comment="hits that were judged again"),
+    Column("changed", Json, nullable=False, server_default="{}", comment="how many, by 'machine to human'"),
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment, comment="null: not yet"),
+    comment="rounds in which all hits are judged again; writer: records/rounds",
 )
 
 strays = Table(

@@ -17,6 +17,14 @@ PIXEL = (
     '<img src="{{ links.open }}" width="1" height="1" alt=""'
     ' style="display:block;width:1px;height:1px;border:0">'
 )
+#: The number of a link that no person sees, so that only what follows all links of a mail follows it.
+HONEYPOT = 0
+#: Empty, so that there is nothing to see even where a mail program knows no styles. It has the token of the
+#: other links, and stands beside the pixel: of all pieces of a mail it is the least.
+TRAP = (
+    f'<a href="{{{{ links.click }}}}/{HONEYPOT}" aria-hidden="true" tabindex="-1"'
+    ' style="display:none;mso-hide:all"></a>'
+)
 #: Gmail cuts a mail off at about 102 KB; a pixel at the end of a longer one would never be fetched.
 LONG_HTML = 90 * 1024
 
@@ -73,11 +81,12 @@ class _Href(NamedTuple):
 
 
 def instrument(html: str, *, first: int = 1, track: bool = True) -> Instrumented:
-    """Number the links of compiled HTML (a Jinja source that parses) from `first`, and place the pixel.
+    """Number the links of compiled HTML (a Jinja source that parses) from `first`, and place pixel and trap.
 
     Each literal http or https address of <a>, <area> and Outlook's <v:…> becomes `{{ links.click }}/N`; the
     same address twice gets two numbers, so that places can be told apart. An address that Jinja makes is
-    left as it is and listed. No other character of the document changes.
+    left as it is and listed. A mail with numbered links also gets the one that only machines follow. No other
+    character of the document changes.
     """
     if not track:
         return Instrumented(html, (), ())
@@ -94,7 +103,8 @@ def instrument(html: str, *, first: int = 1, track: bool = True) -> Instrumented
         elif why:
             untracked.append(page.untracked(href, why))
     pieces.append(html[done:])
-    return Instrumented(_with_pixel("".join(pieces)), tuple(links), tuple(untracked))
+    mark = PIXEL + TRAP if links else PIXEL
+    return Instrumented(_marked("".join(pieces), mark), tuple(links), tuple(untracked))
 
 
 def destination(value: str) -> str:
@@ -194,9 +204,9 @@ def _unsafe(url: str) -> str | None:
     return None
 
 
-def _with_pixel(html: str) -> str:
+def _marked(html: str, mark: str) -> str:
     place = _pixel_place(_Page(html), at_top=len(html.encode(errors="replace")) > LONG_HTML)
-    return html[:place] + PIXEL + html[place:]
+    return html[:place] + mark + html[place:]
 
 
 def _pixel_place(page: _Page, *, at_top: bool) -> int:

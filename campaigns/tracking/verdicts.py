@@ -1,150 +1,267 @@
 """Who made each hit on a message: a person, a machine, a mail proxy's prefetch, or nobody can say.
 
-A verdict comes from the hits of one message alone, is the same whatever order they are given in, and tells
-its reasons in words. Strong signals decide by themselves; of the weak ones it takes two.
+A verdict comes from the hits of one message, is the same whatever order they are given in, and tells its
+reasons in words. Strong signals decide by themselves; the others are weighed in points (docs/VERDICTS.md).
 """
 
-import ipaddress
-from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from enum import IntEnum
 from typing import NamedTuple
 
-from campaigns.tracking.agents import Kind, recognise
+from campaigns.tracking.agents import Agent, Kind, recognise
+from campaigns.tracking.bursts import by_group, containing, groups_of, in_words, network, seconds, windows
+from campaigns.tracking.instrument import HONEYPOT
+from campaigns.tracking.ranges import NONE, RangeKind, Ranges
 from campaigns.values import Hit, Judgement, Verdict
 
-#: Raise it with any change of a rule or of the agents' table: verdicts of older versions are due again.
-RULES_VERSION = 1
+#: Raise it with any change of a rule or of the agents' table: all hits are judged again then, by and by.
+RULES_VERSION = 2
 
 SOON = timedelta(seconds=10)  #: nobody has read a mail so soon after it was taken
+EARLY = timedelta(seconds=60)  #: few have
 BURST = timedelta(seconds=5)  #: nobody follows BURST_LINKS different links in that time
 BURST_LINKS = 3
 PAIR = timedelta(seconds=2)  #: nor, mostly, both links of a mail that has two
+SWEEP = timedelta(minutes=10)  #: nor all links of a mail that has SWEEP_LINKS or more
+SWEEP_LINKS = 5
 COMPANY = timedelta(seconds=60)  #: what a machine's address and agent ask for so near to it is the machine's
+TRAPPED = timedelta(minutes=10)  #: and so near to a link that no person sees
+ECHO = timedelta(seconds=30)  #: a gateway that checks a link at the click follows it beside the person
+READ = (
+    timedelta(seconds=3),
+    timedelta(hours=12),
+)  #: between the pictures of a mail and a click of its reader
+CROWD = 3  #: other recipients of a company
+
+CERTAIN = 9  #: what a hit is by itself
+MUCH = 5  #: what its neighbours did, or whose address it has
+STRONG = 3
+WEAK = 2
+FAINT = 1
+MACHINE_AT = 4
+UNKNOWN_AT = 2
 
 _BROWSER_HEADERS = ("accept-language", "sec-fetch-")
-_GATEWAY_BITS = {4: 24, 6: 48}  # scanners ask from many addresses of one network
+_AHEAD = {"purpose", "sec-purpose", "x-moz"}  #: browsers say so when they fetch what nobody asked for yet
+BY_PROVIDER = "x-machine"  #: stands among the headers where the provider that tracked the hit calls it so
 _FOLLOWED = {"click", "score"}  #: hits on the numbered links of a mail, and on the answers in it
 _FOLLOWS_NO_LINKS = {Kind.PREFETCH, Kind.IMAGE_PROXY}
 _SHOWS_TO_PEOPLE = {Kind.BROWSER, Kind.MAIL_PROGRAM, Kind.IMAGE_PROXY}
 
 
-class _Doubt(IntEnum):
-    """How much speaks against a person; a confirmed message's least doubtful click was a person's."""
+class Doubt(NamedTuple):
+    """One thing that speaks against a person."""
 
-    NONE = 0
-    LITTLE = 1  #: one weak signal
-    SOME = 2  #: two
-    MUCH = 3  #: what its neighbours did
-    CERTAIN = 4  #: what it is itself
+    points: int
+    reason: str
 
 
 class _Finding(NamedTuple):
     verdict: Verdict
-    doubt: _Doubt
+    points: int
     reasons: tuple[str, ...]
 
 
-class _Window(NamedTuple):
-    """Clicks on different links that came close together."""
-
-    start: datetime
-    end: datetime
-    links: int
-
-
 def judge(
-    hits: Sequence[Hit], *, sent_at: datetime | None, link_count: int, confirmed: bool = False
+    hits: Sequence[Hit],
+    *,
+    sent_at: datetime | None,
+    link_count: int,
+    confirmed: bool = False,
+    ranges: Ranges = NONE,
 ) -> list[Judgement]:
     """Judge all hits of one message, in the order given.
 
     `sent_at` is when the backend took the message, `link_count` how many links it has; `confirmed` says that
-    a form behind one of its links was posted, which machines do not do.
+    a form behind one of its links was posted, which machines do not do. `ranges` know whose addresses are
+    whose.
     """
-    scene = _Scene(hits, sent_at, link_count)
+    scene = _Scene(hits, sent_at, link_count, ranges)
     findings = {hit: scene.judge(hit) for hit in set(hits)}
     if confirmed:
         _lift(findings)
-    return [Judgement(findings[hit].verdict, findings[hit].reasons, RULES_VERSION) for hit in hits]
+    return [
+        Judgement(findings[hit].verdict, findings[hit].reasons, RULES_VERSION, findings[hit].points)
+        for hit in hits
+    ]
 
 
 def _lift(findings: dict[Hit, _Finding]) -> None:
     """Give a confirmed message at least one click by a person, if any of its clicks can be."""
     followed = {hit: finding for hit, finding in findings.items() if hit.kind != "open"}
-    least = min((finding.doubt for finding in followed.values()), default=_Doubt.CERTAIN)
-    if least in {_Doubt.NONE, _Doubt.CERTAIN}:
+    least = min((finding.points for finding in followed.values()), default=CERTAIN)
+    if not UNKNOWN_AT <= least < CERTAIN:
         return
     for hit, finding in followed.items():
-        if finding.doubt is least:
+        if finding.points == least:
             reasons = ("a form behind it was posted", *finding.reasons)
-            findings[hit] = _Finding(Verdict.HUMAN, _Doubt.NONE, reasons)
+            findings[hit] = _Finding(Verdict.HUMAN, 0, reasons)
 
 
 class _Scene:
     """What the hits of one message say of each other."""
 
-    def __init__(self, hits: Sequence[Hit], sent_at: datetime | None, link_count: int) -> None:
-        self.sent_at = sent_at
+    def __init__(
+        self, hits: Sequence[Hit], sent_at: datetime | None, link_count: int, ranges: Ranges
+    ) -> None:
+        self.sent_at, self.ranges = sent_at, ranges
         clicks = [hit for hit in hits if hit.kind in _FOLLOWED and hit.link is not None]
-        self.groups = _windows_by_group(clicks)
-        self.everywhere = _windows(clicks, BURST, BURST_LINKS)
         links = [hit for hit in clicks if hit.kind == "click"]
-        self.pairs = _windows(links, PAIR, 2) if link_count == 2 else []
-        self.machines: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
+        self.groups = by_group(clicks, BURST, BURST_LINKS)
+        self.everywhere = windows(clicks, BURST, BURST_LINKS)
+        self.pairs = windows(links, PAIR, 2) if link_count == 2 else []
+        seen = [hit for hit in links if not _is_trapped(hit)]
+        self.sweeps = by_group(seen, SWEEP, link_count) if link_count >= SWEEP_LINKS else {}
+        self.machines, self.trapped = self._known(hits)
+        self.looks = sorted(hit.at for hit in hits if self._is_look(hit))
+        self.twins: defaultdict[tuple[str, int | None], list[Hit]] = defaultdict(list)
+        for hit in clicks:
+            self.twins[hit.kind, hit.link].append(hit)
+        for twins in self.twins.values():
+            twins.sort(key=lambda hit: hit.at)
+
+    def _known(self, hits: Sequence[Hit]) -> tuple["_Times", "_Times"]:
+        """When each address and agent did what only machines do, and when it followed the hidden link."""
+        machines, trapped = _Times(list), _Times(list)
         for hit in sorted(hits, key=lambda hit: hit.at):
             if hit.address and (_by_itself(hit) or self._burst(hit)):
-                self.machines[hit.address, hit.agent].append(hit.at)
+                machines[hit.address, hit.agent].append(hit.at)
+                if _is_trapped(hit):
+                    trapped[hit.address, hit.agent].append(hit.at)
+        return machines, trapped
 
     def judge(self, hit: Hit) -> _Finding:
         if reason := _by_itself(hit):
-            return _Finding(Verdict.MACHINE, _Doubt.CERTAIN, (reason,))
+            return _Finding(Verdict.MACHINE, CERTAIN, (reason,))
         if reason := self._burst(hit) or self._company(hit):
-            return _Finding(Verdict.MACHINE, _Doubt.MUCH, (reason,))
-        agent = recognise(hit.agent)
-        if agent.kind is Kind.PREFETCH:
-            return _Finding(Verdict.PRIVACY, _Doubt.CERTAIN, (agent.name,))
-        weak = [*self._timing(hit), *self._neighbours(hit), *_manners(hit)]
-        if len(weak) > 1:
-            return _Finding(Verdict.MACHINE, _Doubt.SOME, tuple(weak))
-        if weak:
-            return _Finding(Verdict.UNKNOWN, _Doubt.LITTLE, tuple(weak))
-        return _Finding(Verdict.HUMAN, _Doubt.NONE, (_in_favour(hit),))
+            return _Finding(Verdict.MACHINE, MUCH, (reason,))
+        if reason := self._ahead_of_people(hit):
+            return _Finding(Verdict.PRIVACY, CERTAIN, (reason,))
+        doubts = self._doubts(hit)
+        points = sum(doubt.points for doubt in doubts)
+        if points >= UNKNOWN_AT and (reason := self._read(hit)):
+            doubts = [*doubts, Doubt(-FAINT, reason)]
+            points -= FAINT
+        reasons = tuple(doubt.reason for doubt in doubts)
+        if points >= MACHINE_AT:
+            return _Finding(Verdict.MACHINE, points, reasons)
+        if points >= UNKNOWN_AT:
+            return _Finding(Verdict.UNKNOWN, points, reasons)
+        return _Finding(Verdict.HUMAN, points, (_in_favour(hit), *reasons))
+
+    def _doubts(self, hit: Hit) -> list[Doubt]:
+        doubts = [*self._timing(hit), *self._neighbours(hit), *_manners(hit), *self._origin(hit)]
+        if hit.crowd >= CROWD:
+            doubts.append(
+                Doubt(FAINT, f"{hit.crowd} others of the domain had theirs followed from there in a minute")
+            )
+        if doubts and (echo := self._echo(hit, sum(doubt.points for doubt in doubts))):
+            doubts.append(echo)
+        return doubts
 
     def _burst(self, hit: Hit) -> str | None:
         """Clicks of one agent, or from one network, on more links than a person follows in that time."""
         if hit.kind not in _FOLLOWED:
             return None
-        found = [_containing(self.groups.get(group, []), hit.at) for group in _groups_of(hit)]
-        windows = [window for window in found if window]
-        if not windows:
-            return None
-        return _in_words(max(windows, key=lambda window: (window.links, window.start - window.end)))
+        for groups, words in ((self.groups, ""), (self.sweeps, "all ")):
+            found = [containing(groups.get(group, []), hit.at) for group in groups_of(hit)]
+            if known := [window for window in found if window]:
+                return words + in_words(max(known, key=lambda one: (one.links, one.start - one.end)))
+        return None
 
     def _company(self, hit: Hit) -> str | None:
-        times = self.machines.get((hit.address, hit.agent), [])
-        place = bisect_left(times, hit.at)
-        apart = min((abs(hit.at - time) for time in times[max(0, place - 1) : place + 1]), default=COMPANY)
-        if apart >= COMPANY:
-            return None
-        return f"same address and agent as a machine's request {_seconds(apart)} apart"
+        key = hit.address, hit.agent
+        trap, machine = _nearest(self.trapped.get(key), hit.at), _nearest(self.machines.get(key), hit.at)
+        if trap is not None and trap < TRAPPED:
+            return f"same address and agent followed a link that no person sees, {seconds(trap)} apart"
+        if machine is not None and machine < COMPANY:
+            return f"same address and agent as a machine's request {seconds(machine)} apart"
+        return None
 
-    def _timing(self, hit: Hit) -> Iterable[str]:
-        if self.sent_at is None or hit.at - self.sent_at >= SOON:
+    def _ahead_of_people(self, hit: Hit) -> str | None:
+        """Say which proxy fetched a picture that nobody has looked at yet."""
+        agent = recognise(hit.agent)
+        if agent.kind is Kind.PREFETCH:
+            return agent.name
+        owner = self.ranges.find(hit.address)
+        if hit.kind != "open" or owner is None or owner.kind is not RangeKind.RELAY:
+            return None
+        return f"address of {owner.name}'s relay" if agent.kind in {Kind.EMPTY, Kind.OTHER} else None
+
+    def _is_look(self, hit: Hit) -> bool:
+        """Whether a picture was fetched by what shows it to a person."""
+        shows = hit.kind == "open" and recognise(hit.agent).kind in _SHOWS_TO_PEOPLE
+        return shows and not _by_itself(hit) and not self._company(hit)
+
+    def _read(self, hit: Hit) -> str | None:
+        """Say that the mail was on somebody's screen before its link was followed."""
+        if hit.kind == "open":
+            return None
+        after = bisect_left(self.looks, hit.at - READ[1])
+        before = bisect_left(self.looks, hit.at - READ[0])
+        return "the mail was looked at before" if before > after else None
+
+    def _timing(self, hit: Hit) -> Iterable[Doubt]:
+        if self.sent_at is None or hit.at - self.sent_at >= EARLY:
             return
         if hit.at < self.sent_at:
-            yield "came before the sending was confirmed"
+            yield Doubt(WEAK, "came before the sending was confirmed")
         else:
-            yield f"came {_seconds(hit.at - self.sent_at)} after sending"
+            points = WEAK if hit.at - self.sent_at < SOON else FAINT
+            yield Doubt(points, f"came {seconds(hit.at - self.sent_at)} after sending")
 
-    def _neighbours(self, hit: Hit) -> Iterable[str]:
+    def _neighbours(self, hit: Hit) -> Iterable[Doubt]:
         if hit.kind not in _FOLLOWED:
             return
-        if window := _containing(self.everywhere, hit.at):
-            yield _in_words(window) + ", from several places"
-        if window := _containing(self.pairs, hit.at):
-            yield _in_words(window) + ", which are all there are"
+        if window := containing(self.everywhere, hit.at):
+            yield Doubt(WEAK, in_words(window) + ", from several places")
+        if window := containing(self.pairs, hit.at):
+            yield Doubt(WEAK, in_words(window) + ", which are all there are")
+
+    def _origin(self, hit: Hit) -> Iterable[Doubt]:
+        owner = self.ranges.find(hit.address) if hit.address else None
+        if owner is None or recognise(hit.agent).kind is Kind.IMAGE_PROXY:
+            return
+        if owner.kind is RangeKind.SCANNER:
+            yield Doubt(MUCH, f"address of {owner.name}, a mail security service")
+        elif owner.kind is RangeKind.CLOUD:
+            yield Doubt(STRONG, f"address of {owner.name}, where programs run")
+
+    def _echo(self, hit: Hit, points: int) -> Doubt | None:
+        """The same link, followed from another network at the same time by somebody with nothing odd."""
+        for twin in _around(self.twins.get((hit.kind, hit.link), []), hit.at, ECHO):
+            elsewhere = network(twin.address) != network(hit.address) and twin.agent != hit.agent
+            if elsewhere and not _by_itself(twin) and self._plain_points(twin) < min(points, UNKNOWN_AT):
+                return Doubt(WEAK, f"the same link was followed from elsewhere within {seconds(ECHO)}")
+        return None
+
+    def _plain_points(self, hit: Hit) -> int:
+        return sum(doubt.points for doubt in (*self._timing(hit), *_manners(hit), *self._origin(hit)))
+
+
+_Times = defaultdict[tuple[str, str], list[datetime]]
+
+
+def _nearest(times: Sequence[datetime] | None, at: datetime) -> timedelta | None:
+    if not times:
+        return None
+    place = bisect_left(times, at)
+    return min(abs(at - time) for time in times[max(0, place - 1) : place + 1])
+
+
+def _around(hits: Sequence[Hit], at: datetime, span: timedelta) -> Sequence[Hit]:
+    first = bisect_left(hits, at - span, key=lambda hit: hit.at)
+    last = bisect_left(hits, at + span, key=lambda hit: hit.at)
+    return hits[first : min(last, first + _MOST_TWINS)]
+
+
+_MOST_TWINS = 20
+
+
+def _is_trapped(hit: Hit) -> bool:
+    return hit.kind == "click" and hit.link == HONEYPOT
 
 
 def _by_itself(hit: Hit) -> str | None:
@@ -154,8 +271,15 @@ def _by_itself(hit: Hit) -> str | None:
     agent = recognise(hit.agent)
     if agent.kind is Kind.SCANNER:
         return f"agent is {agent.name}"
-    if hit.kind == "open":
-        return None
+    if BY_PROVIDER in hit.headers:
+        return "the provider that tracked it calls it a machine's"
+    return _following(hit, agent) if hit.kind != "open" else None
+
+
+def _following(hit: Hit, agent: Agent) -> str | None:
+    """Say why no person followed this link."""
+    if _is_trapped(hit):
+        return "followed a link that no person sees"
     if agent.kind is Kind.EMPTY:
         return "followed a link without naming an agent"
     if agent.kind in _FOLLOWS_NO_LINKS:
@@ -163,14 +287,18 @@ def _by_itself(hit: Hit) -> str | None:
     return None
 
 
-def _manners(hit: Hit) -> Iterable[str]:
+def _manners(hit: Hit) -> Iterable[Doubt]:
     """Tell what a person's program would have done otherwise."""
     agent = recognise(hit.agent)
     shows = agent.kind in _SHOWS_TO_PEOPLE if hit.kind == "open" else agent.kind is Kind.BROWSER
     if not shows:
-        yield f"asked by {agent.name}" if agent.kind is not Kind.EMPTY else "no agent given"
-    if hit.kind != "open" and not any(name.startswith(_BROWSER_HEADERS) for name in hit.headers):
-        yield "none of the headers that browsers send"
+        yield Doubt(WEAK, f"asked by {agent.name}" if agent.kind is not Kind.EMPTY else "no agent given")
+    if hit.kind == "open":
+        return
+    if not any(name.startswith(_BROWSER_HEADERS) for name in hit.headers):
+        yield Doubt(WEAK, "none of the headers that browsers send")
+    if _AHEAD.intersection(hit.headers):
+        yield Doubt(WEAK, "fetched ahead by a browser")
 
 
 def _in_favour(hit: Hit) -> str:
@@ -178,65 +306,3 @@ def _in_favour(hit: Hit) -> str:
     if agent.kind is Kind.IMAGE_PROXY:
         return f"{agent.name}, which fetches when a person looks"
     return f"asked by {agent.name}, and nothing speaks against a person"
-
-
-def _groups_of(hit: Hit) -> list[tuple[str, str]]:
-    network = _network(hit.address)
-    return [("agent", hit.agent), *([("network", network)] if network else [])]
-
-
-def _network(address: str) -> str:
-    try:
-        ip = ipaddress.ip_address(address)
-        return str(ipaddress.ip_network((ip, _GATEWAY_BITS[ip.version]), strict=False))
-    except ValueError:
-        return address
-
-
-def _windows_by_group(clicks: Sequence[Hit]) -> dict[tuple[str, str], list[_Window]]:
-    groups: defaultdict[tuple[str, str], list[Hit]] = defaultdict(list)
-    for hit in clicks:
-        for group in _groups_of(hit):
-            groups[group].append(hit)
-    return {group: _windows(members, BURST, BURST_LINKS) for group, members in groups.items()}
-
-
-def _windows(clicks: Sequence[Hit], span: timedelta, least: int) -> list[_Window]:
-    """Find the stretches in which `least` different links were followed within `span`; overlaps are one."""
-    ordered = sorted(clicks, key=lambda hit: hit.at)
-    stretches: list[tuple[int, int]] = []
-    within: Counter[tuple[str, int | None]] = Counter()
-    end = 0
-    for start, first in enumerate(ordered):
-        while end < len(ordered) and ordered[end].at - first.at <= span:
-            within[_target(ordered[end])] += 1
-            end += 1
-        if len(within) >= least:
-            overlaps = stretches and first.at <= ordered[stretches[-1][1] - 1].at
-            begin = stretches.pop()[0] if overlaps else start
-            stretches.append((begin, end))
-        within[_target(first)] -= 1
-        if not within[_target(first)]:
-            del within[_target(first)]
-    return [
-        _Window(ordered[begin].at, ordered[end - 1].at, len({_target(hit) for hit in ordered[begin:end]}))
-        for begin, end in stretches
-    ]
-
-
-def _target(hit: Hit) -> tuple[str, int | None]:
-    """What was followed: score 3 and link 3 of a mail are two things."""
-    return hit.kind, hit.link
-
-
-def _containing(windows: Sequence[_Window], at: datetime) -> _Window | None:
-    place = bisect_right(windows, at, key=lambda window: window.start) - 1
-    return windows[place] if place >= 0 and at <= windows[place].end else None
-
-
-def _in_words(window: _Window) -> str:
-    return f"{window.links} links within {_seconds(window.end - window.start)}"
-
-
-def _seconds(span: timedelta) -> str:
-    return f"{max(1, round(span.total_seconds()))} s"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from campaigns import metrics
 from campaigns.clock import utc_now
+from campaigns.tracking.instrument import HONEYPOT
 from campaigns.tracking.tokens import Keyring, Purpose
 from web.public.book import Book, Entry, Unwritten
 from web.public.destinations import Destinations, NotAtOnce, Nowhere
@@ -28,7 +29,10 @@ _QUIET = [
     ("X-Content-Type-Options", "nosniff"),
 ]
 _SORRY = b"Busy. Please try again in a moment.\n"
-_ANSWERED = ("GET", "HEAD")
+_ANSWERED = ("GET", "HEAD", "OPTIONS")
+_HONEYPOT = str(HONEYPOT)
+#: Where the link leads that no person sees: a page that says so, wherever a proxy has put our addresses.
+_NOTHING = [("Location", "../../n"), ("Content-Length", "0"), *_QUIET]
 
 
 class Reply(NamedTuple):
@@ -47,6 +51,8 @@ class Prepared(NamedTuple):
 
 
 PIXEL = Reply(200, [("Content-Type", "image/gif"), ("Content-Length", str(len(GIF))), *_QUIET], GIF)
+#: What may be asked here; programs that check links ask so before they follow one.
+ALLOWED = Reply(204, [("Allow", ", ".join(_ANSWERED)), *_QUIET])
 BUSY = Reply(
     503,
     [
@@ -105,8 +111,12 @@ class Front:
         if asked not in {"/o/", "/c/"} or environ.get("REQUEST_METHOD") not in _ANSWERED:
             return None
         if asked == "/o/":
-            return self._open(path[3:], environ)
-        return self._click(path[3:], environ, at_once=at_once)
+            prepared: Prepared | None = self._open(path[3:], environ)
+        else:
+            prepared = self._click(path[3:], environ, at_once=at_once)
+        if prepared is not None and environ["REQUEST_METHOD"] == "OPTIONS":
+            return Prepared(prepared.entry, ALLOWED)
+        return prepared
 
     def _open(self, text: str, environ: Environ) -> Prepared:
         token = self._keyring.read(Purpose.OPEN, text)
@@ -119,6 +129,10 @@ class Front:
         token = self._keyring.read(Purpose.CLICK, signed)
         if token is None:
             return None
+        if number == _HONEYPOT:
+            return Prepared(
+                hit("click", token, environ, now=self._clock(), link=HONEYPOT), Reply(302, _NOTHING)
+            )
         try:
             destination = self._destinations.find(token.run, number, at_once=at_once)
         except Nowhere:

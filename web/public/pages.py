@@ -70,6 +70,12 @@ def lost_click(rest: str) -> ResponseReturnValue:  # noqa: ARG001 - Flask names 
     return nowhere("click")
 
 
+@public.get("/n", strict_slashes=False)
+def nothing() -> ResponseReturnValue:
+    """Say that there is nothing to see, to who followed a link that only machines find."""
+    return render_template("public/nothing.html")
+
+
 @public.get("/robots.txt")
 def robots() -> ResponseReturnValue:
     """Ask crawlers to stay away."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.tracking.instrument import LONG_HTML, PIXEL, instrument
+from campaigns.tracking.instrument import LONG_HTML, PIXEL, TRAP, instrument
 from campaigns.values import Link
 
 GOLDEN = sorted((Path(__file__).parents[2] / "golden" / "mjml").glob("*.html"))
@@ -72,8 +72,8 @@ PIECES = st.lists(
 
 
 def undo(html, hrefs):
-    """Put the old addresses back in place of the numbers, and take the pixel out."""
-    html = html.replace(PIXEL, "", 1)
+    """Put the old addresses back in place of the numbers, and take pixel and trap out."""
+    html = html.replace(PIXEL, "", 1).replace(TRAP, "", 1)
     return re.sub(r"\{\{ links\.click \}\}/(\d+)", lambda match: hrefs[int(match[1]) - 1], html)
 
 
@@ -127,8 +127,10 @@ def test_real_mjml_output_leads_where_it_led_before(path):
     html = path.read_text()
     done = instrument(html)
     before = Anchors(html).found
-    rendered = done.html.replace("{{ links.click }}", "https://t.example/c/T").replace(
-        "{{ links.open }}", "OPEN"
+    rendered = (
+        done.html.replace(TRAP, "")
+        .replace("{{ links.click }}", "https://t.example/c/T")
+        .replace("{{ links.open }}", "OPEN")
     )
     after = Anchors(rendered)
     by_number = {f"https://t.example/c/T/{link.number}": link.url for link in done.links}
@@ -189,7 +191,7 @@ def test_nothing_is_put_into_a_raw_block():
     assert [(each.href, each.why) for each in done.untracked] == [
         ("https://b.example", "it stands inside {% raw %}")
     ]
-    assert done.html.endswith(PIXEL)
+    assert done.html.endswith(PIXEL + TRAP)
 
 
 def test_line_breaks_within_an_address_are_dropped_as_a_browser_drops_them():
@@ -251,3 +253,16 @@ def test_the_result_renders():
     assert 'href="https://t.example/c/T/1">' in template.render(links=links, vip=True)
     assert "href=https://t.example/c/T/2 >" in template.render(links=links, vip=False)
     assert '<img src="https://t.example/o/T" ' in template.render(links=links, vip=False)
+
+
+def test_a_mail_with_numbered_links_has_one_that_nobody_sees_or_reaches_by_keyboard():
+    done = instrument('<body><a href="https://a.example">x</a></body>').html
+    assert done.count(TRAP) == 1
+    assert done.endswith(f"{PIXEL}{TRAP}</body>")
+    assert 'aria-hidden="true"' in TRAP
+    assert 'tabindex="-1"' in TRAP
+    assert re.sub(r"<[^>]*>", "", TRAP) == ""
+
+
+def test_a_mail_without_numbered_links_needs_no_token_for_a_trap():
+    assert "links.click" not in instrument("<body><p>x</p></body>").html

@@ -153,7 +153,7 @@ def slow_bursts(hits, span, least):
 def test_a_burst_is_what_its_words_say(clicks):
     hits = [hit(1000 + seconds, link=link) for seconds, link in clicks]
     burst = slow_bursts(hits, timedelta(seconds=5), 3)
-    for each, judgement in zip(hits, judge(hits, sent_at=SENT, link_count=5), strict=True):
+    for each, judgement in zip(hits, judge(hits, sent_at=SENT, link_count=9), strict=True):
         assert ("links within" in judgement.reasons[0]) == (each in burst)
 
 

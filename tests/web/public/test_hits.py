@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from urllib.parse import urljoin
 
 import pytest
 import sqlalchemy as sa
@@ -182,10 +183,42 @@ def test_only_a_proxy_on_this_machine_is_believed_about_addresses() -> None:
 
 
 @on_sqlite
-def test_options_and_posts_are_no_hits(scene: Scene) -> None:
-    for method in ("OPTIONS", "POST", "PUT"):
-        assert scene.client.open(scene.path("o"), method=method).status_code in {200, 404, 405}
+def test_posts_are_no_hits(scene: Scene) -> None:
+    for method in ("POST", "PUT"):
+        assert scene.client.open(scene.path("o"), method=method).status_code in {404, 405}
     assert scene.hits() == []
+
+
+@on_sqlite
+def test_who_asks_what_may_be_asked_is_recorded_as_one_who_did(scene: Scene) -> None:
+    for path in (scene.path("o"), scene.path("c") + "/1"):
+        answer = scene.client.open(path, method="OPTIONS")
+        assert (answer.status_code, answer.headers["Allow"], answer.data) == (204, "GET, HEAD, OPTIONS", b"")
+        assert "Location" not in answer.headers
+    assert [row.method for row in scene.hits()] == ["OPTIONS", "OPTIONS"]
+
+
+@on_sqlite
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_the_link_that_no_person_sees_leads_to_a_page_that_says_so(scene: Scene, language: str) -> None:
+    answer = scene.get(scene.path("c") + "/0")
+    assert answer.status_code == 302
+    address = urljoin(scene.path("c") + "/0", answer.headers["Location"])
+    page = scene.get(address, headers={"Accept-Language": language})
+    assert page.status_code == 200
+    assert ("Hier gibt es nichts zu sehen" if language == "de" else "nothing to see here") in page.text
+    assert [(row.kind, row.link) for row in scene.hits()] == [("click", 0)]
+
+
+@on_sqlite
+def test_a_browser_that_follows_the_hidden_link_is_a_machine_and_so_is_what_it_did_beside(
+    scene: Scene,
+) -> None:
+    for rest in ("/1", "/0"):
+        scene.get(scene.path("c") + rest, environ_overrides={"REMOTE_ADDR": "198.51.100.7"})
+    with scene.stores.sessions.begin() as session:
+        judging.judge_hits(session, utc_now() + timedelta(seconds=5))
+    assert [row.verdict for row in scene.events("clicked")] == ["machine", "machine"]
 
 
 def test_hits_become_events_with_verdicts(scene: Scene) -> None:

@@ -20,8 +20,10 @@ def test_the_message_is_shown_as_it_was_sent_and_counted(scene: Scene) -> None:
 
 
 @on_sqlite
-def test_the_pixel_is_left_out(scene: Scene) -> None:
-    assert "/o/" not in scene.get(scene.path("v")).text
+def test_the_pixel_and_the_hidden_link_are_left_out(scene: Scene) -> None:
+    page = scene.get(scene.path("v")).text
+    assert "/o/" not in page
+    assert f"/c/{scene.token(Purpose.CLICK)}/0" not in page
 
 
 @on_sqlite
