@@ -14,6 +14,7 @@ PostroomError
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from campaigns.values import Problem
 
@@ -64,6 +65,10 @@ class NotAllowed(PostroomError):
 
 class BackendError(PostroomError):
     """The backend failed as a whole; the messages were surely not handed over."""
+
+    def __init__(self, text: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after  #: how long it asked to be left alone; None: it did not say
 
 
 class ExecutorAway(PostroomError):

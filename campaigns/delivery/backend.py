@@ -5,12 +5,37 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from campaigns.delivery.contract import Backend, Capabilities, Watch
+from campaigns.delivery.providers import PROVIDERS, Ways, read_options
 from campaigns.delivery.smtp.pool import SmtpBackend
 from campaigns.delivery.smtp.target import Limits, read_target
 from campaigns.errors import BadSettings
-from campaigns.values import Problem
+from campaigns.values import Account, Problem
 
-__all__ = ["Backend", "Capabilities", "Watch", "open_backend"]
+__all__ = ["PROVIDERS", "Backend", "Capabilities", "Watch", "open_account", "open_backend"]
+
+
+def open_account(
+    account: Account,
+    *,
+    connections: int = 4,
+    per_connection: int = 100,
+    cafile: Path | None = None,
+) -> Backend:
+    """Make the backend of one account; nothing is connected before the first mail.
+
+    The other arguments hold where the account's own options say nothing.
+
+    Raises:
+        BadSettings: naming all that is wrong with the account; its secrets are never shown.
+    """
+    provider = PROVIDERS.get(account.kind)
+    if provider is None:
+        cure = f"Use one of {', '.join(PROVIDERS)}."
+        raise BadSettings(
+            [Problem(f"accounts.{account.name}.kind", f"{account.kind[:80]!r} is unknown.", cure)]
+        )
+    options = read_options(account, provider.options)
+    return provider.opener(account, options, Ways(connections, per_connection, cafile))
 
 
 def open_backend(

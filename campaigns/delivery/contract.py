@@ -26,11 +26,19 @@ class Capabilities:
     """What a backend can and cannot do."""
 
     distinct: bool = True  #: a batch may hold a different mail for each recipient
+    substituted: bool = False  #: it would merge one text for many; we render here and do not use it
     envelope_sender: bool = True  #: returned mail goes where Outgoing.mail_from says
     own_message_id: bool = True  #: our Message-ID reaches the recipient
+    own_signature: bool = True  #: our DKIM signature reaches the recipient unbroken
+    recipient_headers: bool = True  #: each mail has its own headers, List-Unsubscribe before all
+    pictures: bool = True  #: pictures within a mail are shown
     smtputf8: bool = False  #: a local part beyond ASCII may be accepted
-    max_batch: int | None = None
-    max_bytes: int | None = None
+    tags: bool = False  #: a word of ours that its statistics are kept by
+    metadata: bool = False  #: our reference comes back with every event
+    sandbox: bool = False  #: can be told to take mail and send none
+    max_batch: int | None = None  #: mails in one request
+    max_bytes: int | None = None  #: of one request
+    max_mail: int | None = None  #: bytes of one mail, where that is less
     idempotency: timedelta | None = None  #: how long a repeat with the same key does no harm
 
 

@@ -1,0 +1,157 @@
+"""A signed request to an address of yours, which does with the finished mail what it likes.
+
+docs/BACKENDS.md describes both ends; the signature is that of Standard Webhooks.
+
+Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+import hmac
+from base64 import b64decode, b64encode
+from binascii import Error
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from campaigns.clock import utc_now
+from campaigns.delivery.contract import Backend, Capabilities
+from campaigns.delivery.providers.answers import (
+    Answer,
+    require_success,
+    sent,
+    unknown,
+    unreadable,
+)
+from campaigns.delivery.providers.api import Api, Request, json_body, list_of, object_of
+from campaigns.delivery.providers.http import open_http
+from campaigns.delivery.providers.provider import Option, Options, Provider, Ways, http_options, yes_or_no
+from campaigns.delivery.providers.reference import KEY, reference_of
+from campaigns.delivery.smtp.replies import ENHANCED, plain_text
+from campaigns.values import Account, Outcome, OutcomeKind, Outgoing
+
+CAPABILITIES = Capabilities(
+    smtputf8=True,
+    tags=True,
+    metadata=True,
+    max_batch=100,
+    max_bytes=25 * 1024 * 1024,
+)
+MEMORY = timedelta(hours=24)  #: how long the other end promises to know our ids, where replay=yes
+PREFIX = "whsec_"  #: of a secret, by the specification
+KINDS = {
+    "sent": OutcomeKind.SENT,
+    "deferred": OutcomeKind.DEFERRED,
+    "failed": OutcomeKind.FAILED,
+    "unknown": OutcomeKind.UNKNOWN,
+}
+
+
+class Generic(Api):
+    """Batches of finished mails, signed."""
+
+    def __init__(self, options: Options) -> None:
+        self._url, self._tag = options["url"], options["tag"]
+        self._secret = secret_of(options["secret"])
+        count = int(options["batch"])
+        is_safe = options["replay"] == "yes"
+        self.capabilities = replace(CAPABILITIES, max_batch=count, idempotency=MEMORY if is_safe else None)
+
+    def piece(self, mail: Outgoing) -> dict[str, Any]:
+        told = {
+            "id": f"{mail.key.run}.{mail.key.seq}",
+            KEY: reference_of(mail),
+            "mail_from": mail.mail_from,
+            "rcpt_to": mail.rcpt_to,
+            "smtputf8": mail.smtputf8,
+            "tag": self._tag,
+            "mime": b64encode(mail.data).decode(),
+        }
+        return {name: value for name, value in told.items() if value != ""}
+
+    def ask(self, pieces: Sequence[dict[str, Any]], key: str) -> Request:
+        body = json_body({"type": "mail.send", "messages": list(pieces)})
+        identity, at = f"msg_{key[:40] or 'none'}", str(int(utc_now().timestamp()))
+        return Request(
+            self._url,
+            {
+                "content-type": "application/json",
+                "webhook-id": identity,
+                "webhook-timestamp": at,
+                "webhook-signature": signature(self._secret, identity, at, body),
+            },
+            body,
+        )
+
+    def hear(self, answer: Answer, mails: Sequence[Outgoing]) -> list[Outcome]:
+        require_success(answer)
+        results = object_of(answer.json()).get("results")
+        if not isinstance(results, list):
+            raise unreadable(answer)
+        named = {str(one.get("id")): one for one in map(object_of, list_of(results))}
+        return [_outcome(named.get(f"{mail.key.run}.{mail.key.seq}")) for mail in mails]
+
+
+def signature(secret: bytes, identity: str, at: str, body: bytes) -> str:
+    """The value of webhook-signature."""
+    digest = hmac.new(secret, f"{identity}.{at}.".encode() + body, sha256).digest()
+    return f"v1,{b64encode(digest).decode()}"
+
+
+def secret_of(text: str) -> bytes:
+    """The bytes behind whsec_BASE64."""
+    return b64decode(text.removeprefix(PREFIX), validate=True)
+
+
+def _outcome(said: dict[str, Any] | None) -> Outcome:
+    if said is None:
+        return unknown("the answer does not name this mail")
+    kind = KINDS.get(str(said.get("status")))
+    if kind is None:
+        return unknown("the answer has no status for this mail that we know")
+    text, code, enhanced = plain_text(str(said.get("text", ""))), said.get("code"), said.get("enhanced")
+    if kind is OutcomeKind.SENT:
+        return sent(text)
+    is_code = isinstance(code, int) and 200 <= code < 600
+    is_enhanced = isinstance(enhanced, str) and ENHANCED.fullmatch(enhanced) is not None
+    return Outcome(kind, code if is_code else None, enhanced if is_enhanced else None, text)
+
+
+def _a_secret(value: str) -> str:
+    try:
+        size = len(secret_of(value))
+    except (Error, ValueError):
+        return "is no base64."
+    return "" if 24 <= size <= 64 else "has not 24 to 64 bytes."
+
+
+def _open(account: Account, options: Options, ways: Ways) -> Backend:
+    return open_http(account, options, ways, Generic(options))
+
+
+def _a_batch(value: str) -> str:
+    fits = value.isascii() and value.isdigit() and 1 <= int(value) <= 1000
+    return "" if fits else "is no number from 1 to 1000."
+
+
+PROVIDER = Provider(
+    name="http",
+    title="Any server (signed HTTP)",
+    capabilities=CAPABILITIES,
+    options=(
+        Option(
+            "secret",
+            "whsec_ and 24 to 64 random bytes in base64, the same at both ends",
+            required=True,
+            secret=True,
+            check=_a_secret,
+        ),
+        Option("replay", "yes: the other end knows our ids for a day", default="no", check=yes_or_no),
+        Option("batch", "mails in one request, 1 to 1000", default="100", check=_a_batch),
+        *http_options(url=""),
+    ),
+    opener=_open,
+)
+
+
+# ---- what comes back, by webhook
