@@ -40,11 +40,12 @@ def load(
     run = campaigns.get_run(session, chunk.run)
     campaign = campaigns.get(session, run.campaign_id)
     common = _mailing(session, run, campaign.name, mailings, signing)
-    is_test = run.kind == "test"
-    asked = None if is_test else gates.of_campaign(session, campaign, run.topic_id, now=now)
+    is_test, is_form = run.kind == "test", run.kind == "form"
+    # an address that waits for its confirmation is no contact's own yet: all that may stop it is suppression
+    asked = None if is_test or is_form else gates.of_campaign(session, campaign, run.topic_id, now=now)
     ready, stopped = outbox.load(session, chunk, asked)
     if not is_test:
-        stopped |= _moved_and_suppressed(session, secret, ready)
+        stopped |= _moved_and_suppressed(session, secret, ready, all_of_them=is_form)
         ready = [one for one in ready if one.seq not in stopped]
     skipped = {seq: (gate, "") for seq, gate in stopped.items()}
     if now >= run.expires_at:
@@ -56,9 +57,11 @@ def load(
     return Loaded(common, is_test, {one.seq: one for one in ready}, bought, skipped)
 
 
-def _moved_and_suppressed(session: Session, secret: bytes, ready: list[Recipient]) -> dict[int, Gate]:
+def _moved_and_suppressed(
+    session: Session, secret: bytes, ready: list[Recipient], *, all_of_them: bool = False
+) -> dict[int, Gate]:
     """Those whose address changed after the freeze while the old one, where the mail goes, is suppressed."""
-    moved = [one for one in ready if one.address != one.contact["email"]]
+    moved = [one for one in ready if all_of_them or one.address != one.contact["email"]]
     hashed = {one.seq: suppressions.address_hash(secret, one.address) for one in moved}
     listed = suppressions.hashes(session, hashed.values())
     return {seq: Gate.SUPPRESSED for seq, one in hashed.items() if one in listed}

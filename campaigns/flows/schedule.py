@@ -283,6 +283,8 @@ def finish_runs(session: Session, now: datetime) -> list[int]:
     """End the runs that have nothing left to send; gives their ids."""
     ended = []
     for run in campaigns.runs_in(session, RunState.CANCELLED, RunState.RUNNING):
+        if _takes_more(run, now):
+            continue
         cancelled = run.state is RunState.CANCELLED
         if cancelled or now >= run.expires_at:
             campaigns.hold(session, run.campaign_id)  # before its chunks, as all do who change both
@@ -290,6 +292,11 @@ def finish_runs(session: Session, now: datetime) -> list[int]:
         if outbox.is_drained(session, run.id) and _end(session, run, now):
             ended.append(run.id)
     return ended
+
+
+def _takes_more(run: Run, now: datetime) -> bool:
+    """A sign-up form's run takes the mails of its day, one by one."""
+    return run.kind == "form" and run.state is RunState.RUNNING and run.opened_at.date() == now.date()
 
 
 def _end(session: Session, run: Run, now: datetime) -> bool:

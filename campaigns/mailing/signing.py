@@ -13,6 +13,7 @@ PAGES = {
     "view": ("v", Purpose.VIEW),
     "preferences": ("p", Purpose.PREFERENCES),
     "survey": ("s", Purpose.SURVEY),
+    "confirm": ("y", Purpose.CONFIRM),
 }
 
 

@@ -37,23 +37,35 @@ def find(session: Session, run: int, seq: int) -> Message | None:
 
 def add_test(session: Session, run: int, contact: int, address: str, *, now: datetime) -> None:
     """Put one test message into the outbox: the contact's data, another address; no gate is asked."""
+    add_one(session, run, contact, address, now=now)
+
+
+def add_one(session: Session, run: int, contact: int, address: str, *, now: datetime) -> int:
+    """Put one message into the outbox, after those that the run has, in a chunk of its own; gives its seq.
+
+    The caller holds the run's campaign, so that no two get one number.
+    """
+    seq = 1 + session.execute(sa.select(runs.c.audience).where(runs.c.id == run)).scalar_one()
     insert_many(
         session,
         messages,
         ("run_id", "seq", "contact_id", "address", "state"),
-        [(run, 1, contact, address, MessageState.QUEUED.value)],
+        [(run, seq, contact, address, MessageState.QUEUED.value)],
     )
     insert_many(
         session,
         chunks,
         ("run_id", "number", "lane", "first_seq", "last_seq", "state"),
-        [(run, 1, lane_of(address.partition("@")[2]), 1, 1, "ready")],
+        [(run, seq, lane_of(address.partition("@")[2]), seq, seq, "ready")],
     )
-    session.execute(
-        sa.update(runs)
-        .where(runs.c.id == run)
-        .values(state=RunState.RUNNING.value, frozen_at=now, audience=1, mailable=1)
-    )
+    state = {"state": RunState.RUNNING.value, "frozen_at": now, "audience": seq, "mailable": seq}
+    session.execute(sa.update(runs).where(runs.c.id == run).values(state))
+    return seq
+
+
+def forget_addresses(session: Session, contact: int) -> None:
+    """Take the address out of a contact's messages; that they were sent stays."""
+    session.execute(sa.update(messages).where(messages.c.contact_id == contact).values(address=None))
 
 
 def _query() -> sa.Select[tuple[object, ...]]:

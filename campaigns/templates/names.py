@@ -77,6 +77,7 @@ NAMES: tuple[Name, ...] = (
     Name("links.preferences", _A, "choose what to hear about"),
     Name("links.view", _A, "the mail in a browser"),
     Name("links.survey", _A, "the survey's page", MISSING),
+    Name("links.confirm", _A, "confirm a sign-up; in the mails of a sign-up form"),
     Name("order", _GROUP, "the order the mail is about; the last one", MISSING),
     *(Name(f"order.{path}", kind, meaning, missing) for path, kind, meaning, missing in _ORDER),
     Name("orders", _LIST, "the last orders, newest first; may be empty"),

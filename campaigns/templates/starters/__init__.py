@@ -7,7 +7,7 @@ from importlib import resources
 from campaigns.errors import NotFound
 from campaigns.values import BodyKind, Source
 
-NAMES = ("newsletter", "product-offer", "survey-invitation", "follow-up", "letter")
+NAMES = ("newsletter", "product-offer", "survey-invitation", "follow-up", "letter", "confirmation")
 LANGUAGES = ("en", "de")
 
 

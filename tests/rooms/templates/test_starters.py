@@ -9,6 +9,7 @@ from campaigns.templates import starters
 from campaigns.templates.preflight import CLIPPED, check
 from campaigns.templates.render import compile_source, prepare
 from campaigns.templates.samples import sample_names
+from campaigns.templates.uses import used_names
 
 ALL = [(name, language) for name in starters.NAMES for language in starters.LANGUAGES]
 LITTLE = {
@@ -20,6 +21,7 @@ LITTLE = {
         "unsubscribe": "https://t.test/u",
         "preferences": "https://t.test/p",
         "view": "https://t.test/v",
+        "confirm": "https://t.test/y",
         "survey": None,
     },
     "order": None,
@@ -59,7 +61,7 @@ def test_it_fetches_nothing_and_speaks_its_language(name, language):
     assert len(html.encode()) < CLIPPED / 2
 
 
-@pytest.mark.parametrize(("name", "language"), ALL)
+@pytest.mark.parametrize(("name", "language"), [pair for pair in ALL if pair[0] != "confirmation"])
 def test_it_says_why_it_came_and_offers_the_ways_out(name, language):
     html = prepare(compile_source(starters.load(name, language))).render(sample_names(language)).html
     names = sample_names(language)
@@ -67,6 +69,12 @@ def test_it_says_why_it_came_and_offers_the_ways_out(name, language):
         assert f'href="{names["links"][address]}"' in html
     assert names["contact"]["email"] in html
     assert starters.title(name, language)
+
+
+@pytest.mark.parametrize("language", starters.LANGUAGES)
+def test_the_confirmation_says_nothing_that_its_asker_wrote(language):
+    compiled = compile_source(starters.load("confirmation", language))
+    assert used_names(compiled) == {"links.confirm", "sender.name", "sender.postal_address"}
 
 
 def test_both_languages_show_the_same_names():

@@ -1,0 +1,200 @@
+"""Asking for the confirmation: what a form took becomes one mail in the outbox, or a reason for none."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from campaigns.forms.proof import asked
+from campaigns.records import (
+    campaign_desk,
+    campaigns,
+    consent,
+    form_people,
+    forms,
+    messages,
+    sign_ups,
+    suppressions,
+    templates,
+)
+from campaigns.records.campaigns import Pinned
+from campaigns.records.consent import Provenance
+from campaigns.records.forms import SignUpForm
+from campaigns.records.sign_ups import Refusal, SignUp
+from campaigns.values import ConsentState, ContactId, RunState, TopicClass
+
+log = structlog.get_logger()
+
+WORKER = "worker"
+KIND = "form"  #: of the runs that confirmation mails belong to
+AT_ONCE = 50
+DAY = timedelta(hours=24)
+MOST_UNCONFIRMED = 3
+SEND_WITHIN_HOURS = 48
+#: The breaker: of mails that people had time to answer, so many must be confirmed, or the form is halted.
+LOOKED_AT, ENOUGH, FEWEST = timedelta(hours=1), 30, 0.1
+TIME_TO_ANSWER, MOST_UNTRIED = timedelta(minutes=10), 100
+HALT = timedelta(hours=1)
+
+
+def write_mails(session: Session, now: datetime) -> int:
+    """Deal with what was posted: a mail into the outbox, or the reason for none; gives how many."""
+    done = 0
+    for one in sign_ups.waiting(session, limit=AT_ONCE):
+        try:
+            with session.begin_nested():
+                done += _deal(session, one, now)
+        except OperationalError:
+            raise  # about the store
+        except Exception:
+            log.exception("a sign-up could not be dealt with", sign_up=one.id)
+            _refuse(session, one, Refusal.FAILED, now)
+    return done
+
+
+def _deal(session: Session, one: SignUp, now: datetime) -> bool:
+    form = forms.hold(session, one.form)  # two workers at one address wait for each other here
+    wanted, contact = _wanted(session, one)
+    why = _why_not(session, form, one, wanted, now)
+    if why is not None:
+        _refuse(session, one, why, now)
+        return True
+    if _untried(session, form, now) >= MOST_UNTRIED:
+        return False  # it waits until people had time to answer
+    made = contact is None
+    if contact is None:
+        contact = _pending(session, one, now)
+    for topic in wanted:
+        _ask_consent(session, form, one, contact, topic, now)
+    run = _run(session, form, now)
+    assert one.address is not None
+    seq = messages.add_one(session, run, contact, one.address, now=now)
+    sign_ups.mailed(session, one.id, contact=contact, made=made, run=run, seq=seq, now=now)
+    forms.count(session, form.id, "mailed", now=now)
+    return True
+
+
+def _wanted(session: Session, one: SignUp) -> tuple[list[int], int | None]:
+    """The topics that are not granted yet, and the contact whose address this is."""
+    assert one.address is not None
+    contact = form_people.known(session, one.address)
+    if contact is None:
+        return list(one.topics), None
+    said = consent.states(session, ContactId(contact))
+    return [topic for topic in one.topics if said.get(topic) is not ConsentState.GRANTED], contact
+
+
+def _why_not(
+    session: Session, form: SignUpForm, one: SignUp, wanted: Sequence[int], now: datetime
+) -> Refusal | None:
+    if not form.is_open:
+        return Refusal.OFF
+    if suppressions.is_suppressed(session, one.address_hash):
+        return Refusal.SUPPRESSED
+    if not wanted:
+        return Refusal.ALREADY
+    had, last = sign_ups.mails_to(session, one.address_hash)
+    if last is not None and now - last < DAY:
+        return Refusal.TOO_SOON
+    if had >= MOST_UNCONFIRMED:
+        return Refusal.TOO_OFTEN
+    return Refusal.HALTED if form.is_halted(now) or _trips(session, form, now) else None
+
+
+def _trips(session: Session, form: SignUpForm, now: datetime) -> bool:
+    """Halt a form whose mails hardly anybody confirms: somebody else signs people up."""
+    until = now - TIME_TO_ANSWER
+    seen = sign_ups.answered(session, form.id, since=until - LOOKED_AT, until=until)
+    if form.halted_until is not None and form.halted_until > until - LOOKED_AT:
+        seen = sign_ups.answered(session, form.id, since=form.halted_until, until=until)
+    if seen.mailed < ENOUGH or seen.confirmed >= seen.mailed * FEWEST:
+        return False
+    forms.halt(session, form.id, until=now + HALT)
+    log.warning("form halted", form=form.key, mailed=seen.mailed, confirmed=seen.confirmed)
+    return True
+
+
+def _untried(session: Session, form: SignUpForm, now: datetime) -> int:
+    """How many mails nobody had time to answer yet."""
+    seen = sign_ups.answered(session, form.id, since=now - TIME_TO_ANSWER, until=now + TIME_TO_ANSWER)
+    return seen.mailed - seen.confirmed
+
+
+def _refuse(session: Session, one: SignUp, why: Refusal, now: datetime) -> None:
+    sign_ups.refuse(session, one.id, why.value)
+    forms.count(session, one.form, why.value, now=now)
+
+
+def _pending(session: Session, one: SignUp, now: datetime) -> int:
+    """The contact that waits for this address to be confirmed."""
+    assert one.address is not None
+    earlier = sign_ups.pending_contact(session, one.address_hash)
+    if earlier is not None and form_people.is_pending(session, earlier):
+        return earlier
+    return form_people.make_pending(session, one.address, one.language, now=now)
+
+
+def _ask_consent(
+    session: Session, form: SignUpForm, one: SignUp, contact: int, topic: int, now: datetime
+) -> None:
+    """Write down that a yes was asked for; what a known contact said, a stranger's post never changes."""
+    state, at = consent.hold(session, ContactId(contact), topic, now=now)
+    if state is not None:
+        return
+    wording = consent.add_wording(
+        session, forms.wording_key(form.id, topic), one.language, one.topics[topic], now=now
+    )
+    proof = asked(form.key, one.version, one.id, one.posted_at, one.network, one.page, one.agent)
+    consent.ask(session, ContactId(contact), topic, Provenance(at, "form", proof, wording), now=now)
+
+
+def _run(session: Session, form: SignUpForm, now: datetime) -> int:
+    """The form's run of today: one, unless its template or sender changed."""
+    campaign = form.campaign_id or _campaign(session, form, now)
+    campaigns.hold(session, campaign)
+    version = templates.newest_version(session, form.template_id)
+    runs = campaigns.runs_of(session, campaign, kind=KIND)
+    for run in runs[:1]:
+        alive = run.state is RunState.RUNNING and run.finished_at is None
+        same = (run.template_version_id, run.sender_id) == (version, form.sender_id)
+        if alive and same and run.opened_at.date() == now.date():
+            return run.id
+    today = sum(run.opened_at.date() == now.date() for run in runs)
+    pinned = Pinned(_topic(session, now), form.sender_id, version, None, None)
+    return campaigns.open_run(
+        session,
+        campaigns.get(session, campaign),
+        pinned,
+        occurrence=f"{now:%Y-%m-%d}-{today + 1}",
+        kind=KIND,
+        now=now,
+    )
+
+
+def _campaign(session: Session, form: SignUpForm, now: datetime) -> int:
+    """Make the campaign that a form's mails belong to; it is reached by its form, and stands in no list."""
+    made = campaigns.create(
+        session,
+        form.name,
+        actor=WORKER,
+        now=now,
+        topic_id=_topic(session, now),
+        template_id=form.template_id,
+        sender_id=form.sender_id,
+        tracking=False,
+        send_within_hours=SEND_WITHIN_HOURS,
+    )
+    campaign_desk.delete(session, made, actor=WORKER, now=now)
+    forms.note_campaign(session, form.id, made)
+    return made
+
+
+def _topic(session: Session, now: datetime) -> int:
+    for topic in consent.all_topics(session):
+        if topic.key == forms.CONFIRMATION:
+            return topic.id
+    return consent.add_topic(
+        session, forms.CONFIRMATION, "Sign-up", TopicClass.TRANSACTIONAL, now=now, public=False
+    ).id
