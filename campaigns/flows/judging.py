@@ -1,14 +1,34 @@
-"""Hits get their verdicts and their events: those of one message are judged together."""
+"""Hits get their verdicts and their events: those of one message are judged together.
 
-from collections.abc import Sequence
+All are judged again when the rules are newer than their verdicts, or a person asks for it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from campaigns.records import campaigns, history, hits, links, messages, outbox, responses, surveys
+from campaigns.records import (
+    campaigns,
+    crowds,
+    history,
+    hits,
+    links,
+    messages,
+    outbox,
+    responses,
+    rounds,
+    surveys,
+)
+from campaigns.records.hits import Key, Stored
+from campaigns.records.messages import Message
 from campaigns.records.outbox import Evidence
 from campaigns.records.reports import counts
 from campaigns.records.responses import Place
+from campaigns.records.rounds import Round
+from campaigns.tracking.ranges import NONE, Ranges
 from campaigns.tracking.verdicts import RULES_VERSION, judge
 from campaigns.values import EventKind, Fact, Hit, Judgement, MessageKey, Verdict
 
@@ -20,9 +40,22 @@ KIND = {
     "view": EventKind.VIEWED,
     "score": EventKind.SCORE_CLICKED,
 }
+OF_NO_MACHINE = {Verdict.HUMAN, Verdict.UNKNOWN}
 
 
-def judge_hits(session: Session, now: datetime, *, settling: timedelta = SETTLING) -> int:
+@dataclass
+class _Outcome:
+    """What judging some messages comes to."""
+
+    new: list[Fact] = field(default_factory=list)
+    changed: list[tuple[Fact, Judgement, Verdict]] = field(default_factory=list)  #: with the verdict before
+    verdicts: dict[int, Verdict | None] = field(default_factory=dict)  #: by hit
+    scores: dict[Key, list[tuple[Hit, Verdict]]] = field(default_factory=dict)  #: clicked in mails
+
+
+def judge_hits(
+    session: Session, now: datetime, *, settling: timedelta = SETTLING, ranges: Ranges = NONE
+) -> int:
     """Give each settled hit its verdict and its event; hits of one message are judged together.
 
     An older verdict that the newer hits change is changed too. Gives how many events are new.
@@ -30,60 +63,124 @@ def judge_hits(session: Session, now: datetime, *, settling: timedelta = SETTLIN
     keys = hits.unjudged(session, until=now - settling, limit=AT_ONCE)
     if not keys:
         return 0
-    found = hits.of_messages(session, keys)
-    outbox.prove(session, {MessageKey(*key): _proof(received) for key, received in found.items()}, now=now)
-    facts: list[Fact] = []
-    for key, received in found.items():
-        facts += _judge_message(session, key, received)
-        hits.mark_judged(session, [hit.id for hit in received])
-    counts.note_verdicts(session, {run for run, _ in found})
-    return history.record_many(session, facts, version=RULES_VERSION)
+    found = crowds.note(session, hits.of_messages(session, keys))
+    outbox.prove(session, {MessageKey(*key): _proof(stored) for key, stored in found.items()}, now=now)
+    made = _judge(session, found, ranges)
+    written = _write(session, made)
+    for key, stored in found.items():
+        if len(stored) == hits.MOST:
+            hits.pass_over(session, key, after=stored[-1].hit.id)
+    return written
 
 
-def _proof(received: Sequence[Hit]) -> Evidence:
+def judge_again(session: Session, now: datetime, *, ranges: Ranges = NONE) -> Round | None:
+    """Judge the next hits of a round again, and begin one where the rules are newer than the last.
+
+    Gives the round as far as it has come; None where nothing is to be done.
+    """
+    newest = rounds.newest(session)
+    if newest is None or (newest.finished_at is not None and newest.version < RULES_VERSION):
+        newest = rounds.begin(session, RULES_VERSION, None, now=now)
+    return None if newest.finished_at is not None else go_on(session, newest, now, ranges=ranges)
+
+
+def go_on(session: Session, over: Round, now: datetime, *, ranges: Ranges = NONE) -> Round:
+    """Judge the next hits of a round again."""
+    keys, done = rounds.next_messages(session, over, AT_ONCE)
+    found = {
+        key: stored
+        for key, stored in hits.of_messages(session, keys).items()
+        if not any(_was_met(one.hit, over) for one in stored)
+    }
+    made = _judge(session, found, ranges)
+    _write(session, made)
+    changed = Counter(f"{before} to {fact.verdict}" for fact, _, before in made.changed)
+    return rounds.advance(session, over, done, len(made.verdicts), changed, now=now)
+
+
+def _was_met(hit: Hit, over: Round) -> bool:
+    """Whether a hit's message was judged again in an earlier step of the round."""
+    return hit.id <= over.done and (over.since is None or hit.at >= over.since)
+
+
+def _proof(stored: Sequence[Stored]) -> Evidence:
     """A hit, whoever made it, proves that its message arrived: its token stood nowhere else."""
-    first = min(received, key=lambda hit: hit.at)
+    first = min((one.hit for one in stored), key=lambda hit: hit.at)
     return Evidence(KIND[first.kind].value, first.at)
 
 
-def _judge_message(session: Session, key: tuple[int, int], received: Sequence[Hit]) -> list[Fact]:
-    message = messages.find(session, *key)
-    if message is None or message.is_test:
-        return []
-    confirmed = responses.is_posted(session, contact=message.contact, run=key[0])
-    verdicts = judge(
-        received, sent_at=message.at, link_count=links.count(session, key[0]), confirmed=confirmed
-    )
-    for hit, judgement in zip(received, verdicts, strict=True):
-        history.rejudge(session, _dedupe(hit), judgement)
-        if hit.kind == "score" and judgement.verdict in {Verdict.HUMAN, Verdict.UNKNOWN}:
-            _begin_response(session, hit)
-    return [
-        _fact(hit, judgement, message.customer) for hit, judgement in zip(received, verdicts, strict=True)
-    ]
+def _judge(session: Session, found: Mapping[Key, Sequence[Stored]], ranges: Ranges) -> _Outcome:
+    made = _Outcome()
+    known = messages.find_many(session, list(found))
+    posted = responses.posted_among(session, list(found))
+    link_counts = {run: links.count(session, run) for run in {run for run, _ in found}}
+    for key, stored in found.items():
+        message = known.get(key)
+        if message is None or message.is_test:
+            made.verdicts |= dict.fromkeys((one.hit.id for one in stored), None)
+            continue
+        judgements = judge(
+            [one.hit for one in stored],
+            sent_at=message.at,
+            link_count=link_counts[key[0]],
+            confirmed=(key[0], message.contact) in posted,
+            ranges=ranges,
+        )
+        _compare(made, key, stored, judgements, message)
+    return made
 
 
-def _begin_response(session: Session, hit: Hit) -> None:
-    """A score clicked in the mail begins a response; an answer it becomes only when the page is posted."""
-    version = campaigns.get_run(session, hit.run).survey_version_id
-    if version is not None:
-        survey = surveys.edition(session, version).survey
-        place = Place(survey, version, hit.contact, hit.run, hit.seq)
-        responses.start(session, place, language="", now=hit.at)
+def _compare(
+    made: _Outcome, key: Key, stored: Sequence[Stored], judgements: Sequence[Judgement], message: Message
+) -> None:
+    for one, judgement in zip(stored, judgements, strict=True):
+        made.verdicts[one.hit.id] = judgement.verdict
+        fact = _fact(one.hit, judgement, message.customer)
+        if one.verdict is None:
+            made.new.append(fact)
+        elif one.verdict is not judgement.verdict:
+            made.changed.append((fact, judgement, one.verdict))
+        if one.hit.kind == "score":
+            made.scores.setdefault(key, []).append((one.hit, judgement.verdict))
 
 
-def _dedupe(hit: Hit) -> str:
-    return f"hit:{hit.id}"
+def _write(session: Session, made: _Outcome) -> int:
+    for fact, judgement, _ in made.changed:
+        history.rejudge(session, fact.dedupe, judgement, fact.detail)
+    history.take_back(session, [fact for fact, _, before in made.changed if before is Verdict.HUMAN])
+    history.project(session, [fact for fact, _, _ in made.changed])
+    hits.mark_judged(session, made.verdicts)
+    for key, clicked in made.scores.items():
+        _begin_response(session, key, clicked)
+    counts.note_verdicts(session, {fact.run for fact, _, _ in made.changed if fact.run is not None})
+    return history.record_many(session, made.new, version=RULES_VERSION)
+
+
+def _begin_response(session: Session, key: Key, clicked: Sequence[tuple[Hit, Verdict]]) -> None:
+    """A score clicked in the mail begins a response; an answer it becomes only when the page is posted.
+
+    What a machine began is taken away, unless somebody has posted the page since.
+    """
+    version = campaigns.get_run(session, key[0]).survey_version_id
+    if version is None:
+        return
+    by_people = [hit for hit, verdict in clicked if verdict in OF_NO_MACHINE]
+    first = min(by_people or [hit for hit, _ in clicked], key=lambda hit: hit.at)
+    place = Place(surveys.edition(session, version).survey, version, first.contact, *key)
+    if by_people:
+        responses.start(session, place, language="", now=first.at)
+    else:
+        responses.forget(session, place)
 
 
 def _fact(hit: Hit, judgement: Judgement, customer: int) -> Fact:
-    detail: dict[str, object] = {"reasons": list(judgement.reasons)}
+    detail: dict[str, object] = {"reasons": list(judgement.reasons), "points": judgement.points}
     if hit.link is not None:
         detail["score" if hit.kind == "score" else "link"] = hit.link
     return Fact(
         KIND[hit.kind],
         hit.at,
-        _dedupe(hit),
+        f"hit:{hit.id}",
         hit.contact,
         customer,
         hit.run,

@@ -155,8 +155,8 @@ def _advance(session: Session, newest: dict[int, dict[str, datetime]]) -> None:
     )
 
 
-def rejudge(session: Session, dedupe: str, judgement: Judgement) -> None:
-    """Put a newer verdict on an event; what happened stays as it was."""
+def rejudge(session: Session, dedupe: str, judgement: Judgement, detail: dict[str, object]) -> None:
+    """Put a newer verdict on an event, with its reasons in the detail; what happened stays as it was."""
     this = events.c.dedupe == dedupe
     if is_postgres(session):
         key = sa.select(event_keys.c.event_id, event_keys.c.at).where(event_keys.c.dedupe == dedupe)
@@ -167,8 +167,23 @@ def rejudge(session: Session, dedupe: str, judgement: Judgement) -> None:
     session.execute(
         sa.update(events)
         .where(this)
-        .values(verdict=judgement.verdict.value, verdict_version=judgement.version)
+        .values(verdict=judgement.verdict.value, verdict_version=judgement.version, detail=detail)
     )
+
+
+def take_back(session: Session, facts: Iterable[Fact]) -> None:
+    """Move activity back where it rests on these facts, which are no person's by a newer verdict."""
+    for fact in facts:
+        column = activity.c.get(PROJECTED.get(fact.kind, "")) if fact.kind in OF_PEOPLE else None
+        if column is None:
+            continue
+        newest = sa.select(sa.func.max(events.c.at)).where(
+            events.c.contact_id == fact.contact,
+            events.c.kind == fact.kind.value,
+            events.c.verdict == Verdict.HUMAN.value,
+        )
+        mine = sa.and_(activity.c.contact_id == fact.contact, column == fact.at)
+        session.execute(sa.update(activity).where(mine).values({column: newest.scalar_subquery()}))
 
 
 def timeline(

@@ -1,21 +1,42 @@
 """Raw hits: requests for tracked addresses as they came, stored before they are answered."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.model.dialect import insert_many
-from campaigns.model.events import hits, strays
-from campaigns.values import Hit
+from campaigns.model.dialect import changed, insert_many
+from campaigns.model.events import hit_counts, hits, strays
+from campaigns.records import tracking
+from campaigns.tracking.verdicts import judge
+from campaigns.values import Hit, Tracking, Verdict
 
 COLUMNS = ("at", "kind", "run_id", "seq", "contact_id", "link", "method", "agent", "address", "headers")
 AGENT_SIZE = 500  #: a user agent is cut to this; it is hostile text
+MOST = 1000  #: hits of one message that are judged: it is forwarded to many, or somebody plays with it
+NO_LINK = -1  #: stands among counts for a hit on no link
+
+Key = tuple[int, int]  #: a message: run and seq
 
 
-def store(session: Session, received: Iterable[Hit]) -> int:
-    """Append hits; gives how many."""
+class Stored(NamedTuple):
+    """A hit as it stands in the store."""
+
+    hit: Hit
+    judged: bool
+    verdict: Verdict | None  #: that its event has; None: it has none
+
+
+def store(session: Session, received: Iterable[Hit], *, default: Tracking = Tracking.INDIVIDUAL) -> int:
+    """Append hits; gives how many. Those of contacts who are not tracked one by one are only counted.
+
+    `default` is the installation's level, for contacts who never chose one.
+    """
+    given = list(received)
+    named = tracking.one_by_one(session, {hit.contact for hit in given if hit.contact}, default)
     rows = (
         (
             hit.at,
@@ -29,9 +50,34 @@ def store(session: Session, received: Iterable[Hit]) -> int:
             hit.address[:45].replace("\0", ""),
             ",".join(hit.headers)[:AGENT_SIZE],
         )
+        for hit in given
+        if hit.contact in named
+    )
+    written = insert_many(session, hits, COLUMNS, rows)
+    if apart := [hit for hit in given if hit.contact not in named]:
+        count_apart(session, apart)
+    return written + len(apart)
+
+
+def count_apart(session: Session, received: Iterable[Hit]) -> None:
+    """Count hits of nobody in particular; nothing is kept by which they could be told apart."""
+    counted = Counter(
+        (hit.run, hit.kind, NO_LINK if hit.link is None else hit.link, _verdict_by_itself(hit))
         for hit in received
     )
-    return insert_many(session, hits, COLUMNS, rows)
+    insert_many(
+        session,
+        hit_counts,
+        ("run_id", "kind", "link", "verdict", "count"),
+        [(*key, count) for key, count in sorted(counted.items())],
+        conflict="ON CONFLICT (run_id, kind, link, verdict)"
+        " DO UPDATE SET count = hit_counts.count + excluded.count",
+    )
+
+
+def _verdict_by_itself(hit: Hit) -> str:
+    (judgement,) = judge([hit], sent_at=None, link_count=0)
+    return judgement.verdict.value
 
 
 def stray(session: Session, what: str, *, now: datetime, count: int = 1) -> None:
@@ -66,21 +112,52 @@ def unjudged(session: Session, *, until: datetime, limit: int) -> list[tuple[int
     return list(dict.fromkeys((row.run_id, row.seq) for row in session.execute(query)))
 
 
-def of_messages(session: Session, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[Hit]]:
-    """All hits of these messages, by message, in the order they came."""
-    found: dict[tuple[int, int], list[Hit]] = {}
+def of_messages(session: Session, keys: Sequence[Key], *, most: int = MOST) -> dict[Key, list[Stored]]:
+    """The hits of these messages, by message, in the order they came; of each message the first `most`."""
+    found: dict[Key, list[Stored]] = {}
     for at in range(0, len(keys), 400):
         piece = keys[at : at + 400]
-        query = sa.select(hits).where(sa.tuple_(hits.c.run_id, hits.c.seq).in_(piece)).order_by(hits.c.id)
-        for row in session.execute(query):
-            found.setdefault((row.run_id, row.seq), []).append(_hit(row))
+        many = _larger(session, piece, most)
+        few = [key for key in piece if key not in many]
+        own = sa.tuple_(hits.c.run_id, hits.c.seq)
+        for query in (sa.select(hits).where(own.in_(few)).order_by(hits.c.id), *map(_first_of(most), many)):
+            for row in session.execute(query):
+                found.setdefault((row.run_id, row.seq), []).append(
+                    Stored(_hit(row), row.judged, None if row.verdict is None else Verdict(row.verdict))
+                )
     return found
 
 
-def mark_judged(session: Session, ids: Sequence[int]) -> None:
-    """Say that these hits have their events."""
-    for at in range(0, len(ids), 500):
-        session.execute(sa.update(hits).where(hits.c.id.in_(ids[at : at + 500])).values(judged=True))
+def _larger(session: Session, keys: Sequence[Key], most: int) -> list[Key]:
+    """The messages among these that have more hits than `most`; told by the index alone."""
+    own = sa.tuple_(hits.c.run_id, hits.c.seq)
+    query = sa.select(hits.c.run_id, hits.c.seq).where(own.in_(keys)).group_by(hits.c.run_id, hits.c.seq)
+    return [(row.run_id, row.seq) for row in session.execute(query.having(sa.func.count() > most))]
+
+
+def _first_of(most: int) -> Callable[[Key], sa.Select[Any]]:
+    def first(key: Key) -> sa.Select[Any]:
+        mine = sa.and_(hits.c.run_id == key[0], hits.c.seq == key[1])
+        return sa.select(hits).where(mine).order_by(hits.c.id).limit(most)
+
+    return first
+
+
+def mark_judged(session: Session, verdicts: Mapping[int, Verdict | None]) -> None:
+    """Say what verdict each of these hits has by now; None: it makes no event."""
+    by_verdict: dict[Verdict | None, list[int]] = {}
+    for number, verdict in verdicts.items():
+        by_verdict.setdefault(verdict, []).append(number)
+    for verdict, ids in by_verdict.items():
+        for at in range(0, len(ids), 500):
+            these = sa.update(hits).where(hits.c.id.in_(ids[at : at + 500]))
+            session.execute(these.values(judged=True, verdict=None if verdict is None else verdict.value))
+
+
+def pass_over(session: Session, key: Key, *, after: int) -> int:
+    """Mark a message's hits after one of them as judged, without a verdict; gives how many there were."""
+    mine = (hits.c.run_id == key[0], hits.c.seq == key[1], hits.c.id > after, hits.c.judged.is_(sa.false()))
+    return changed(session, sa.update(hits).where(*mine).values(judged=True))
 
 
 def judge_again(session: Session, run: int, seq: int) -> None:
@@ -101,4 +178,5 @@ def _hit(row: sa.Row[tuple[object, ...]]) -> Hit:
         address=row.address,
         headers=tuple(row.headers.split(",")) if row.headers else (),
         id=row.id,
+        crowd=row.crowd,
     )

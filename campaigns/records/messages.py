@@ -1,5 +1,6 @@
 """Messages as the rest of the house reads them; their states are written by records/outbox alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +34,15 @@ def find(session: Session, run: int, seq: int) -> Message | None:
     """One message, or None if there is none of this name."""
     row = session.execute(_query().where(messages.c.run_id == run, messages.c.seq == seq)).one_or_none()
     return None if row is None else _message(row)
+
+
+def find_many(session: Session, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Message]:
+    """Those among these (run, seq) that name a message."""
+    found: dict[tuple[int, int], Message] = {}
+    for at in range(0, len(keys), 400):
+        these = sa.tuple_(messages.c.run_id, messages.c.seq).in_(keys[at : at + 400])
+        found |= {(row.run_id, row.seq): _message(row) for row in session.execute(_query().where(these))}
+    return found
 
 
 def add_test(session: Session, run: int, contact: int, address: str, *, now: datetime) -> None:

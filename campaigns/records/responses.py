@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.dialect import insert_many
+from campaigns.model.mail import messages
 from campaigns.model.surveys import answers, responses
 from campaigns.surveys.answers import Answer
 
@@ -40,6 +41,23 @@ def is_posted(session: Session, *, contact: int, run: int) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
+def posted_among(session: Session, keys: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Who posted a survey that a run invited to, as (run, contact), among the contacts of these messages."""
+    found: set[tuple[int, int]] = set()
+    for at in range(0, len(keys), 400):
+        mine = sa.tuple_(messages.c.run_id, messages.c.seq).in_(keys[at : at + 400])
+        same = sa.and_(
+            responses.c.contact_id == messages.c.contact_id, responses.c.run_id == messages.c.run_id
+        )
+        query = (
+            sa.select(messages.c.run_id, messages.c.contact_id)
+            .join(responses, same)
+            .where(mine, responses.c.posted.is_(sa.true()))
+        )
+        found.update((row.run_id, row.contact_id) for row in session.execute(query))
+    return found
+
+
 def counts(session: Session) -> dict[int, int]:
     """Count what was posted to each survey, by its id; a score clicked in a mail alone is no response."""
     c = responses.c
@@ -57,6 +75,11 @@ def start(session: Session, place: Place, *, language: str, now: datetime) -> in
         conflict="ON CONFLICT (survey_id, contact_id, run_id) DO NOTHING",
     )
     return session.execute(sa.select(responses.c.id).where(*_of(place))).scalar_one()
+
+
+def forget(session: Session, place: Place) -> None:
+    """Take away a provisional response; what was posted stays."""
+    session.execute(sa.delete(responses).where(*_of(place), responses.c.posted.is_(sa.false())))
 
 
 def find(session: Session, place: Place, *, lock: bool = False) -> Response | None:

@@ -22,7 +22,7 @@ from campaigns.model.dialect import database_now
 from campaigns.model.mail import chunks, runs
 from campaigns.records import hits, ticks
 from campaigns.records.ticks import Tick
-from campaigns.values import Hit, OutcomeKind
+from campaigns.values import Hit, OutcomeKind, Verdict
 from campaigns.wiring import open_stores
 from tests.factories import NOW, a_campaign, a_contact, a_run, a_topic
 
@@ -89,7 +89,7 @@ def test_what_waits_is_measured(stores, tmp_path):
     with stores.sessions.begin() as session:
         a_queue(session)
         hits.store(session, [Hit(NOW, "open", 1, seq, 1, None, "GET", "", "") for seq in range(5)])
-        hits.mark_judged(session, [1, 2])
+        hits.mark_judged(session, {1: Verdict.HUMAN, 2: Verdict.HUMAN})
         tick = Tick("runs", timedelta(seconds=0.5), timedelta(seconds=7))
         ticks.record(session, [tick])
     found = samples(stores, tmp_path)

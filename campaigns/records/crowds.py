@@ -1,0 +1,76 @@
+"""How many recipients of one company had their mails followed from one address at once: asked of the hits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.lanes import OTHER, lane_of
+from campaigns.model.events import hits
+from campaigns.model.mail import messages
+from campaigns.records.hits import Key, Stored
+from campaigns.tracking.crowds import NEAR, Sighting, counts, others
+from campaigns.tracking.verdicts import CROWD
+from campaigns.values import Hit
+
+LOOK_AROUND = 5000  #: hits before and after the new ones: about a minute's, or more
+
+
+def note(session: Session, found: Mapping[Key, Sequence[Stored]]) -> dict[Key, list[Stored]]:
+    """Give these messages' hits with what is known of their crowds now.
+
+    One look for all of them. Hits of other messages that turn out to be of the same crowd are written down,
+    and judged anew.
+    """
+    fresh = [
+        one.hit
+        for stored in found.values()
+        for one in stored
+        if not one.judged and counts(one.hit.kind, one.hit.agent, one.hit.address)
+    ]
+    known = others(_sightings(session, fresh)) if fresh else {}
+    crowds = {number: count for number, count in known.items() if count >= CROWD}
+    if crowds:
+        _write(session, crowds)
+    return {
+        key: [
+            one._replace(hit=replace(one.hit, crowd=crowds[one.hit.id])) if one.hit.id in crowds else one
+            for one in stored
+        ]
+        for key, stored in found.items()
+    }
+
+
+def _sightings(session: Session, fresh: Sequence[Hit]) -> list[Sighting]:
+    """What followed links from the same addresses at that time; found by ids, which grow with time."""
+    first, last = min(hit.id for hit in fresh), max(hit.id for hit in fresh)
+    begin, end = min(hit.at for hit in fresh) - NEAR, max(hit.at for hit in fresh) + NEAR
+    c = hits.c
+    query = (
+        sa.select(c.id, c.run_id, c.seq, c.kind, c.agent, c.address, c.at, messages.c.address.label("to"))
+        .join(messages, sa.and_(messages.c.run_id == c.run_id, messages.c.seq == c.seq))
+        .where(
+            c.id.between(first - LOOK_AROUND, last + LOOK_AROUND),
+            c.at.between(begin, end),
+            c.address.in_(sorted({hit.address for hit in fresh})),
+            messages.c.address.is_not(None),
+        )
+    )
+    seen = []
+    for row in session.execute(query):
+        domain = row.to.rpartition("@")[2]
+        # people of a large provider share addresses by chance; those of a company work at one place
+        if counts(row.kind, row.agent, row.address) and lane_of(domain) == OTHER:
+            seen.append(Sighting(row.id, (row.run_id, row.seq), domain, row.address, row.at))
+    return seen
+
+
+def _write(session: Session, crowds: Mapping[int, int]) -> None:
+    """Write larger crowds down; a hit that was judged without knowing is due again."""
+    c = hits.c
+    smaller = {
+        row.id for row in session.execute(sa.select(c.id).where(c.id.in_(list(crowds)), c.crowd < CROWD))
+    }
+    for number in sorted(smaller):
+        session.execute(sa.update(hits).where(c.id == number).values(crowd=crowds[number], judged=False))
