@@ -8,7 +8,7 @@ Source: https://developers.brevo.com/reference/sendtransacemail, /docs/heterogen
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from uuid import UUID
 from campaigns.delivery.contract import Backend, Capabilities
 from campaigns.delivery.providers.answers import Answer, Closed, require_success, sent, unreadable
 from campaigns.delivery.providers.api import Api, Request, json_request, object_of
+from campaigns.delivery.providers.hook_options import hook_options
 from campaigns.delivery.providers.http import open_http
 from campaigns.delivery.providers.provider import (
     Option,
@@ -26,10 +27,14 @@ from campaigns.delivery.providers.provider import (
     http_options,
     yes_or_no,
 )
-from campaigns.delivery.providers.reference import reference_of
+from campaigns.delivery.providers.reference import KEY, reference_of
 from campaigns.delivery.providers.structured import take_apart
+from campaigns.delivery.returns import BounceClass
+from campaigns.delivery.webhooks import Signal, SignalKind, Webhooks
+from campaigns.delivery.webhooks.proofs import by_secret_path
+from campaigns.delivery.webhooks.told import MOST_SAID, MOST_URL, Told, parts
 from campaigns.errors import BadInput
-from campaigns.values import Account, Outcome, Outgoing, Problem
+from campaigns.values import Account, Outcome, Outgoing, Problem, Verdict
 
 CAPABILITIES = Capabilities(
     envelope_sender=False,
@@ -125,6 +130,81 @@ def _open(account: Account, options: Options, ways: Ways) -> Backend:
     return open_http(account, options, ways, Brevo(options))
 
 
+# ---- what comes back, by webhook
+
+_KINDS = {
+    "request": SignalKind.ACCEPTED,
+    "sent": SignalKind.ACCEPTED,
+    "delivered": SignalKind.DELIVERED,
+    "deferred": SignalKind.DELAYED,
+    "hard_bounce": SignalKind.BOUNCED,
+    "soft_bounce": SignalKind.BOUNCED,
+    "blocked": SignalKind.BOUNCED,
+    "invalid_email": SignalKind.BOUNCED,
+    "error": SignalKind.BOUNCED,
+    "spam": SignalKind.COMPLAINED,
+    "complaint": SignalKind.COMPLAINED,
+    "unsubscribe": SignalKind.UNSUBSCRIBED,
+    "unsubscribed": SignalKind.UNSUBSCRIBED,
+    "opened": SignalKind.OPENED,
+    "unique_opened": SignalKind.OPENED,
+    "proxy_open": SignalKind.OPENED,
+    "unique_proxy_open": SignalKind.OPENED,
+    "click": SignalKind.CLICKED,
+}
+_CLASSES = {
+    "hard_bounce": BounceClass.REFUSED,
+    "soft_bounce": BounceClass.TRANSIENT,
+    "invalid_email": BounceClass.HARD_ADDRESS,
+    "blocked": BounceClass.LISTED,
+    "error": BounceClass.PROTOCOL,
+}
+
+
+def _read(held: object) -> Iterator[Signal]:
+    """The one event; several where calls are batched.
+
+    Source: Brevo, "Transactional webhooks".
+    """
+    return (_event(one) for one in parts(held) if one.text("event"))
+
+
+def _event(told: Told) -> Signal:
+    word = told.word("event")
+    kind = _KINDS.get(word, SignalKind.UNKNOWN)
+    stamp = told.text("ts_epoch") or told.text("ts_event")
+    url, recipient = told.text("link", MOST_URL), told.mailbox("email")
+    custom = told.inner("X-Mailin-custom")
+    said = told.text("reason", MOST_SAID)
+    return Signal(
+        kind,
+        ":".join((word, told.text("message-id", 200), recipient, stamp, url)),
+        at=told.moment("ts_epoch", "ts_event"),
+        references=tuple(
+            one
+            for one in (custom.text(KEY), told.text("X-Mailin-custom", 300), told.text("message-id", 300))
+            if one
+        ),
+        recipient=recipient,
+        said="abuse" if kind is SignalKind.COMPLAINED else said,
+        word=word,
+        hint=_CLASSES.get(word),
+        doer=Verdict.PRIVACY if "proxy" in word else None,
+        url=url,
+        agent=told.text("user_agent", 500),
+        address=told.ip("ip"),
+    )
+
+
+WEBHOOKS = Webhooks(
+    check=by_secret_path,
+    read=_read,
+    scheme="nothing is signed: a secret address, and a password if one is set",
+)
+
+
+# ---- the row
+
 PROVIDER = Provider(
     name="brevo",
     title="Brevo (API v3)",
@@ -133,9 +213,8 @@ PROVIDER = Provider(
         Option("key", "an API key (v3)", required=True, secret=True, check=a_word),
         Option("sandbox", "yes: mail is looked at, and none is sent", default="no", check=yes_or_no),
         *http_options(url="https://api.brevo.com"),
+        *hook_options(),
     ),
     opener=_open,
+    webhooks=WEBHOOKS,
 )
-
-
-# ---- what comes back, by webhook

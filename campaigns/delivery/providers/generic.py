@@ -8,9 +8,9 @@ Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/st
 import hmac
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -24,11 +24,17 @@ from campaigns.delivery.providers.answers import (
     unreadable,
 )
 from campaigns.delivery.providers.api import Api, Request, json_body, list_of, object_of
+from campaigns.delivery.providers.hook_options import hook_options, signing_key
 from campaigns.delivery.providers.http import open_http
 from campaigns.delivery.providers.provider import Option, Options, Provider, Ways, http_options, yes_or_no
 from campaigns.delivery.providers.reference import KEY, reference_of
+from campaigns.delivery.returns import BounceClass
 from campaigns.delivery.smtp.replies import ENHANCED, plain_text
-from campaigns.values import Account, Outcome, OutcomeKind, Outgoing
+from campaigns.delivery.webhooks import Call, Signal, SignalKind, Webhooks
+from campaigns.delivery.webhooks.proofs import KEY as SIGNING_KEY
+from campaigns.delivery.webhooks.proofs import by_standard_signature, digest_of
+from campaigns.delivery.webhooks.told import MOST_SAID, MOST_URL, Told
+from campaigns.values import Account, Outcome, OutcomeKind, Outgoing, Verdict
 
 CAPABILITIES = Capabilities(
     smtputf8=True,
@@ -134,6 +140,59 @@ def _a_batch(value: str) -> str:
     return "" if fits else "is no number from 1 to 1000."
 
 
+# ---- what comes back, by webhook, by Standard Webhooks; docs/BACKENDS.md has the format
+
+_KINDS = {kind.value: kind for kind in SignalKind}
+_CLASSES = {kind.value: kind for kind in BounceClass}
+_DOERS = {"machine": Verdict.MACHINE, "proxy": Verdict.PRIVACY}
+
+
+def _check(call: Call, account: Account, now: datetime) -> str:
+    """By a key of its own, or by that of our requests."""
+    return by_standard_signature(
+        call, account, now, key=SIGNING_KEY if account.options.get(SIGNING_KEY) else "secret"
+    )
+
+
+def _read(held: object) -> Iterator[Signal]:
+    """The events of a call: {"events": […]}, or one alone."""
+    told = Told(held)
+    many = told.parts("events") if told.value("events") is not None else iter([told])
+    return (_event(one) for one in many if one.text("kind"))
+
+
+def _event(told: Told) -> Signal:
+    word = told.word("kind")
+    kind = _KINDS.get(word, SignalKind.UNKNOWN)
+    url, recipient, said = told.text("url", MOST_URL), told.mailbox("recipient"), told.text("said", MOST_SAID)
+    what = (word, told.text("reference", 300), recipient, told.text("at"), url, said)
+    return Signal(
+        kind,
+        told.text("id", 300) or digest_of("\n".join(what).encode()),
+        at=told.moment("at"),
+        references=(told.text("reference", 300),),
+        recipient=recipient,
+        said=said,
+        status=told.status("status"),
+        reply=told.reply("code"),
+        word="/".join(one for one in (word, told.text("class")) if one),
+        hint=_CLASSES.get(told.word("class")),
+        doer=_DOERS.get(told.word("by")),
+        url=url,
+        agent=told.text("agent", 500),
+        address=told.ip("ip"),
+    )
+
+
+WEBHOOKS = Webhooks(
+    check=_check,
+    read=_read,
+    scheme="Standard Webhooks: HMAC-SHA256 over id, timestamp and body; 5 minutes",
+)
+
+
+# ---- the row
+
 PROVIDER = Provider(
     name="http",
     title="Any server (signed HTTP)",
@@ -149,9 +208,8 @@ PROVIDER = Provider(
         Option("replay", "yes: the other end knows our ids for a day", default="no", check=yes_or_no),
         Option("batch", "mails in one request, 1 to 1000", default="100", check=_a_batch),
         *http_options(url=""),
+        *hook_options(signing_key("whsec_ and the key that webhooks are signed with; else the secret")),
     ),
     opener=_open,
+    webhooks=WEBHOOKS,
 )
-
-
-# ---- what comes back, by webhook

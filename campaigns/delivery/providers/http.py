@@ -11,12 +11,25 @@ from campaigns.delivery.providers.http_parcel import Parcel, Porter
 from campaigns.delivery.providers.http_round import PATIENCE, Health, Round
 from campaigns.delivery.providers.provider import Options, Ways
 from campaigns.delivery.smtp.work import Work
-from campaigns.values import Account, Outgoing
+from campaigns.values import Account, MessageKey, Outcome, Outgoing
 
 if TYPE_CHECKING:  # httpx is loaded by who opens an account that needs it
     from campaigns.delivery.providers.http_call import Caller
 
 Job = tuple[Porter, Parcel]
+
+
+class Unwatched:
+    """The watch of nothing."""
+
+    def started(self, key: MessageKey) -> None:
+        raise AssertionError(f"{key} was never given")
+
+    def answered(self, key: MessageKey, outcome: Outcome) -> None:
+        raise AssertionError(f"{key} was never given: {outcome}")
+
+    def stopping(self) -> bool:
+        return False
 
 
 class HttpBackend:
@@ -36,9 +49,16 @@ class HttpBackend:
 
     def send(self, batch: Iterable[Outgoing | None], watch: Watch) -> None:
         with self._lock:
-            porter = Porter(self._api, self._caller, SimpleQueue(), threading.Event(), threading.Event())
-            work = Work(batch, watch)
-            Round(work, porter, self._health, self._connections, self._dispatch, self._patience).run()
+            self._round(Work(batch, watch)).run()
+
+    def probe(self) -> None:
+        """Ask whether mail would be taken, and send none.
+
+        Raises:
+            BackendError: it would not.
+        """
+        with self._lock:
+            self._round(Work((), Unwatched())).probe()
 
     def close(self) -> None:
         with self._lock:
@@ -46,6 +66,10 @@ class HttpBackend:
                 self._jobs.put(None)
             self._threads = 0
             self._caller.close()
+
+    def _round(self, work: Work) -> Round:
+        porter = Porter(self._api, self._caller, SimpleQueue(), threading.Event(), threading.Event())
+        return Round(work, porter, self._health, self._connections, self._dispatch, self._patience)
 
     def _dispatch(self, porter: Porter, parcel: Parcel) -> None:
         if self._threads < self._connections:
@@ -65,5 +89,7 @@ def open_http(account: Account, options: Options, ways: Ways, api: Api) -> HttpB
     from campaigns.delivery.providers.http_call import Caller
 
     connections = int(options["connections"] or ways.connections)
-    caller = Caller(connections=connections, timeout=float(options["timeout"]), cafile=ways.cafile)
+    caller = Caller(
+        options["url"], connections=connections, timeout=float(options["timeout"]), cafile=ways.cafile
+    )
     return HttpBackend(account.name, api, caller, connections=connections)

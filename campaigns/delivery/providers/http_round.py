@@ -6,7 +6,7 @@ a row, or a closed door, the backend has failed; before mail is risked again, an
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from queue import Empty
 from time import monotonic
@@ -33,6 +33,7 @@ SWEEP = 0.1  #: seconds between two looks at the watch's wish to stop
 LINGER = 0.1  #: seconds that a parcel waits to become full
 GRACE = 10.0  #: seconds that answers are waited for, once sending is to stop
 PATIENCE = 20.0  #: seconds that a mail is kept waiting here for a provider that is busy
+FIRST_WAIT = 1.0  #: seconds, where it does not say how long; doubled each time
 DOUBTS = 3  #: requests in a row whose fate nobody knows
 AFTER_DOUBTS = timedelta(minutes=1)
 AFTER_CLOSED = timedelta(minutes=5)
@@ -92,7 +93,7 @@ class Round:
         """
         self.health.require_rested()
         if self.health.shut:
-            self._probe()
+            self.probe()
         try:
             while not self.work.finished:
                 self._begin()
@@ -103,8 +104,12 @@ class Round:
         if error := self.work.error or self._failure:
             raise error
 
-    def _probe(self) -> None:
-        """Ask the provider how it is, with no mail at stake."""
+    def probe(self) -> None:
+        """Ask the provider how it is, with no mail at stake.
+
+        Raises:
+            BackendError: it would take none.
+        """
         try:
             require_success(self.porter.caller.call(self.porter.api.ask([], ""), lambda: True))
         except Refused:
@@ -133,11 +138,15 @@ class Round:
             self._gather()
 
     def _next(self) -> Parcel | None:
-        if self._waiting:
-            return self._waiting.popleft()
-        if not self._gathered or not (self._full() or self._lingered()):
-            return None
-        parcel, self._gathered, self._bytes = Parcel(self._gathered), [], 0
+        if not self._waiting:
+            if not self._gathered or not (self._full() or self._lingered()):
+                return None
+            self._waiting.append(Parcel(self._gathered))
+            self._gathered, self._bytes = [], 0
+        parcel = self._waiting.popleft()
+        if self.health.doubts and len(parcel.mails) > 1:
+            self._waiting.appendleft(replace(parcel, mails=parcel.mails[1:]))
+            parcel = replace(parcel, mails=parcel.mails[:1])
         return parcel
 
     def _lingered(self) -> bool:
@@ -253,7 +262,7 @@ class Round:
     def _wait(self, back: Back, error: Busy) -> None:
         """Keep the mails here for a short while; for longer they are put off, and all rests."""
         parcel = back.parcel
-        wait = error.wait.total_seconds() if error.wait is not None else 2.0**parcel.waits
+        wait = error.wait.total_seconds() if error.wait is not None else FIRST_WAIT * 2**parcel.waits
         again = Parcel(back.left, parcel.begun, parcel.waited + wait, parcel.waits + 1)
         if again.waited <= self.patience:
             self._rest_until = max(self._rest_until, monotonic() + wait)

@@ -4,7 +4,7 @@ Source: https://dev.mailjet.com/email/reference/send-emails/#v3_1_post_send
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from campaigns.delivery.contract import Backend, Capabilities
@@ -18,6 +18,7 @@ from campaigns.delivery.providers.answers import (
     unreadable,
 )
 from campaigns.delivery.providers.api import Api, Request, json_request, list_of, object_of
+from campaigns.delivery.providers.hook_options import hook_options
 from campaigns.delivery.providers.http import open_http
 from campaigns.delivery.providers.provider import (
     Option,
@@ -28,9 +29,13 @@ from campaigns.delivery.providers.provider import (
     http_options,
     yes_or_no,
 )
-from campaigns.delivery.providers.reference import reference_of
+from campaigns.delivery.providers.reference import KEY, reference_of
 from campaigns.delivery.providers.structured import take_apart
+from campaigns.delivery.returns import BounceClass
 from campaigns.delivery.smtp.replies import plain_text
+from campaigns.delivery.webhooks import Signal, SignalKind, Webhooks
+from campaigns.delivery.webhooks.proofs import by_secret_path
+from campaigns.delivery.webhooks.told import MOST_SAID, MOST_URL, Told, parts
 from campaigns.values import Account, Attachment, Outcome, Outgoing
 
 CAPABILITIES = Capabilities(
@@ -125,6 +130,86 @@ def _open(account: Account, options: Options, ways: Ways) -> Backend:
     return open_http(account, options, ways, Mailjet(options))
 
 
+# ---- what comes back, by webhook
+
+_KINDS = {
+    "sent": SignalKind.DELIVERED,
+    "bounce": SignalKind.BOUNCED,
+    "blocked": SignalKind.BOUNCED,
+    "spam": SignalKind.COMPLAINED,
+    "unsub": SignalKind.UNSUBSCRIBED,
+    "open": SignalKind.OPENED,
+    "click": SignalKind.CLICKED,
+}
+_CLASSES = {
+    "user unknown": BounceClass.HARD_ADDRESS,
+    "mailbox inactive": BounceClass.INACTIVE,
+    "quota exceeded": BounceClass.FULL,
+    "blacklisted": BounceClass.LISTED,
+    "spam reporter": BounceClass.LISTED,
+    "invalid domain": BounceClass.HARD_DOMAIN,
+    "no mail host": BounceClass.HARD_DOMAIN,
+    "relay/access denied": BounceClass.REFUSED,
+    "greylisted": BounceClass.TRANSIENT,
+    "typofix": BounceClass.LISTED,
+    "bad or empty template": BounceClass.PROTOCOL,
+    "error in template language": BounceClass.PROTOCOL,
+    "sender blocked": BounceClass.BLOCK_REPUTATION,
+    "content blocked": BounceClass.BLOCK_CONTENT,
+    "policy issue": BounceClass.BLOCK_POLICY,
+    "system issue": BounceClass.TRANSIENT,
+    "protocol issue": BounceClass.PROTOCOL,
+    "connection issue": BounceClass.TRANSIENT,
+    "preblocked": BounceClass.LISTED,
+    "duplicate in campaign": BounceClass.LISTED,
+}
+
+
+def _read(held: object) -> Iterator[Signal]:
+    """The events of a call: a list, or one alone.
+
+    Source: Mailjet, "Event API: real-time notifications".
+    """
+    return (_event(one) for one in parts(held) if one.text("event"))
+
+
+def _event(told: Told) -> Signal:
+    word, error = told.word("event"), told.word("error")
+    kind = _KINDS.get(word, SignalKind.UNKNOWN)
+    if error == "greylisted" and not told.true("hard_bounce"):
+        kind = SignalKind.DELAYED
+    url, ip = told.text("url", MOST_URL), told.ip("ip")
+    same = (word, told.text("MessageID"), told.mailbox("email"), told.text("time"), url, ip)
+    said = told.text("comment", MOST_SAID) or told.text("smtp_reply", MOST_SAID)
+    return Signal(
+        kind,
+        ":".join(same),
+        at=told.moment("time"),
+        references=tuple(one for one in (told.text("CustomID", 300), *_payload(told)) if one),
+        recipient=told.mailbox("email"),
+        said="abuse" if kind is SignalKind.COMPLAINED else said or told.text("error"),
+        word="/".join(one for one in (word, told.text("error_related_to"), error) if one),
+        hint=_CLASSES.get(error),
+        url=url,
+        agent=told.text("agent", 500),
+        address=ip,
+    )
+
+
+def _payload(told: Told) -> list[str]:
+    """What stands in the payload of the event: our reference, alone or under its name."""
+    return [told.inner("Payload").text(KEY), told.text("Payload", 300)]
+
+
+WEBHOOKS = Webhooks(
+    check=by_secret_path,
+    read=_read,
+    scheme="nothing is signed: a secret address, and a password if one is set",
+)
+
+
+# ---- the row
+
 PROVIDER = Provider(
     name="mailjet",
     title="Mailjet (Send API v3.1)",
@@ -134,9 +219,8 @@ PROVIDER = Provider(
         Option("secret", "the secret key", required=True, secret=True, check=a_word),
         Option("sandbox", "yes: mail is looked at, and none is sent", default="no", check=yes_or_no),
         *http_options(url="https://api.mailjet.com"),
+        *hook_options(),
     ),
     opener=_open,
+    webhooks=WEBHOOKS,
 )
-
-
-# ---- what comes back, by webhook

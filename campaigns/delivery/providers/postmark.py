@@ -4,7 +4,7 @@ Source: https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-e
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from campaigns.delivery.contract import Backend, Capabilities
@@ -20,11 +20,16 @@ from campaigns.delivery.providers.answers import (
     unreadable,
 )
 from campaigns.delivery.providers.api import Api, Request, json_request, object_of
+from campaigns.delivery.providers.hook_options import hook_options
 from campaigns.delivery.providers.http import open_http
 from campaigns.delivery.providers.provider import Option, Options, Provider, Ways, a_word, http_options
 from campaigns.delivery.providers.reference import KEY, reference_of
 from campaigns.delivery.providers.structured import take_apart
+from campaigns.delivery.returns import BounceClass
 from campaigns.delivery.smtp.replies import plain_text
+from campaigns.delivery.webhooks import Signal, SignalKind, Webhooks
+from campaigns.delivery.webhooks.proofs import by_secret_path
+from campaigns.delivery.webhooks.told import MOST_SAID, MOST_URL, Told
 from campaigns.values import Account, Attachment, Outcome, Outgoing
 
 CAPABILITIES = Capabilities(
@@ -123,6 +128,109 @@ def _open(account: Account, options: Options, ways: Ways) -> Backend:
     return open_http(account, options, ways, Postmark(options))
 
 
+# ---- what comes back, by webhook
+
+_KINDS = {
+    "delivery": SignalKind.DELIVERED,
+    "bounce": SignalKind.BOUNCED,
+    "spamcomplaint": SignalKind.COMPLAINED,
+    "open": SignalKind.OPENED,
+    "click": SignalKind.CLICKED,
+}
+#: Types of a bounce that are something else.
+_OTHERWISE = {
+    "transient": SignalKind.DELAYED,
+    "dnserror": SignalKind.DELAYED,
+    "autoresponder": SignalKind.AUTO_REPLIED,
+    "addresschange": SignalKind.AUTO_REPLIED,
+    "challengeverification": SignalKind.AUTO_REPLIED,
+    "unsubscribe": SignalKind.UNSUBSCRIBED,
+    "subscribe": SignalKind.UNKNOWN,
+    "openrelaytest": SignalKind.UNKNOWN,
+    "unknown": SignalKind.UNKNOWN,
+    "inbounderror": SignalKind.UNKNOWN,
+    "spamcomplaint": SignalKind.COMPLAINED,
+}
+_CLASSES = {
+    "hardbounce": BounceClass.REFUSED,
+    "bademailaddress": BounceClass.HARD_ADDRESS,
+    "softbounce": BounceClass.TRANSIENT,
+    "transient": BounceClass.TRANSIENT,
+    "dnserror": BounceClass.TRANSIENT,
+    "spamnotification": BounceClass.BLOCK_CONTENT,
+    "virusnotification": BounceClass.BLOCK_CONTENT,
+    "blocked": BounceClass.BLOCK_REPUTATION,
+    "dmarcpolicy": BounceClass.BLOCK_AUTH,
+    "manuallydeactivated": BounceClass.LISTED,
+    "unconfirmed": BounceClass.LISTED,
+    "smtpapierror": BounceClass.PROTOCOL,
+    "templaterenderingfailed": BounceClass.PROTOCOL,
+}
+
+
+def _read(held: object) -> Iterator[Signal]:
+    """The one event.
+
+    Source: Postmark, "Webhooks overview" and its pages on each record type, "Bounce types".
+    """
+    told = Told(held)
+    if told.text("RecordType"):
+        yield _event(told)
+
+
+def _event(told: Told) -> Signal:
+    record, sort = told.word("RecordType"), told.word("Type")
+    kind = _KINDS.get(record, SignalKind.UNKNOWN)
+    if record == "bounce":
+        kind = _OTHERWISE.get(sort, kind)
+    if record == "subscriptionchange":
+        kind = _change(told)
+    stamps = ("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt")
+    stamp = next((one for name in stamps if (one := told.text(name))), "")
+    url, recipient = told.text("OriginalLink", MOST_URL), told.mailbox("Email") or told.mailbox("Recipient")
+    own = told.text("ID", 40) or ":".join((told.text("MessageID"), recipient, stamp, url))
+    return Signal(
+        kind,
+        f"{record}:{own}",
+        at=told.moment(*stamps),
+        references=tuple(one for one in told.part("Metadata").texts(KEY)),
+        recipient=recipient,
+        said="abuse" if kind is SignalKind.COMPLAINED else _said(told),
+        word="/".join(
+            one for one in (told.text("RecordType"), told.text("Type"), told.text("SuppressionReason")) if one
+        ),
+        hint=_CLASSES.get(sort),
+        url=url,
+        agent=told.text("UserAgent", 500),
+        address=told.part("Geo").ip("IP"),
+    )
+
+
+def _said(told: Told) -> str:
+    return told.text("Details", MOST_SAID) or told.text("Description", MOST_SAID)
+
+
+def _change(told: Told) -> SignalKind:
+    """What a change of Postmark's own list says of the contact: only what the contact did there."""
+    if not told.true("SuppressSending"):
+        return SignalKind.UNKNOWN  # a yes is given to us, with proof
+    reason, origin = told.word("SuppressionReason"), told.word("Origin")
+    if reason == "spamcomplaint":
+        return SignalKind.COMPLAINED
+    if reason == "manualsuppression" and origin == "recipient":
+        return SignalKind.UNSUBSCRIBED
+    return SignalKind.UNKNOWN  # a bounce has its own call; and what we did there is no word of a contact's
+
+
+WEBHOOKS = Webhooks(
+    check=by_secret_path,
+    read=_read,
+    scheme="nothing is signed: a secret address, and a password if one is set",
+)
+
+
+# ---- the row
+
 PROVIDER = Provider(
     name="postmark",
     title="Postmark",
@@ -137,9 +245,8 @@ PROVIDER = Provider(
         ),
         Option("stream", "the message stream: broadcast for campaigns", default="broadcast", check=a_word),
         *http_options(url="https://api.postmarkapp.com"),
+        *hook_options(),
     ),
     opener=_open,
+    webhooks=WEBHOOKS,
 )
-
-
-# ---- what comes back, by webhook

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from campaigns.delivery.contract import Backend, Capabilities
 from campaigns.delivery.smtp.target import is_loopback
+from campaigns.delivery.webhooks import Webhooks
 from campaigns.errors import BadSettings
 from campaigns.values import Account, Problem
 
@@ -44,6 +45,7 @@ class Provider:
     capabilities: Capabilities
     options: tuple[Option, ...]
     opener: Callable[[Account, Options, Ways], Backend]
+    webhooks: Webhooks | None = None  #: how its calls are believed and read; nothing: it makes none
 
 
 def read_options(account: Account, options: tuple[Option, ...]) -> dict[str, str]:

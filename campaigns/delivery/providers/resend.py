@@ -5,8 +5,9 @@ https://resend.com/docs/dashboard/emails/idempotency-keys
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from campaigns.delivery.contract import Backend, Capabilities
@@ -22,10 +23,16 @@ from campaigns.delivery.providers.answers import (
     unreadable,
 )
 from campaigns.delivery.providers.api import Api, Request, json_request, list_of, object_of
+from campaigns.delivery.providers.hook_options import hook_options, signing_key
 from campaigns.delivery.providers.http import open_http
 from campaigns.delivery.providers.provider import Option, Options, Provider, Ways, a_word, http_options
 from campaigns.delivery.providers.reference import KEY, reference_of
 from campaigns.delivery.providers.structured import take_apart
+from campaigns.delivery.returns import BounceClass
+from campaigns.delivery.webhooks import Signal, SignalKind, Webhooks
+from campaigns.delivery.webhooks.proofs import KEY as SIGNING_KEY
+from campaigns.delivery.webhooks.proofs import by_standard_signature
+from campaigns.delivery.webhooks.told import MOST_SAID, MOST_URL, Told, mailbox
 from campaigns.values import Account, Attachment, Outcome, Outgoing
 
 CAPABILITIES = Capabilities(
@@ -131,6 +138,99 @@ def _open(account: Account, options: Options, ways: Ways) -> Backend:
     return open_http(account, options, ways, Resend(options))
 
 
+# ---- what comes back, by webhook, by Svix
+
+_KINDS = {
+    "email.sent": SignalKind.ACCEPTED,
+    "email.delivered": SignalKind.DELIVERED,
+    "email.delivery_delayed": SignalKind.DELAYED,
+    "email.bounced": SignalKind.BOUNCED,
+    "email.failed": SignalKind.BOUNCED,
+    "email.suppressed": SignalKind.BOUNCED,
+    "email.complained": SignalKind.COMPLAINED,
+    "email.opened": SignalKind.OPENED,
+    "email.clicked": SignalKind.CLICKED,
+}
+#: Resend sends by Amazon SES, and passes its classes on.
+_CLASSES = {
+    "permanent/general": BounceClass.REFUSED,
+    "permanent/noemail": BounceClass.HARD_ADDRESS,
+    "permanent/suppressed": BounceClass.LISTED,
+    "permanent/onaccountsuppressionlist": BounceClass.LISTED,
+    "transient/general": BounceClass.TRANSIENT,
+    "transient/mailboxfull": BounceClass.FULL,
+    "transient/messagetoolarge": BounceClass.SIZE,
+    "transient/contentrejected": BounceClass.BLOCK_CONTENT,
+    "transient/attachmentrejected": BounceClass.BLOCK_CONTENT,
+    "email.suppressed": BounceClass.LISTED,
+    "email.failed": BounceClass.PROTOCOL,
+}
+
+
+def _read(held: object) -> Iterator[Signal]:
+    """The one event.
+
+    Source: Resend, "Event types" and its pages on each.
+    """
+    told = Told(held)
+    if told.text("type"):
+        yield _event(told, told.part("data"))
+
+
+def _event(told: Told, data: Told) -> Signal:
+    word = told.word("type")
+    kind = _KINDS.get(word, SignalKind.UNKNOWN)
+    bounce, click, opened = data.part("bounce"), data.part("click"), data.part("open")
+    did = click or opened
+    sort = "/".join(one for one in (bounce.text("type"), bounce.text("subType")) if one)
+    stamp, url = told.text("created_at"), click.text("link", MOST_URL)
+    own = data.text("email_id", 100) or data.text("id", 100)
+    return Signal(
+        kind,
+        f"{word}:{own}:{stamp}:{url}",
+        at=did.moment("timestamp") or told.moment("created_at"),
+        references=_references(data),
+        recipient=next((mailbox(one) for one in data.texts("to")), ""),
+        said="abuse" if kind is SignalKind.COMPLAINED else _said(data),
+        word="/".join(one for one in (word, sort) if one),
+        hint=_CLASSES.get(sort.lower()) or _CLASSES.get(word),
+        url=url,
+        agent=did.text("userAgent", 500),
+        address=did.ip("ipAddress"),
+    )
+
+
+def _said(data: Told) -> str:
+    bounce = data.part("bounce")
+    told = (*bounce.texts("diagnosticCode", MOST_SAID), bounce.text("message", MOST_SAID))
+    rest = (data.part("failed").text("reason", MOST_SAID), data.part("suppressed").text("message", MOST_SAID))
+    return next((one for one in (*told, *rest) if one), "")
+
+
+def _references(data: Told) -> tuple[str, ...]:
+    """Our tag, which comes as an object or as a list of pairs; then headers, where they come along."""
+    tags = [data.part("tags").text(KEY)]
+    tags += [one.text("value") for one in data.parts("tags") if one.text("name") == KEY]
+    headers = {one.word("name"): one.text("value", 300) for one in list(data.parts("headers"))[:200]}
+    found = (
+        *tags,
+        headers.get("x-postroom", ""),
+        data.text("message_id", 300),
+        headers.get("message-id", ""),
+    )
+    return tuple(one for one in found if one)
+
+
+WEBHOOKS = Webhooks(
+    check=partial(by_standard_signature, prefix="svix"),
+    read=_read,
+    needs=(SIGNING_KEY,),
+    scheme="Svix: HMAC-SHA256 over id, timestamp and body; 5 minutes",
+)
+
+
+# ---- the row
+
 PROVIDER = Provider(
     name="resend",
     title="Resend",
@@ -138,9 +238,8 @@ PROVIDER = Provider(
     options=(
         Option("key", "an API key that may send", required=True, secret=True, check=a_word),
         *http_options(url="https://api.resend.com"),
+        *hook_options(signing_key("the signing secret of the webhook, whsec_…")),
     ),
     opener=_open,
+    webhooks=WEBHOOKS,
 )
-
-
-# ---- what comes back, by webhook

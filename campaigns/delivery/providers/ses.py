@@ -4,7 +4,7 @@ Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.htm
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from campaigns.delivery.contract import Backend, Capabilities
@@ -17,11 +17,15 @@ from campaigns.delivery.providers.answers import (
     unreadable,
 )
 from campaigns.delivery.providers.api import Api, Request, json_body, object_of
+from campaigns.delivery.providers.hook_options import hook_options, topics
 from campaigns.delivery.providers.http import open_http
 from campaigns.delivery.providers.provider import Option, Options, Provider, Ways, a_word, http_options
 from campaigns.delivery.providers.reference import KEY, reference_of
 from campaigns.delivery.providers.structured import without_signature
+from campaigns.delivery.returns import BounceClass
 from campaigns.delivery.smtp.replies import plain_text
+from campaigns.delivery.webhooks import Signal, SignalKind, Webhooks, sns
+from campaigns.delivery.webhooks.told import MOST_SAID, MOST_URL, Told, load, mailbox, plain
 from campaigns.errors import BadSettings
 from campaigns.values import Account, Outcome, Outgoing, Problem
 
@@ -124,6 +128,140 @@ def _credentials(account: Account, options: Options) -> "Credentials":
     return found
 
 
+# ---- what comes back, by webhook: events of a configuration set, or notices of an identity, by SNS
+
+_KINDS = {
+    "send": SignalKind.ACCEPTED,
+    "delivery": SignalKind.DELIVERED,
+    "deliverydelay": SignalKind.DELAYED,
+    "bounce": SignalKind.BOUNCED,
+    "reject": SignalKind.BOUNCED,
+    "rendering failure": SignalKind.BOUNCED,
+    "complaint": SignalKind.COMPLAINED,
+    "open": SignalKind.OPENED,
+    "click": SignalKind.CLICKED,
+}
+_CLASSES = {
+    "Permanent/General": BounceClass.REFUSED,
+    "Permanent/NoEmail": BounceClass.HARD_ADDRESS,
+    "Permanent/Suppressed": BounceClass.LISTED,
+    "Permanent/OnAccountSuppressionList": BounceClass.LISTED,
+    "Permanent/UnsubscribedRecipient": BounceClass.LISTED,
+    "Transient/General": BounceClass.TRANSIENT,
+    "Transient/MailboxFull": BounceClass.FULL,
+    "Transient/MessageTooLarge": BounceClass.SIZE,
+    "Transient/ContentRejected": BounceClass.BLOCK_CONTENT,
+    "Transient/AttachmentRejected": BounceClass.BLOCK_CONTENT,
+    "Transient/CustomTimeoutExceeded": BounceClass.TRANSIENT,
+    "reject": BounceClass.BLOCK_CONTENT,
+    "rendering failure": BounceClass.PROTOCOL,
+}
+#: Where the word of an event stands in it, and whom it is about.
+_PARTS = {"deliverydelay": "deliveryDelay", "rendering failure": "failure"}
+_WHOM = {
+    "bounce": "bouncedRecipients",
+    "complaint": "complainedRecipients",
+    "deliverydelay": "delayedRecipients",
+}
+
+
+def _read(held: object) -> Iterator[Signal]:
+    """The events of one notice of SNS.
+
+    Source: SES Developer Guide, "Contents of event data that Amazon SES publishes to Amazon SNS".
+    """
+    outer = Told(held)
+    text = outer.value("Message")
+    if outer.text("Type") != sns.NOTICE or not isinstance(text, str):
+        kind = outer.text("Type") or "no type"
+        yield Signal(SignalKind.UNKNOWN, f"{kind}:{outer.text('MessageId')}", word=kind)
+        return
+    if text.startswith("Successfully validated SNS topic"):
+        yield Signal(SignalKind.UNKNOWN, f"validated:{outer.text('MessageId')}", word="topic validated")
+        return
+    yield from _events(Told(load(text)), outer)
+
+
+def _events(told: Told, outer: Told) -> Iterator[Signal]:
+    word = told.text("eventType") or told.text("notificationType")
+    name = word.lower()
+    part, mail = told.part(_PARTS.get(name, name)), told.part("mail")
+    if name == "subscription":
+        yield _subscription(part, mail, outer)
+        return
+    whom = list(part.parts(_WHOM[name]))[:50] if name in _WHOM else []
+    addresses = [one.mailbox("emailAddress") for one in whom] or part.texts("recipients")
+    for address in addresses or [mailbox(one) for one in mail.texts("destination")] or [""]:
+        about = next((one for one in whom if one.mailbox("emailAddress") == address), Told(None))
+        yield _event(name, word, part, mail, about, address)
+
+
+def _event(name: str, word: str, part: Told, mail: Told, about: Told, address: str) -> Signal:
+    kind = _KINDS.get(name, SignalKind.UNKNOWN)
+    sort = "/".join(one for one in (part.text("bounceType"), part.text("bounceSubType")) if one)
+    hint = _CLASSES.get(sort) or _CLASSES.get(name)
+    if kind is SignalKind.COMPLAINED and "SuppressionList" in part.text("complaintSubType"):
+        kind, hint = SignalKind.BOUNCED, BounceClass.LISTED  # of an earlier one; this mail was not sent
+        sort = part.text("complaintSubType")
+    url, ip, stamp = part.text("link", MOST_URL), part.ip("ipAddress"), part.text("timestamp")
+    same = (name, mail.text("messageId", 200), address, part.text("feedbackId", 200) or stamp, url, ip)
+    return Signal(
+        kind,
+        ":".join(same),
+        at=part.moment("timestamp", "arrivalDate") or mail.moment("timestamp"),
+        references=_references(mail),
+        recipient=mailbox(address),
+        said=_said(name, part, about),
+        status=about.status("status"),
+        word="/".join(one for one in (word, sort or part.text("delayType")) if one),
+        hint=hint,
+        url=url,
+        agent=part.text("userAgent", 500),
+        address=ip,
+    )
+
+
+def _said(name: str, part: Told, about: Told) -> str:
+    if name == "complaint":
+        return part.text("complaintFeedbackType")
+    told = (
+        about.text("diagnosticCode", MOST_SAID),
+        part.text("smtpResponse", MOST_SAID),
+        part.text("reason"),
+    )
+    return next((one for one in (*told, part.text("errorMessage", MOST_SAID)) if one), "")
+
+
+def _references(mail: Told) -> tuple[str, ...]:
+    headers = {one.word("name"): one.text("value", 300) for one in list(mail.parts("headers"))[:200]}
+    found = (*mail.part("tags").texts(KEY), mail.text("source", 320), headers.get("message-id", ""))
+    return tuple(one for one in found if one)
+
+
+def _subscription(part: Told, mail: Told, outer: Told) -> Signal:
+    leaves = part.part("newTopicPreferences").true("unsubscribeAll")
+    return Signal(
+        SignalKind.UNSUBSCRIBED if leaves else SignalKind.UNKNOWN,
+        f"subscription:{mail.text('messageId', 200)}:{part.text('timestamp')}",
+        at=part.moment("timestamp"),
+        references=_references(mail),
+        word="Subscription",
+        said=plain(part.value("source"), 80) or outer.text("MessageId"),
+    )
+
+
+WEBHOOKS = Webhooks(
+    check=sns.check,
+    read=_read,
+    needs=(sns.TOPICS,),
+    scheme="SNS signature, version 1 or 2, with Amazon's certificate; allowed topics; 1 hour",
+    follow=sns.subscription,
+    visit=sns.confirm,
+)
+
+
+# ---- the row
+
 PROVIDER = Provider(
     name="ses",
     title="Amazon SES (API v2)",
@@ -135,9 +273,8 @@ PROVIDER = Provider(
         Option("session_token", "of keys that were lent for a time", secret=True, check=a_word),
         Option("configuration_set", "the configuration set whose events go to our webhook", check=a_word),
         *http_options(url="https://email.REGION.amazonaws.com"),
+        *hook_options(topics()),
     ),
     opener=open_ses,
+    webhooks=WEBHOOKS,
 )
-
-
-# ---- what comes back, by webhook
