@@ -32,6 +32,7 @@ class BounceClass(StrEnum):
     BLOCK_POLICY = "block.policy"  #: a rule of theirs, not told which
     SIZE = "size"  #: larger than they take
     PROTOCOL = "protocol"  #: they did not understand us, or we them
+    LISTED = "listed"  #: our provider has the address on a list of its own, and did not try
     UNKNOWN = "unknown"  #: nothing tells why
 
 
