@@ -1,11 +1,11 @@
-"""What follows from a returned mail for the message that it is about; in the caller's transaction.
+"""What follows from a returned mail, or a provider's word, for its message; in the caller's transaction.
 
 A dead address is suppressed at once, one that only seems to be after a while (`PATIENCE`), and never for a
 block: that is about us. Each mail counts once, however often it is read.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -19,15 +19,33 @@ from campaigns.delivery.returns import (
     ReturnKind,
     without_addresses,
 )
-from campaigns.records import campaigns, consent, history, returns, suppressions, tasks
+from campaigns.records import campaigns, consent, history, messages, outbox, returns, suppressions, tasks
 from campaigns.records.addressees import Addressee
 from campaigns.records.consent import Provenance
+from campaigns.records.outbox import Evidence
 from campaigns.records.tasks import NewTask
-from campaigns.values import ContactId, EventKind, Fact, Verdict
+from campaigns.tracking.tokens import Token
+from campaigns.values import ConsentState, ContactId, EventKind, Fact, MessageKey, TopicClass, Verdict
 
 ACTOR = returns.SOURCE
 ANSWER_WITHIN = timedelta(days=2)
 MOST = 30  #: events that returned mails may make about one message; a hostile mailbox sends more
+MOST_DELAYS = 5  #: of them; a server that tries for days tells of each time
+BELIEVED_FOR = timedelta(days=90)  #: servers give up after days; a notice that comes later says nothing
+BELIEVED_FOR_A_TIME = frozenset({ReturnKind.BOUNCE, ReturnKind.DELAY, ReturnKind.RECEIPT})
+#: What an arrival proves, in the history's words.
+PROOF = {
+    ReturnKind.BOUNCE: EventKind.BOUNCED.value,
+    ReturnKind.COMPLAINT: EventKind.COMPLAINED.value,
+    ReturnKind.DELAY: EventKind.DELAYED.value,
+    ReturnKind.RECEIPT: EventKind.DELIVERED.value,
+    ReturnKind.REPLY: EventKind.REPLIED.value,
+    ReturnKind.AUTO_REPLY: EventKind.AUTO_REPLIED.value,
+    ReturnKind.CHALLENGE: EventKind.AUTO_REPLIED.value,
+    ReturnKind.OTHER: ReturnKind.OTHER.value,
+}
+#: Reports that nobody complains in: of a failed check of authenticity, and that it was no spam after all.
+NO_COMPLAINT = frozenset({"auth-failure", "dmarc", "not-spam"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +58,9 @@ class Patience:
 
 
 _ASLEEP = frozenset({BounceClass.INACTIVE, BounceClass.REFUSED})
-_PASSING = frozenset({*_ASLEEP, BounceClass.FULL, BounceClass.TRANSIENT, BounceClass.UNKNOWN})
+_PASSING = frozenset(
+    {*_ASLEEP, BounceClass.FULL, BounceClass.TRANSIENT, BounceClass.LISTED, BounceClass.UNKNOWN}
+)
 PATIENCE = (
     Patience(2, timedelta(days=7), _ASLEEP),
     Patience(3, timedelta(days=21), frozenset({BounceClass.FULL})),
@@ -50,27 +70,62 @@ PATIENCE = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One returned mail, with the message that it proves to be about."""
+    """One returned mail or provider's word, with the message that it proves to be about."""
 
     told: Returned
     whom: Addressee
     named_by: str  #: where our token stood
     digest: str  #: of the mail: the same mail again makes nothing new
     at: datetime
+    source: str = ACTOR
+    also: Mapping[str, object] = field(default_factory=dict)  #: what else is to be known of it, for good
 
     def fact(self, kind: EventKind, detail: Mapping[str, object], word: str = "") -> Fact:
         """What happened, to be written down once."""
         whom = self.whom
         key = f"{word or kind.value}:{whom.run}:{whom.seq}:{self.digest}"
         human = Verdict.HUMAN if kind is EventKind.REPLIED else Verdict.UNKNOWN
-        where = (whom.contact, whom.customer, whom.run, whom.seq, ACTOR, human)
-        return Fact(kind, self.at, key, *where, {**detail, "named by": self.named_by})
+        where = (whom.contact, whom.customer, whom.run, whom.seq, self.source, human)
+        return Fact(kind, self.at, key, *where, {**detail, **self.also, "named by": self.named_by})
+
+
+def receive(session: Session, arrival: Arrival, secret: bytes) -> str:
+    """Do what follows from an arrival, and say in a word what it was taken for."""
+    if is_flood(session, arrival):
+        return "flood"
+    if is_late(arrival):
+        return "late"
+    kind = arrival.told.kind
+    key = MessageKey(arrival.whom.run, arrival.whom.seq)
+    outbox.prove(session, {key: Evidence(PROOF[kind], arrival.at)}, now=arrival.at)
+    match kind:
+        case ReturnKind.BOUNCE:
+            bounced(session, arrival, secret)
+        case ReturnKind.DELAY:
+            delayed(session, arrival)
+        case ReturnKind.COMPLAINT if arrival.told.feedback not in NO_COMPLAINT:
+            complained(session, arrival, secret)
+        case ReturnKind.REPLY:
+            replied(session, arrival)
+        case ReturnKind.AUTO_REPLY | ReturnKind.CHALLENGE:
+            answered_by_robot(session, arrival)
+        case ReturnKind.RECEIPT:
+            delivered(session, arrival)
+    return kind.value
 
 
 def is_flood(session: Session, arrival: Arrival) -> bool:
-    """Whether more has come back about one message than servers and people send."""
+    """Whether more has come about one message than servers and people send; of delays few are enough."""
     whom = arrival.whom
-    return returns.count_of(session, whom.contact, whom.run, whom.seq) >= MOST
+    most = MOST_DELAYS if arrival.told.kind is ReturnKind.DELAY else MOST
+    return returns.count_of(session, whom.contact, whom.run, whom.seq, arrival.source) >= most
+
+
+def is_late(arrival: Arrival) -> bool:
+    """Whether it comes longer after the message than servers try."""
+    sent_at = arrival.whom.sent_at
+    timely = arrival.told.kind in BELIEVED_FOR_A_TIME
+    return timely and sent_at is not None and arrival.at - sent_at > BELIEVED_FOR
 
 
 # ---- bounces
@@ -132,7 +187,7 @@ def _tell_block(session: Session, arrival: Arrival, kind: BounceClass, detail: M
         said = without_addresses(str(detail["diagnostic"]))[:200]
         what = f"A mail of run {run} was refused ({kind.value}), no fault of its recipient: {said}"
         campaign = campaigns.get_run(session, run).campaign_id
-        campaigns.log(session, campaign, what, actor=ACTOR, now=arrival.at)
+        campaigns.log(session, campaign, what, actor=arrival.source, now=arrival.at)
 
 
 def _lose_patience(
@@ -160,8 +215,13 @@ def _suppress(
         return
     hashed = suppressions.address_hash(secret, whom.address)
     named: dict[str, object] = {"run": whom.run, "seq": whom.seq, "named by": arrival.named_by}
-    evidence = named | dict(detail) | {"diagnostic": without_addresses(str(detail.get("diagnostic", "")))}
-    if suppressions.add(session, hashed, reason, now=arrival.at, evidence=evidence, actor=ACTOR):
+    evidence = (
+        named
+        | dict(detail)
+        | dict(arrival.also)
+        | {"diagnostic": without_addresses(str(detail.get("diagnostic", "")))}
+    )
+    if suppressions.add(session, hashed, reason, now=arrival.at, evidence=evidence, actor=arrival.source):
         history.record(session, arrival.fact(EventKind.SUPPRESSED, {"reason": reason}))
 
 
@@ -175,7 +235,7 @@ def complained(session: Session, arrival: Arrival, secret: bytes) -> None:
     if not history.record(session, arrival.fact(EventKind.COMPLAINED, detail)):
         return
     proof = f"complaint about message {whom.run}.{whom.seq}"
-    how = Provenance(arrival.at, "complaint", proof, actor=ACTOR)
+    how = Provenance(arrival.at, "complaint", proof, actor=arrival.source)
     consent.withdraw(session, ContactId(whom.contact), whom.topic, how, now=arrival.at)
     _suppress(session, arrival, "complaint", detail, secret)
 
@@ -211,3 +271,43 @@ def delivered(session: Session, arrival: Arrival) -> None:
     """Record that the receiving side says it has the message."""
     if arrival.told.kind is ReturnKind.RECEIPT:
         history.record(session, arrival.fact(EventKind.DELIVERED, {"rule": arrival.told.rule}))
+
+
+# ---- leaving
+
+
+def left(session: Session, token: Token, *, how: str, now: datetime, source: str = "web") -> None:
+    """Withdraw the contact's consent to the topic of the message; doing it again changes nothing.
+
+    `how` is kept as proof: "one-click post", "page", "mail", a webhook. One message makes one event, unless
+    the contact has said yes again in between. A transactional topic cannot be left: each such mail was asked
+    for.
+    """
+    run = campaigns.get_run(session, token.run)
+    message = messages.find(session, token.run, token.seq)
+    transactional = consent.topic_by_id(session, run.topic_id).topic_class is TopicClass.TRANSACTIONAL
+    if run.kind == "test" or transactional:
+        return
+    arrived = Evidence(EventKind.UNSUBSCRIBED.value, now)
+    outbox.prove(session, {MessageKey(token.run, token.seq): arrived}, now=now)
+    contact = ContactId(token.contact)
+    state, at = consent.hold(session, contact, run.topic_id, now=now)
+    if state is not ConsentState.WITHDRAWN:
+        proof = f"message {token.run}.{token.seq}, {how}"
+        consent.withdraw(session, contact, run.topic_id, Provenance(at, "unsubscribe", proof), now=now)
+    times = sum(
+        said.topic == run.topic_id and said.state is ConsentState.GRANTED
+        for said in consent.ledger(session, contact)
+    )
+    fact = Fact(
+        EventKind.UNSUBSCRIBED,
+        now,
+        f"unsubscribed:{token.run}:{token.seq}:{times}",
+        token.contact,
+        message.customer if message else None,
+        token.run,
+        token.seq,
+        source,
+        detail={"how": how, "topic": run.topic_id},
+    )
+    history.record(session, fact)

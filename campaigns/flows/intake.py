@@ -1,6 +1,6 @@
 """What comes back from outside: unsubscribes act, returned mail is read."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -9,78 +9,16 @@ from sqlalchemy.orm import Session
 from campaigns import receiving
 from campaigns.delivery.returns import Returned, ReturnKind, read_return
 from campaigns.receiving import Arrival
-from campaigns.records import (
-    addressees,
-    campaigns,
-    consent,
-    history,
-    hits,
-    messages,
-    outbox,
-)
-from campaigns.records.consent import Provenance
-from campaigns.records.outbox import Evidence
+from campaigns.records import addressees, hits
 from campaigns.tracking.tokens import Keyring, Purpose, Token
-from campaigns.values import (
-    ConsentState,
-    ContactId,
-    EventKind,
-    Fact,
-    MessageKey,
-    TopicClass,
-)
-
-#: What a returned mail proves, in the history's words.
-PROOF = {
-    ReturnKind.BOUNCE: EventKind.BOUNCED.value,
-    ReturnKind.COMPLAINT: EventKind.COMPLAINED.value,
-    ReturnKind.DELAY: EventKind.DELAYED.value,
-    ReturnKind.RECEIPT: EventKind.DELIVERED.value,
-    ReturnKind.REPLY: EventKind.REPLIED.value,
-    ReturnKind.AUTO_REPLY: EventKind.AUTO_REPLIED.value,
-    ReturnKind.CHALLENGE: EventKind.AUTO_REPLIED.value,
-    ReturnKind.OTHER: ReturnKind.OTHER.value,
-}
-BELIEVED_FOR = timedelta(days=90)  #: servers give up after days; a notice that comes later says nothing
-BELIEVED_FOR_A_TIME = frozenset({ReturnKind.BOUNCE, ReturnKind.DELAY, ReturnKind.RECEIPT})
-#: Reports that nobody complains in: of a failed check of authenticity, and that it was no spam after all.
-NO_COMPLAINT = frozenset({"auth-failure", "dmarc", "not-spam"})
 
 
 def unsubscribe(session: Session, token: Token, *, how: str, now: datetime) -> None:
     """Withdraw the contact's consent to the topic of the message; doing it again changes nothing.
 
-    `how` is kept as proof: "one-click post", "page", "mail". One message makes one event, unless the contact
-    has said yes again in between. A transactional topic cannot be left: each such mail was asked for.
+    `how` is kept as proof: "one-click post", "page", "mail".
     """
-    run = campaigns.get_run(session, token.run)
-    message = messages.find(session, token.run, token.seq)
-    transactional = consent.topic_by_id(session, run.topic_id).topic_class is TopicClass.TRANSACTIONAL
-    if run.kind == "test" or transactional:
-        return
-    arrived = Evidence(EventKind.UNSUBSCRIBED.value, now)
-    outbox.prove(session, {MessageKey(token.run, token.seq): arrived}, now=now)
-    contact = ContactId(token.contact)
-    state, at = consent.hold(session, contact, run.topic_id, now=now)
-    if state is not ConsentState.WITHDRAWN:
-        proof = f"message {token.run}.{token.seq}, {how}"
-        consent.withdraw(session, contact, run.topic_id, Provenance(at, "unsubscribe", proof), now=now)
-    times = sum(
-        said.topic == run.topic_id and said.state is ConsentState.GRANTED
-        for said in consent.ledger(session, contact)
-    )
-    fact = Fact(
-        EventKind.UNSUBSCRIBED,
-        now,
-        f"unsubscribed:{token.run}:{token.seq}:{times}",
-        token.contact,
-        message.customer if message else None,
-        token.run,
-        token.seq,
-        "web",
-        detail={"how": how, "topic": run.topic_id},
-    )
-    history.record(session, fact)
+    receiving.left(session, token, how=how, now=now)
 
 
 def receive_mail(session: Session, raw: bytes, keyring: Keyring, secret: bytes, *, now: datetime) -> str:
@@ -102,29 +40,7 @@ def receive_mail(session: Session, raw: bytes, keyring: Keyring, secret: bytes, 
         return "unsubscribe"
     digest = blake2b((told.own_id or "").encode() or raw, digest_size=12).hexdigest()
     arrival = Arrival(told, whom, named.by, digest, now)
-    if receiving.is_flood(session, arrival):
-        return "flood"
-    if told.kind in BELIEVED_FOR_A_TIME and whom.sent_at is not None and now - whom.sent_at > BELIEVED_FOR:
-        return "late"
-    outbox.prove(session, {MessageKey(whom.run, whom.seq): Evidence(PROOF[told.kind], now)}, now=now)
-    _act(session, arrival, secret)
-    return told.kind.value
-
-
-def _act(session: Session, arrival: Arrival, secret: bytes) -> None:
-    match arrival.told.kind:
-        case ReturnKind.BOUNCE:
-            receiving.bounced(session, arrival, secret)
-        case ReturnKind.DELAY:
-            receiving.delayed(session, arrival)
-        case ReturnKind.COMPLAINT if arrival.told.feedback not in NO_COMPLAINT:
-            receiving.complained(session, arrival, secret)
-        case ReturnKind.REPLY:
-            receiving.replied(session, arrival)
-        case ReturnKind.AUTO_REPLY | ReturnKind.CHALLENGE:
-            receiving.answered_by_robot(session, arrival)
-        case ReturnKind.RECEIPT:
-            receiving.delivered(session, arrival)
+    return receiving.receive(session, arrival, secret)
 
 
 class _Named(NamedTuple):

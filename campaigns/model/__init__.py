@@ -14,6 +14,7 @@ from campaigns.model import (
     service,
     staff,
     surveys,
+    webhooks,
 )
 from campaigns.model.base import metadata
 
@@ -23,8 +24,8 @@ __all__ = [
     "consent",
     "customers",
     "events",
-    "identity",
     "forms",
+    "identity",
     "lanes",
     "mail",
     "metadata",
@@ -32,4 +33,5 @@ __all__ = [
     "service",
     "staff",
     "surveys",
+    "webhooks",
 ]

@@ -40,3 +40,9 @@ def count(session: Session, run: int) -> int:
     )
     counts = {row[0]: int(row[1]) for row in session.execute(query)}
     return counts.pop(OF_PRODUCTS, 0) + max(counts.values(), default=0)
+
+
+def number_of(session: Session, run: int, url: str) -> int | None:
+    """The number of a run's link that leads there; None if none does."""
+    query = sa.select(sa.func.min(links.c.number)).where(links.c.run_id == run, links.c.url == url)
+    return session.scalar(query)

@@ -29,8 +29,12 @@ class Bounce(NamedTuple):
 def in_a_row(session: Session, contact: int, address: str, *, now: datetime) -> list[Bounce]:
     """The newest messages to an address that came back, newest first, up to the last that did not."""
     row: dict[tuple[int, int], Bounce] = {}
-    for event in _newest(session, contact):
+    newest = list(_newest(session, contact))
+    came_back = {(event.run_id, event.seq) for event in newest if event.kind == EventKind.BOUNCED.value}
+    for event in newest:
         key = (event.run_id, event.seq)
+        if event.kind == EventKind.DELIVERED.value and key in came_back:
+            continue  # its server took it, and another one did not: it has not arrived
         if event.kind == EventKind.BOUNCED.value:
             row.setdefault(key, Bounce(event.at, str(event.detail.get("class", ""))))
         elif event.kind == EventKind.SENT.value:
@@ -41,11 +45,11 @@ def in_a_row(session: Session, contact: int, address: str, *, now: datetime) -> 
     return [bounce for key, bounce in row.items() if _address(session, key) == address]
 
 
-def count_of(session: Session, contact: int, run: int, seq: int) -> int:
-    """How many events returned mails have made about one message."""
+def count_of(session: Session, contact: int, run: int, seq: int, source: str = SOURCE) -> int:
+    """How many events returned mails, or webhooks, have made about one message."""
     c = events.c
     query = sa.select(sa.func.count()).where(
-        c.contact_id == contact, c.run_id == run, c.seq == seq, c.source == SOURCE
+        c.contact_id == contact, c.run_id == run, c.seq == seq, c.source == source
     )
     return session.scalar(query) or 0
 

@@ -1,0 +1,358 @@
+"""What follows from providers' webhooks: as from returned mail, once, in any order, and only if it is ours."""
+
+import json
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from campaigns.delivery.providers import PROVIDERS
+from campaigns.flows import hooking
+from campaigns.flows.hooking import Keys
+from campaigns.model.consent import suppressions as suppressions_table
+from campaigns.model.events import events, hits
+from campaigns.model.mail import messages, runs
+from campaigns.records import campaigns, consent, webhooks
+from campaigns.records.webhooks import NewCall
+from campaigns.tracking.tokens import Keyring, Purpose
+from campaigns.values import ConsentState, ContactId
+from tests.factories import NOW, SECRET
+from tests.flows.test_returned_mail import ADA, Sent
+
+HOOKS = {name: row.webhooks for name, row in PROVIDERS.items() if row.webhooks}
+#: For tests of many inputs that the database has no part in.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+KEYS = Keys(Keyring(SECRET), SECRET, "https://t.shop.example")
+HOUR = timedelta(hours=1)
+
+
+class Told(Sent):
+    """One contact with a message, and a provider that tells of it."""
+
+    calls = 0
+
+    def tell(self, *told, kind="http", at=NOW + HOUR, account="main", raw=None):
+        """Let a call come and be read; gives what became of its events."""
+        Told.calls += 1
+        body = (
+            raw if raw is not None else json.dumps({"events": told} if kind == "http" else told[0]).encode()
+        )
+        webhooks.keep(self.session, NewCall(account, kind, at, f"call {Told.calls}", body))
+        found = Counter()
+        for call in webhooks.waiting(self.session, now=at):
+            found += hooking.act(self.session, call, hooking.read(call, HOOKS), KEYS, now=at)
+        return dict(found)
+
+    def event(self, kind, number=1, *, at=NOW + HOUR, run=None, **more):
+        told = {"kind": kind, "id": f"{kind}.{number}", "at": at.isoformat(), "reference": self.token(run)}
+        return told | {"recipient": ADA} | more
+
+    def rows(self, table):
+        return list(self.session.execute(sa.select(table).order_by(table.c.id)))
+
+    def consent(self):
+        return consent.state(self.session, ContactId(self.contact), self.topic)
+
+    def reasons(self):
+        return set(self.session.scalars(sa.select(suppressions_table.c.reason)))
+
+
+@pytest.fixture
+def told(session):
+    return Told(session)
+
+
+# ---- what follows
+
+
+def test_a_dead_address_is_suppressed_with_the_evidence_and_the_account(told):
+    said = f"550 5.1.1 <{ADA}>: User unknown"
+    assert told.tell(told.event("bounced", said=said), account="eu") == {"bounced": 1}
+    detail = told.detail("bounced")
+    assert (detail["class"], detail["hard"], detail["account"]) == ("hard.address", True, "eu")
+    assert detail["named by"] == "webhook of eu"
+    assert told.suppressed
+    (row,) = told.rows(suppressions_table)
+    assert (row.reason, row.actor, row.evidence["account"]) == ("hard bounce", "webhook", "eu")
+    assert ADA not in str(row.evidence)
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [
+        ({"said": "554 5.7.1 blocked using zen.spamhaus.org", "class": "hard.address"}, "block.reputation"),
+        ({"said": "550 5.7.26 not authenticated: SPF and DKIM fail", "class": "hard.address"}, "block.auth"),
+        ({"said": "552 5.2.2 Mailbox full", "class": "hard.address"}, "full"),
+        ({"said": "550 5.1.1 User unknown", "class": "transient"}, "refused"),
+        ({"said": "550 5.1.1 User unknown", "class": "block.policy"}, "refused"),
+        ({"said": "", "class": "listed"}, "listed"),
+        ({"said": "550 5.1.1 User unknown", "class": "listed"}, "listed"),
+        ({"said": "", "class": "full"}, "full"),
+        ({"said": "", "class": "refused"}, "refused"),
+        ({"said": ""}, "unknown"),
+    ],
+)
+def test_what_is_not_surely_dead_is_not_suppressed_whatever_the_provider_calls_it(told, more, kind):
+    told.tell(told.event("bounced", **more))
+    assert told.detail("bounced")["class"] == kind
+    assert told.detail("bounced")["hard"] is False
+    assert not told.suppressed
+
+
+@on_sqlite
+def test_the_providers_class_decides_where_nothing_was_said(told):
+    told.tell(told.event("bounced", **{"class": "hard.address"}))
+    assert told.detail("bounced")["class"] == "hard.address"
+    assert told.detail("bounced")["rule"] == "provider's class: bounced/hard.address"
+    assert told.suppressed
+
+
+def test_a_block_stands_in_the_campaigns_log(told):
+    told.tell(told.event("bounced", said="554 5.7.1 Message rejected as spam"))
+    assert [line for line in campaigns.log_lines(told.session, told.campaign) if "block.content" in line.what]
+
+
+def test_a_complaint_withdraws_and_suppresses(told):
+    assert told.tell(told.event("complained", said="abuse")) == {"complained": 1}
+    assert told.consent() is ConsentState.WITHDRAWN
+    assert told.reasons() == {"complaint"}
+    assert told.kinds() == ["complained", "suppressed"]
+
+
+@on_sqlite
+@pytest.mark.parametrize("said", ["not-spam", "auth-failure"])
+def test_a_report_that_complains_of_nothing_does_nothing(told, said):
+    told.tell(told.event("complained", said=said))
+    assert told.consent() is ConsentState.GRANTED
+    assert told.kinds() == []
+
+
+def test_leaving_at_the_provider_is_leaving_here(told):
+    assert told.tell(told.event("unsubscribed")) == {"unsubscribed": 1}
+    assert told.consent() is ConsentState.WITHDRAWN
+    assert told.kinds() == ["unsubscribed"]
+    assert not told.suppressed
+
+
+def test_delivered_and_delayed_are_in_the_history_at_their_own_time(told):
+    told.tell(
+        told.event("delayed", at=NOW + HOUR, said="451 4.7.1 later"),
+        told.event("delivered", at=NOW + 2 * HOUR),
+        at=NOW + 3 * HOUR,
+    )
+    rows = [(row.kind, row.at, row.source) for row in told.rows(events) if row.kind != "sent"]
+    assert rows == [("delayed", NOW + HOUR, "webhook"), ("delivered", NOW + 2 * HOUR, "webhook")]
+
+
+def test_of_many_delays_few_are_kept_and_the_bounce_after_them_is(told):
+    delays = [told.event("delayed", number, said="451 4.7.1 later") for number in range(40)]
+    found = told.tell(*delays)
+    assert found == {"delayed": 5, "flood": 35}
+    assert told.tell(told.event("bounced", said="550 5.1.1 User unknown")) == {"bounced": 1}
+    assert told.suppressed
+
+
+@on_sqlite
+def test_a_delivery_after_a_bounce_takes_nothing_back(told):
+    told.tell(told.event("bounced", said="550 5.1.1 User unknown"))
+    told.tell(told.event("delivered", at=NOW + 2 * HOUR), at=NOW + 3 * HOUR)
+    assert told.suppressed
+    assert told.kinds() == ["bounced", "suppressed", "delivered"]
+
+
+@pytest.mark.parametrize("delivered_first", [True, False])
+def test_a_server_that_takes_mail_and_returns_it_each_time_wears_patience_out(told, delivered_first):
+    for days in (0, 4, 8):
+        at = NOW + timedelta(days=days)
+        run = told.run if days == 0 else told.send(at)
+        moments = (at + HOUR, at + 2 * HOUR) if delivered_first else (at + 2 * HOUR, at + HOUR)
+        both = [told.event("delivered", days, run=run, at=moments[0]),
+                told.event("bounced", days, run=run, at=moments[1], said="550 5.2.1 The mailbox is disabled")]  # fmt: skip
+        told.tell(*(both if delivered_first else reversed(both)), at=at + 3 * HOUR)
+    assert told.reasons() == {"kept bouncing"}
+
+
+@on_sqlite
+def test_a_robots_answer_is_recorded_only(told):
+    told.tell(told.event("auto-replied", said="On holiday"))
+    assert told.kinds() == ["auto-replied"]
+
+
+# ---- doubts
+
+
+@pytest.mark.parametrize(
+    "kind", ["accepted", "delivered", "bounced", "opened", "clicked", "unsubscribed", "complained"]
+)
+def test_an_event_proves_that_a_message_in_doubt_arrived(told, kind):
+    told.session.execute(sa.update(messages).values(state="unknown"))
+    told.session.execute(sa.update(runs).values(sent=0, unknown=1))
+    told.tell(told.event(kind))
+    assert told.session.scalars(sa.select(messages.c.state)).all() == ["sent"]
+    assert "doubt settled" in told.kinds()
+    assert told.session.execute(sa.select(runs.c.sent, runs.c.unknown)).one() == (1, 0)
+
+
+# ---- what is believed
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("over", "word"),
+    [
+        ({"reference": "forged"}, "stray"),
+        ({"reference": None}, "stray"),
+        ({"reference": 5}, "stray"),
+        ({"recipient": "eve@example.com"}, "other address"),
+    ],
+)
+def test_what_does_not_carry_our_token_about_an_address_of_ours_does_nothing(told, over, word):
+    assert told.tell(told.event("bounced", said="550 5.1.1 User unknown") | over) == {word: 1}
+    assert told.kinds() == []
+    assert not told.suppressed
+
+
+@on_sqlite
+@pytest.mark.parametrize("purpose", [one for one in Purpose if one is not Purpose.RETURN])
+def test_a_token_for_something_else_is_worth_nothing(told, purpose):
+    token = Keyring(SECRET).sign(purpose, told.run, 1, told.contact)
+    assert told.tell(told.event("unsubscribed", reference=token)) == {"stray": 1}
+
+
+def test_a_genuine_token_of_a_message_that_never_was_does_nothing(told):
+    token = Keyring(SECRET).sign(Purpose.RETURN, told.run, 77, told.contact)
+    assert told.tell(told.event("complained", reference=token)) == {"stray": 1}
+    assert told.consent() is ConsentState.GRANTED
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "form", ["{}", "b+{}@bounce.shop.example", "<{}@shop.example>", "B+{}@BOUNCE.shop.example"]
+)
+def test_the_token_is_found_in_a_reference_a_return_path_and_a_message_id(told, form):
+    told.tell(
+        told.event("delivered", reference=form.format(told.token().upper() if "B+" in form else told.token()))
+    )
+    assert told.kinds() == ["delivered"]
+
+
+@on_sqlite
+@pytest.mark.parametrize("recipient", ["ADA@Example.com", "Ada Lovelace <ada@example.com>", "", None])
+def test_an_address_is_the_same_however_it_is_written(told, recipient):
+    assert told.tell(told.event("delivered", recipient=recipient)) == {"delivered": 1}
+
+
+def test_what_is_said_of_a_test_mail_does_nothing(told):
+    told.session.execute(sa.update(runs).values(kind="test"))
+    assert told.tell(told.event("complained")) == {"test": 1}
+    assert told.consent() is ConsentState.GRANTED
+
+
+@on_sqlite
+def test_a_bounce_after_months_is_late(told):
+    at = NOW + timedelta(days=100)
+    assert told.tell(told.event("bounced", at=at, said="550 5.1.1 User unknown"), at=at) == {"late": 1}
+    assert told.tell(told.event("complained", at=at), at=at) == {"complained": 1}
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "at", ["2019-01-01T00:00:00Z", "2031-01-01T00:00:00Z", "junk", None, -1, 1e300, "9" * 400]
+)
+def test_a_time_that_cannot_be_is_the_calls(told, at):
+    told.tell(told.event("delivered") | {"at": at}, at=NOW + 2 * HOUR)
+    (row,) = [one for one in told.rows(events) if one.kind == "delivered"]
+    assert row.at == NOW + 2 * HOUR
+
+
+# ---- once, and whatever comes
+
+
+def test_the_same_event_in_two_calls_is_taken_once(told):
+    one = told.event("bounced", said="550 5.1.1 User unknown")
+    assert told.tell(one, one) == {"bounced": 1, "repeat": 1}
+    assert told.tell(one) == {"repeat": 1}
+    assert told.kinds() == ["bounced", "suppressed"]
+
+
+@on_sqlite
+def test_two_accounts_may_use_the_same_id(told):
+    told.tell(told.event("delivered"), account="a")
+    assert told.tell(told.event("delivered"), account="b") == {"delivered": 1}
+
+
+def test_an_unknown_event_is_counted_and_nothing_else(told):
+    assert told.tell(told.event("teleported"), told.event("delivered")) == {"unknown": 1, "delivered": 1}
+    counted = {one.what: one.count for one in webhooks.counts(told.session, since=NOW)}
+    assert counted == {"call": 1, "delivered": 1, "unknown": 1}
+
+
+@pytest.mark.parametrize("raw", [b"", b"junk", b"\xff", b"[" * 200_000, b"1" * 5000, b'{"x": 5}', b'"text"', b"5",
+                                 b'{"events": 5}', b'{"events": [1, null, [2]]}'])  # fmt: skip
+def test_junk_is_kept_and_marked(told, raw):
+    assert told.tell(raw=raw) == {"unreadable": 1}
+    (one,) = webhooks.unread(told.session, now=NOW + HOUR)
+    assert one.problem
+    assert one.size == len(raw)
+    assert raw.startswith(one.body)
+    assert told.tell(told.event("delivered")) == {"delivered": 1}
+
+
+def test_what_could_not_be_read_can_be_read_again(told):
+    told.tell(kind="nobody", raw=b"{}")
+    (one,) = webhooks.unread(told.session, now=NOW + HOUR)
+    assert "no provider of the kind 'nobody'" in one.problem
+    assert webhooks.read_again(told.session, now=NOW + HOUR) == 1
+    assert [call.id for call in webhooks.waiting(told.session, now=NOW + HOUR)] == [one.id]
+
+
+# ---- what a provider tracked
+
+
+def opened(told, kind="opened", **more):
+    return told.tell(
+        told.event(kind, agent="Mozilla/5.0 (X11; Linux) AppleWebKit/537.36 Chrome/130", ip="203.0.113.9")
+        | more
+    )
+
+
+def test_an_open_is_a_raw_hit(told):
+    assert opened(told) == {"opened": 1}
+    (row,) = told.rows(hits)
+    assert (row.kind, row.run_id, row.seq, row.contact_id, row.at) == (
+        "open",
+        told.run,
+        1,
+        told.contact,
+        NOW + HOUR,
+    )
+    assert (row.address, row.judged) == ("203.0.113.9", False)
+    assert "told by a provider" in row.headers
+
+
+def test_a_click_finds_its_link(told):
+    from campaigns.mailing import number_links
+
+    number_links(told.session, told.run)
+    token = Keyring(SECRET).sign(Purpose.CLICK, told.run, 1, told.contact)
+    other = Keyring(SECRET).sign(Purpose.CLICK, told.run, 2, told.contact)
+    opened(told, "clicked", url="https://shop.example/a")
+    opened(told, "clicked", id="2", url=f"https://t.shop.example/c/{token}/2")
+    opened(told, "clicked", id="3", url="https://elsewhere.example/")
+    opened(told, "clicked", id="4", url=f"https://t.shop.example/c/{other}/2")
+    assert [row.link for row in told.rows(hits)] == [1, 2, None, None]
+
+
+def test_a_click_on_a_page_of_ours_is_seen_there(told):
+    token = Keyring(SECRET).sign(Purpose.UNSUBSCRIBE, told.run, 1, told.contact)
+    assert opened(told, "clicked", url=f"https://t.shop.example/u/{token}") == {"own page": 1}
+    assert told.rows(hits) == []
+    assert told.consent() is ConsentState.GRANTED
+
+
+def test_a_run_that_tracks_nobody_keeps_nothing_of_what_a_provider_saw(told):
+    told.session.execute(sa.update(runs).values(tracking=False))
+    assert opened(told) == {"not tracked": 1}
+    assert told.rows(hits) == []
