@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from campaigns.errors import BadSettings
-from campaigns.values import Problem
+from campaigns.values import Problem, Tracking
 
 DEFAULT_DATA = Path("var")
 SECRET_BYTES = 32
@@ -47,6 +47,8 @@ class Settings:
     smtp_cafile: Path | None = None  #: authorities to trust instead of the system's
     rate: float | None = None  #: messages a second of the SMTP account, all senders together; None: no limit
     hits_sync: str = "full"  #: how SQLite syncs hits: full, or normal: a power cut may undo the newest
+    tracking: Tracking = Tracking.INDIVIDUAL  #: of contacts who never chose a level
+    ranges: Path | None = None  #: a file or folder of published networks; None: none is known
     host: str = "127.0.0.1"  #: where the pages and tracked addresses listen
     metrics_host: str = "127.0.0.1"  #: where /metrics listens
     metrics_port: int = 8027  #: 0: nowhere
@@ -80,6 +82,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     sending = _sending(env, database_url, problems)
     metrics_port = _number(env, "POSTROOM_METRICS_PORT", 8027, 0, 65535, problems)
     hits_sync = _word(env, "POSTROOM_HITS_SYNC", ("full", "normal"), problems)
+    tracked = _tracking(env, data, problems)
     maildir = env.get("POSTROOM_BOUNCE_MAILDIR")
     mailboxes = _mailboxes(env, problems)
     if problems:
@@ -95,6 +98,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=smtp_url,
         bounce_maildir=Path(maildir).absolute() if maildir else None,
         hits_sync=hits_sync,
+        **tracked,
         host=env.get("POSTROOM_HOST", "127.0.0.1"),
         metrics_host=env.get("POSTROOM_METRICS_HOST", "127.0.0.1"),
         metrics_port=metrics_port,
@@ -114,6 +118,20 @@ def _sending(env: Mapping[str, str], database_url: str, problems: list[Problem])
         "broker_url": _broker(env, database_url, problems),
         "window": _number(env, "POSTROOM_WINDOW", 16, 1, 10_000, problems),
         "rate": _rate(env, problems),
+    }
+
+
+def _tracking(env: Mapping[str, str], data: Path, problems: list[Problem]) -> dict[str, Any]:
+    """Read how contacts are tracked who never said, and where the networks of scanners are listed."""
+    levels = tuple(level.value for level in Tracking)
+    level = _word(env, "POSTROOM_TRACKING", levels, problems)
+    ranges = Path(env["POSTROOM_RANGES"]).absolute() if env.get("POSTROOM_RANGES") else None
+    if ranges is not None and not ranges.exists():
+        told = f"is {str(ranges)!r}, which is neither a file nor a folder."
+        problems.append(Problem("POSTROOM_RANGES", told, "Correct it, or unset it."))
+    return {
+        "tracking": Tracking(level) if level in levels else Tracking.INDIVIDUAL,
+        "ranges": ranges or data / "ranges",
     }
 
 

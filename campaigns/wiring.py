@@ -136,7 +136,7 @@ def open_postbox(settings: Settings, stores: Stores, stopped: Callable[[], bool]
             per_connection=settings.smtp_per_connection,
             cafile=settings.smtp_cafile,
         ),
-        signing=Signing(Keyring(settings.secret), settings.public_url),
+        signing=Signing(Keyring(settings.secret), settings.public_url, settings.tracking),
         secret=settings.secret,
         journal=Journal(settings.journals, new_owner()),
         clock=utc_now,

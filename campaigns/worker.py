@@ -26,6 +26,7 @@ from campaigns.flows import audience, dispatching, doubting, intake, judging, ke
 from campaigns.flows.recovery import recover
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
 from campaigns.records import outbox
+from campaigns.tracking.ranges import RangesAt
 from campaigns.tracking.tokens import Keyring
 from campaigns.wiring import Stores
 
@@ -47,6 +48,7 @@ class Worker:
     ) -> None:
         self._stores, self._settings, self._clock, self._executor = stores, settings, clock, executor
         self._keyring = Keyring(settings.secret)
+        self._ranges = RangesAt(settings.ranges)
         given = settings.mailboxes
         self._boxes = [box_of(url, given.cafile) for url in (given.imap_url, given.pop3_url) if url]
         self._scheduler = BackgroundScheduler(timezone="UTC")
@@ -66,7 +68,8 @@ class Worker:
         """Every tick with its distance in seconds; each may be called at any time, any number of times."""
         own: list[tuple[str, float, Tick]] = [
             ("runs", 0.5, self.tick_runs),
-            ("hits", 1.0, lambda: self._write(judging.judge_hits)),
+            ("hits", 1.0, lambda: self._write(partial(judging.judge_hits, ranges=self._ranges()))),
+            ("verdicts", 5.0, self.tick_verdicts),
             ("leases", 15.0, self.tick_leases),
             ("returned mail", 2.0, self.tick_returns),
             ("mailboxes", 60.0, self.tick_mailboxes),
@@ -114,6 +117,13 @@ class Worker:
         if unasked := dispatching.submit(executor, chosen):
             with self._stores.sessions.begin() as session:
                 dispatching.take_back(session, unasked)
+
+    def tick_verdicts(self) -> None:
+        """Judge some hits again where the rules are newer than their verdicts."""
+        with self._stores.readers() as session:
+            if not judging.is_due_again(session):
+                return
+        self._write(partial(judging.judge_again, ranges=self._ranges()))
 
     def tick_doubts(self) -> int:
         """Settle what is in doubt and proven to have arrived; gives how many there were."""

@@ -73,6 +73,12 @@ def judge_hits(
     return written
 
 
+def is_due_again(session: Session) -> bool:
+    """Whether a round is open, or the rules are newer than the last one."""
+    newest = rounds.newest(session)
+    return newest is None or newest.finished_at is None or newest.version < RULES_VERSION
+
+
 def judge_again(session: Session, now: datetime, *, ranges: Ranges = NONE) -> Round | None:
     """Judge the next hits of a round again, and begin one where the rules are newer than the last.
 

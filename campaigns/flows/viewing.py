@@ -32,7 +32,7 @@ def view(session: Session, whom: Addressee, signing: Signing, *, now: datetime) 
     if content.html is None:
         return content
     page = on_a_page(content) or ""
-    links = signing.links(whom.run, whom.seq, whom.contact)
+    links = signing.links(whom.run, whom.seq, whom.contact, signing.level(recipient.contact))
     for mark, name in ((PIXEL, "open"), (TRAP, "click")):
         page = page.replace(mark.replace(f"{{{{ links.{name} }}}}", links[name]), "")
     return replace(content, html=page)

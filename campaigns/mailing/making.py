@@ -1,6 +1,6 @@
 """One mail of a run, made for one recipient."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from campaigns.mailing.press import Press
 from campaigns.records.names import full_name, personal
 from campaigns.records.outbox import Recipient
 from campaigns.templates.render import Prepared
-from campaigns.values import Compiled, Content, Outgoing
+from campaigns.values import Compiled, Content, Outgoing, Tracking
 
 KEPT_LOCALES = 1000  #: how contacts write them is up to them
 
@@ -22,6 +22,8 @@ class Mailing(Basis):
     """A run's mail in its languages; `mail` makes one message of it."""
 
     editions: Mapping[str, Prepared]
+    #: gives the same without pixel and numbered links; None: it has none
+    untracked: "Callable[[], Mailing] | None" = field(default=None, repr=False, compare=False)
     _presses: dict[str | None, Press | None] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -36,8 +38,11 @@ class Mailing(Basis):
         Raises:
             BadTemplate: naming what this contact lacks.
         """
+        level = self.signing.level(recipient.contact)
+        if level is Tracking.OFF and self.untracked is not None:
+            return self.untracked().content(recipient, bought=bought, now=now)
         edition = self.edition_for(recipient.contact["locale"])
-        links = self.signing.links(self.run, recipient.seq, recipient.contact_id)
+        links = self.signing.links(self.run, recipient.seq, recipient.contact_id, level)
         names = personal(recipient, self.shared, links=links, bought=bought, now=now)
         if self.form is not None:
             names["survey"] = survey_names(self.form, edition.compiled.language, links["survey"])
@@ -53,8 +58,13 @@ class Mailing(Basis):
         Raises:
             BadInput: the template or a header does not hold for this contact.
         """
+        level = self.signing.level(recipient.contact)
+        if level is Tracking.OFF and self.untracked is not None:
+            return self.untracked().mail(recipient, bought=bought, now=now)
         press = self.press_for(recipient.contact["locale"])
-        made = None if press is None else press.mail(recipient, bought=bought, now=now)
+        made = None
+        if press is not None:
+            made = press.mail(recipient, bought=bought, now=now, shared=level is not Tracking.INDIVIDUAL)
         return made or self.plain(recipient, bought=bought, now=now)
 
     def plain(self, recipient: Recipient, *, bought: list[dict[str, Any]], now: datetime) -> Outgoing:

@@ -1,6 +1,7 @@
 """What a run's messages have in common, put together from the store."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
@@ -23,9 +24,10 @@ def load(session: Session, run: Run, campaign: str, signing: Signing) -> Mailing
     """Put together what a run's messages have in common, from what was pinned when it opened."""
     topic = consent.topic_by_id(session, run.topic_id)
     form = None if run.survey_version_id is None else surveys.form_of(session, run.survey_version_id)
-    made = editions(templates.compiled(session, run.template_version_id), tracking=run.tracking)
+    bodies = templates.compiled(session, run.template_version_id)
+    made = editions(bodies, tracking=run.tracking)
     sender = senders.get(session, run.sender_id)
-    return Mailing(
+    mailing = Mailing(
         run=run.id,
         campaign=run.campaign_id,
         topic=Topic(topic.key, topic.name, topic.topic_class),
@@ -36,6 +38,22 @@ def load(session: Session, run: Run, campaign: str, signing: Signing) -> Mailing
         numbered=links.of_products(session, run.id),
         files=template_files.of_version(session, run.template_version_id),
     )
+    return replace(mailing, untracked=_Untracked(mailing, bodies)) if run.tracking else mailing
+
+
+@dataclass
+class _Untracked:
+    """The mail of contacts who want no tracking; made when the first of them comes."""
+
+    mailing: Mailing
+    bodies: Sequence[Compiled]
+    made: Mailing | None = field(default=None, init=False)
+
+    def __call__(self) -> Mailing:
+        if self.made is None:
+            plain = editions(self.bodies, tracking=False)
+            self.made = replace(self.mailing, editions=plain, numbered={})
+        return self.made
 
 
 def draft(

@@ -51,6 +51,9 @@ class Press:
         self._is_numbered = self._offered and any(number is not None for number in self._numbers)
         keyring = basis.signing.keyring
         self._links = basis.signing.writers(lambda name: self._is_linked(name, used))
+        names = {name for name, _, _ in self._links}
+        shared = basis.signing.shared(basis.run)
+        self._shared = {name: address for name, address in shared.items() if name in names}
         self._are_links_clear = is_clear(basis.signing.public_url)  # tokens are letters and digits
         self._return = keyring.pen(Purpose.RETURN)
         self._unsubscribe = keyring.pen(Purpose.UNSUBSCRIBE)
@@ -79,18 +82,23 @@ class Press:
         require_plain({**self._chosen.fixed, "products": offers})
         require_web_addresses({"products": offers})
 
-    def mail(self, recipient: Recipient, *, bought: list[dict[str, Any]], now: datetime) -> Outgoing | None:
-        """Make the recipient's mail; None if it must be made the plain way, perhaps to say why it cannot."""
+    def mail(
+        self, recipient: Recipient, *, bought: list[dict[str, Any]], now: datetime, shared: bool = False
+    ) -> Outgoing | None:
+        """Make the recipient's mail; None if it must be made the plain way, perhaps to say why it cannot.
+
+        `shared`: pixel and links are those of nobody in particular.
+        """
         ids = packed(self._basis.run, recipient.seq, recipient.contact_id)
         try:
-            return self._mail(recipient, ids, bought, now)
+            return self._mail(recipient, ids, bought, now, shared=shared)
         except (BadInput, NotSpliceable, *FAILURES):
             return None
 
     def _mail(
-        self, recipient: Recipient, ids: bytes, bought: list[dict[str, Any]], now: datetime
+        self, recipient: Recipient, ids: bytes, bought: list[dict[str, Any]], now: datetime, *, shared: bool
     ) -> Outgoing | None:
-        names = self._names(recipient, ids, bought, now)
+        names = self._names(recipient, ids, bought, now, shared=shared)
         edition, plain = self._edition, context_of(self._edition.text_template, names)
         subject = " ".join("".join(pieces(edition.subject_template, plain)).split())
         text = self._encoded.encode(pieces(edition.text_template, plain))
@@ -121,13 +129,15 @@ class Press:
         return links["unsubscribe"][-TOKEN_LENGTH:] if "unsubscribe" in links else self._unsubscribe(ids)
 
     def _names(
-        self, recipient: Recipient, ids: bytes, bought: list[dict[str, Any]], now: datetime
+        self, recipient: Recipient, ids: bytes, bought: list[dict[str, Any]], now: datetime, *, shared: bool
     ) -> dict[str, Any]:
         """The names that this edition uses; what is the same for all was looked at when it was prepared."""
         names = self._chosen.of(recipient, bought, now)
         require_plain(names)
         names |= self._chosen.fixed
         links = {name: f"{before}{write(ids)}" for name, before, write in self._links}
+        if shared:
+            links |= self._shared
         if self._are_links_clear:
             VETTED.remember(*links.values())
         names["links"] = links

@@ -111,6 +111,26 @@ def read_ranges(place: Path) -> Ranges:
     return Ranges(networks)
 
 
+class RangesAt:
+    """The ranges of a place, read again when its files change; what cannot be read leaves the last ones."""
+
+    def __init__(self, place: Path | None) -> None:
+        self._place = place
+        self._stamp: tuple[tuple[str, int, int], ...] = ()
+        self._ranges = NONE
+
+    def __call__(self) -> Ranges:
+        """Give the ranges as of now.
+
+        Raises:
+            BadInput: what is wrong with changed files; the next call goes on with the last good ones.
+        """
+        if self._place is not None and (now := stamp(self._place)) != self._stamp:
+            self._stamp = now
+            self._ranges = read_ranges(self._place)
+        return self._ranges
+
+
 def stamp(place: Path) -> tuple[tuple[str, int, int], ...]:
     """Tell the files of a place apart from those of another time."""
     return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in _files(place))

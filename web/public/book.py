@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from campaigns import metrics
 from campaigns.clock import utc_now
 from campaigns.records import hits
-from campaigns.values import Hit
+from campaigns.values import Hit, Tracking
 
 AT_ONCE = 500  #: entries in one transaction
 MOST_WAITING = 4096  #: more are turned away
@@ -40,8 +40,14 @@ class _Waiting:
 class Book:
     """Takes entries from many threads; one of them writes all that wait, then hands the pen to the next."""
 
-    def __init__(self, sessions: sessionmaker[Session], clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        clock: Callable[[], datetime] = utc_now,
+        tracking: Tracking = Tracking.INDIVIDUAL,  # of contacts who never chose
+    ) -> None:
         self._sessions = sessions
+        self._tracking = tracking
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
         self._pen_is_out = False
@@ -71,7 +77,8 @@ class Book:
         """Store entries in one transaction; they are durable when this returns, or an error tells why not."""
         strays = Counter(entry for entry in entries if isinstance(entry, str))
         with self._sessions.begin() as session:
-            hits.store(session, [entry for entry in entries if not isinstance(entry, str)])
+            asked = [entry for entry in entries if not isinstance(entry, str)]
+            hits.store(session, asked, default=self._tracking)
             for what, count in sorted(strays.items()):
                 hits.stray(session, what, now=self._clock(), count=count)
         metrics.hits(Counter("stray" if isinstance(entry, str) else entry.kind for entry in entries))

@@ -44,8 +44,8 @@ def _furnish(state: BlueprintSetupState) -> None:
     stores, settings = app.extensions["stores"], app.extensions["settings"]
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MOST_BYTES
     app.extensions["public"] = Parts(
-        Signing(keyring_of(settings.secret), settings.public_url),
-        Book(_hit_stores(stores, settings).sessions),
+        Signing(keyring_of(settings.secret), settings.public_url, settings.tracking),
+        Book(_hit_stores(stores, settings).sessions, tracking=settings.tracking),
         Destinations(stores.readers),
     )
 

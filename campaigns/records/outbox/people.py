@@ -18,7 +18,7 @@ from campaigns.values import Gate, MessageState
 #: What the making of a mail may ask about a contact and its customer; read by `recipient_of`.
 CONTACT = (
     *("id", "customer_id", "email", "given_name", "family_name", "salutation"),
-    *("locale", "country", "region", "city", "attributes"),
+    *("locale", "country", "region", "city", "attributes", "tracking"),
 )
 CUSTOMER = ("name", "stage", "owner_id")
 PERSON = (
