@@ -37,6 +37,7 @@ lanes = Table(
     Column("warm_growth", Float, comment="from day to day; null: no warm-up"),
     Column("warm_target", Integer, comment="mails a day at its end; null: no warm-up"),
     Column("warm_day", Integer, nullable=False, server_default="0", comment="of the plan, from 0"),
+    Column("warm_date", String(10), nullable=False, server_default="", comment="UTC date of warm_day"),
     Column("warm_word", Text, nullable=False, server_default="", comment="what the last day led to"),
     Column("rate", Float, comment="mails a minute by what servers said; null: the cap"),
     Column("strikes", Integer, nullable=False, server_default="0", comment="signals in a row"),

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.windows import Window, window_between
 from campaigns.errors import NotAllowed, NotFound
 from campaigns.model.dialect import changed
 from campaigns.model.mail import campaign_log, campaigns, runs
@@ -163,6 +164,11 @@ def get(session: Session, campaign: int) -> Campaign:
     if row is None:
         raise NotFound(f"There is no campaign {campaign}.")
     return _campaign(row)
+
+
+def window_of(campaign: Campaign) -> Window:
+    """When its mails may leave."""
+    return window_between(campaign.window_from, campaign.window_to, campaign.window_days)
 
 
 def hold(session: Session, campaign: int) -> None:

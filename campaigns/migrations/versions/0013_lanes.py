@@ -108,6 +108,13 @@ def _lanes() -> None:
             "warm_day", sa.Integer(), server_default="0", nullable=False, comment="of the plan, from 0"
         ),
         sa.Column(
+            "warm_date",
+            sa.String(length=10),
+            server_default="",
+            nullable=False,
+            comment="UTC date of warm_day",
+        ),
+        sa.Column(
             "warm_word", sa.Text(), server_default="", nullable=False, comment="what the last day led to"
         ),
         sa.Column("rate", sa.Float(), comment="mails a minute by what servers said; null: the cap"),

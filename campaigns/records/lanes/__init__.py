@@ -1,0 +1,33 @@
+"""Lanes: what each may be given, what its servers said, what people set; shared by all senders.
+
+A lane has a row for an account only where something was ever set or said. One that has none costs a claim
+nothing but the look whether any lane is closed.
+"""
+
+from campaigns.records.lanes.budgets import closed, grant, held, release
+from campaigns.records.lanes.days import count_day, warm_up
+from campaigns.records.lanes.listing import LaneLine, lane_lines, log_lines
+from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits
+from campaigns.records.lanes.settings import hold, limits_of, reopen, set_limits
+from campaigns.records.lanes.strikes import Signal, strike
+
+__all__ = [
+    "EVERY_ACCOUNT",
+    "FOR_EVER",
+    "LaneLine",
+    "Limits",
+    "Signal",
+    "closed",
+    "count_day",
+    "grant",
+    "held",
+    "hold",
+    "lane_lines",
+    "limits_of",
+    "log_lines",
+    "release",
+    "reopen",
+    "set_limits",
+    "strike",
+    "warm_up",
+]

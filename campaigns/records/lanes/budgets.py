@@ -1,0 +1,83 @@
+"""What a lane may be given: asked at each claim, shared by all senders, in the claim's own transaction.
+
+A lane with a rate gives out mails for about a second at once and is closed until they are paid for (GCRA);
+nobody waits for it, and chunks of other lanes go meanwhile.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.backoff import TRIAL, TRIAL_PATIENCE, allowed, tried
+from campaigns.model.lanes import lanes
+from campaigns.records.lanes.rows import Row, day_of, find, take, write
+
+BURST = timedelta(seconds=1)  #: for which mails are given out at once, and which a late sender may catch up
+
+
+def closed(session: Session, account: str, now: datetime) -> frozenset[str]:
+    """The lanes of an account from which nothing may be claimed now, for whatever reason."""
+    c = lanes.c
+    shut = sa.or_(c.open_at > now, c.held_until > now)
+    return frozenset(session.scalars(sa.select(c.lane).where(c.account == account, shut)))
+
+
+def held(session: Session, account: str, now: datetime) -> frozenset[str]:
+    """The lanes of an account to which nothing more may be begun, even of what is claimed."""
+    query = sa.select(lanes.c.lane).where(lanes.c.account == account, lanes.c.held_until > now)
+    return frozenset(session.scalars(query))
+
+
+def grant(session: Session, account: str, lane: str, wanted: int, *, now: datetime) -> int | None:
+    """Give out so many mails of a lane's budget; 0: none now. None: it has no budget, and all may go."""
+    if find(session, account, lane) is None:
+        return None
+    row = take(session, account, lane, now=now)
+    state = row.at(now)
+    if state.is_held(now) or (row.open_at is not None and row.open_at > now):
+        return 0  # another sender was faster
+    left = _left_today(row, now)
+    if left == 0:
+        return _give(session, row, 0, _tomorrow(now), now)
+    most = wanted if left is None else min(wanted, left)
+    if state.half_open:
+        return _give(session, row, min(most, TRIAL), now + TRIAL_PATIENCE, now)
+    if state != row.state:
+        write(session, row, now=now, state=state)
+    rate = allowed(state, now, cap=row.limits.per_minute, ceiling=row.limits.ceiling(lane))
+    if rate is not None:
+        given = min(most, max(1, int(rate / 60 * BURST.total_seconds())))
+        since = max(row.open_at or now - BURST, now - BURST)
+        return _give(session, row, given, since + timedelta(minutes=given / rate), now)
+    return None if left is None else _give(session, row, most, now, now)
+
+
+def _left_today(row: Row, now: datetime) -> int | None:
+    cap = row.limits.cap_of_day(row.warm_day)
+    return None if cap is None else max(0, cap - row.taken_on(now))
+
+
+def _give(session: Session, row: Row, given: int, open_at: datetime, now: datetime) -> int:
+    taken = row.taken_on(now) + given
+    write(session, row, now=now, open_at=open_at, day=day_of(now), taken=taken)
+    return given
+
+
+def _tomorrow(now: datetime) -> datetime:
+    return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
+
+
+def release(
+    session: Session, account: str, lane: str, *, given: int, begun: int, sent: int, now: datetime
+) -> None:
+    """Take back what was given out and not begun; a mail that was taken opens a lane that was held."""
+    row = take(session, account, lane, now=now)
+    spare = max(0, given - begun)
+    if spare and row.day == day_of(now):
+        shut_for_today = row.open_at is not None and row.open_at >= _tomorrow(now)
+        open_at = now if shut_for_today else row.open_at
+        write(session, row, now=now, taken=max(0, row.taken - spare), open_at=open_at)
+    if row.state.half_open and not row.state.is_held(now):
+        state = tried(row.state, now) if sent else row.state
+        write(session, row, now=now, state=state, open_at=now)

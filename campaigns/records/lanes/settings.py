@@ -1,0 +1,75 @@
+"""What people set: a lane's caps and warm-up, a hold with its reason, and that it is open again."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.backoff import State
+from campaigns.model.lanes import lanes
+from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits, find, log, take, write
+
+
+def limits_of(session: Session, account: str, lane: str) -> Limits:
+    """What was set for a lane of this account alone."""
+    found = find(session, account, lane)
+    return Limits() if found is None else found.own
+
+
+def set_limits(
+    session: Session, account: str, lane: str, limits: Limits, *, actor: str, now: datetime
+) -> None:
+    """Set a lane's caps and warm-up; a plan that is new or changed begins with its first day."""
+    row = take(session, account, lane, now=now)
+    plan = limits.plan
+    values: dict[str, Any] = {
+        "per_minute": limits.per_minute,
+        "per_day": limits.per_day,
+        "warm_base": plan and plan.base,
+        "warm_growth": plan and plan.growth,
+        "warm_target": plan and plan.target,
+        "open_at": None,
+    }
+    if plan != row.own.plan:
+        values |= {"warm_day": 0, "warm_date": "", "warm_word": ""}
+    write(session, row, now=now, **values)
+    if account == EVERY_ACCOUNT:  # those who waited for an old cap ask by the new one
+        session.execute(sa.update(lanes).where(lanes.c.lane == lane).values(open_at=None))
+    log(session, account, lane, _told(limits), actor=actor, now=now)
+
+
+def _told(limits: Limits) -> str:
+    said = []
+    if limits.per_minute is not None:
+        said.append(f"at most {limits.per_minute:g} a minute")
+    if limits.per_day is not None:
+        said.append(f"at most {limits.per_day} a day")
+    if (plan := limits.plan) is not None:
+        said.append(f"warm-up from {plan.base} a day by {plan.growth:g} to {plan.target}")
+    return ", ".join(said) or "no limit"
+
+
+def hold(
+    session: Session,
+    account: str,
+    lane: str,
+    reason: str,
+    *,
+    until: datetime | None,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Send nothing to a lane until a moment, or until a person opens it."""
+    row = take(session, account, lane, now=now)
+    state = State(held_until=until or FOR_EVER)
+    write(session, row, now=now, state=state, rule=f"held by {actor}", sample=reason, open_at=None)
+    when = "until it is opened" if until is None else f"until {until:%Y-%m-%d %H:%M} UTC"
+    log(session, account, lane, f"held {when}: {reason}", actor=actor, now=now)
+
+
+def reopen(session: Session, account: str, lane: str, *, actor: str, now: datetime) -> None:
+    """Forget what servers said and who held a lane; its caps stay."""
+    row = take(session, account, lane, now=now)
+    write(session, row, now=now, state=State(), rule="", sample="", tallies={}, open_at=None)
+    log(session, account, lane, "opened", actor=actor, now=now)
