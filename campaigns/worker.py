@@ -25,7 +25,8 @@ from campaigns.executor import Executor
 from campaigns.flows import audience, dispatching, doubting, intake, judging, keeping, schedule
 from campaigns.flows.recovery import recover
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
-from campaigns.records import outbox
+from campaigns.records import outbox, sign_ups, webhooks
+from campaigns.records.webhooks import StoredCall
 from campaigns.tracking.ranges import RangesAt
 from campaigns.tracking.tokens import Keyring
 from campaigns.wiring import Stores
@@ -98,6 +99,8 @@ class Worker:
             "frozen": audience.freeze_open_runs,
             "finished": schedule.finish_runs,
         }
+            ("sign-ups", 1.0, self.tick_sign_ups),
+            ("old sign-ups", 600.0, lambda: self._write(confirming.forget_unconfirmed)),
         for name, step in steps.items():
             try:
                 if runs := self._write(step):
@@ -163,6 +166,13 @@ class Worker:
             except BackendError as error:  # one mailbox that is away keeps no other from being read
                 failed = error
         if failed is not None:
+    def tick_sign_ups(self) -> int:
+        """Write the confirmation mails of what forms took; gives how many sign-ups were dealt with."""
+        with self._stores.readers() as session:
+            if not sign_ups.any_waiting(session):  # the write lock is for those who need it
+                return 0
+        return self._write(asking.write_mails)
+
             raise failed
 
     def _take(self, name: str, raw: bytes) -> None:

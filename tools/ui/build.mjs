@@ -29,6 +29,13 @@ const sets = [
     ),
   },
   {
+    name: "altcha", npm: "altcha", licence: "MIT",
+    files: {
+      "altcha.min.js": "dist/external/altcha.min.js", "altcha.css": "dist/external/altcha.css",
+      "pbkdf2.js": "dist/workers/pbkdf2.js", "de.js": "dist/i18n/de.js",
+    },
+  },
+  {
     name: "tabler-icons", npm: "@tabler/icons", licence: "MIT",
     files: { "icons.json": drawings },
   },
@@ -61,7 +68,7 @@ for (const set of sets) {
   const root = join(modules, set.npm);
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const folder = `${set.name}-${version}`;
-  const licenceText = (set.licenceText ?? readFileSync(join(root, "LICENSE"), "utf8")).replaceAll("\r\n", "\n");
+  const licenceText = (set.licenceText ?? readFileSync(join(root, existsSync(join(root, "LICENSE")) ? "LICENSE" : "LICENSE.txt"), "utf8")).replaceAll("\r\n", "\n");
   const files = {};
   for (const [to, from] of Object.entries(set.files)) {
     const bytes = typeof from === "string" ? clean(to, readFileSync(join(root, from))) : from(root);

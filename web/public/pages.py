@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from campaigns.config import Settings
 from campaigns.mailing import Signing
 from campaigns.wiring import Stores, open_stores
-from web.public import message, preferences, survey, unsubscribe
+from web.public import forms, message, preferences, survey, unsubscribe
 from web.public.book import Book, Unwritten
 from web.public.destinations import Destinations
 from web.public.visitor import Parts, keyring_of, nowhere
@@ -36,6 +36,8 @@ public.add_url_rule(
     "/s/<token>", "survey", view_func=survey.page, methods=["GET", "POST"], strict_slashes=False
 )
 public.add_url_rule("/v/<token>", "view", view_func=message.page, methods=["GET"], strict_slashes=False)
+
+forms.add_rules(public)
 
 
 @public.record_once

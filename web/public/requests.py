@@ -39,6 +39,11 @@ def hit(kind: str, token: Token, environ: Environ, *, now: datetime, link: int |
     )
 
 
+def agent(environ: Environ) -> str:
+    """Say which program asked, as it says itself."""
+    return _text(environ.get("HTTP_USER_AGENT", ""))
+
+
 def client(environ: Environ) -> str:
     """Say which address asked; a proxy on this machine is believed about whom it asks for, nobody else."""
     peer = _address(str(environ.get("REMOTE_ADDR", ""))[:LONGEST_ADDRESS])
