@@ -22,11 +22,20 @@ from campaigns.delivery.mailboxes import box_of, visit
 from campaigns.delivery.maildir import read_new, take
 from campaigns.errors import BackendError
 from campaigns.executor import Executor
-from campaigns.flows import audience, dispatching, doubting, intake, judging, keeping, schedule
+from campaigns.flows import (
+    asking,
+    audience,
+    confirming,
+    dispatching,
+    doubting,
+    intake,
+    judging,
+    keeping,
+    schedule,
+)
 from campaigns.flows.recovery import recover
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
-from campaigns.records import outbox, sign_ups, webhooks
-from campaigns.records.webhooks import StoredCall
+from campaigns.records import outbox, sign_ups
 from campaigns.tracking.ranges import RangesAt
 from campaigns.tracking.tokens import Keyring
 from campaigns.wiring import Stores
@@ -75,6 +84,8 @@ class Worker:
             ("returned mail", 2.0, self.tick_returns),
             ("mailboxes", 60.0, self.tick_mailboxes),
             ("doubts", 15.0, self.tick_doubts),
+            ("sign-ups", 1.0, self.tick_sign_ups),
+            ("old sign-ups", 600.0, lambda: self._write(confirming.forget_unconfirmed)),
             ("partitions", 60.0, lambda: self._write(keeping.make_partitions)),
             ("figures", 20.0, self.tick_figures),
             (BEAT_NAME, BEAT, self.pulse.beat),
@@ -99,8 +110,6 @@ class Worker:
             "frozen": audience.freeze_open_runs,
             "finished": schedule.finish_runs,
         }
-            ("sign-ups", 1.0, self.tick_sign_ups),
-            ("old sign-ups", 600.0, lambda: self._write(confirming.forget_unconfirmed)),
         for name, step in steps.items():
             try:
                 if runs := self._write(step):
@@ -135,6 +144,13 @@ class Worker:
                 return 0
         return self._write(doubting.settle_proven)
 
+    def tick_sign_ups(self) -> int:
+        """Write the confirmation mails of what forms took; gives how many sign-ups were dealt with."""
+        with self._stores.readers() as session:
+            if not sign_ups.any_waiting(session):  # the write lock is for those who need it
+                return 0
+        return self._write(asking.write_mails)
+
     def tick_figures(self) -> None:
         """Count the large runs that have news; a count may take seconds, and holds no lock."""
         self._write(keeping.note_news)
@@ -166,13 +182,6 @@ class Worker:
             except BackendError as error:  # one mailbox that is away keeps no other from being read
                 failed = error
         if failed is not None:
-    def tick_sign_ups(self) -> int:
-        """Write the confirmation mails of what forms took; gives how many sign-ups were dealt with."""
-        with self._stores.readers() as session:
-            if not sign_ups.any_waiting(session):  # the write lock is for those who need it
-                return 0
-        return self._write(asking.write_mails)
-
             raise failed
 
     def _take(self, name: str, raw: bytes) -> None:
