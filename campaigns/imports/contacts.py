@@ -195,9 +195,12 @@ class ContactRows:
             proof = ["; ".join(filter(None, both)) or None for both in zip(source, proof, strict=True)]
         else:
             proof = source
+        wording = self._said(lines, cells, "consent_wording")
+        if all(at) and all(source) and None not in yes:
+            said = ["granted" if word else "withdrawn" for word in yes]
+            return [said, at, [DATED] * len(at), proof, wording]
         ruled = [self._rule(*row) for row in zip(yes, at, source, strict=True)]
-        said, said_at, ruling = zip(*ruled, strict=True) if ruled else ((), (), ())
-        return [said, said_at, ruling, proof, self._said(lines, cells, "consent_wording")]
+        return [*(zip(*ruled, strict=True) if ruled else ((), (), ())), proof, wording]
 
     def _rule(
         self, yes: Any, at: int | None, source: str | None

@@ -1,10 +1,12 @@
 """Which rows of a file are about a contact that an earlier row is about."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 #: The turn of rows that repeat an earlier one of their part, after the turns 1 and 2 of all others.
 REPEATS = 3
+_LINE, _ID, _ADDRESS = itemgetter(0), itemgetter(1), itemgetter(2)
 
 
 class Repeats:
@@ -15,7 +17,7 @@ class Repeats:
 
     def __init__(self) -> None:
         self._by_id: dict[str, int] = {}
-        self._by_address: dict[str, int] = {}  # rows with an external id
+        self._addresses: set[str | None] = set()  # of rows with an external id
         self._nameless: dict[str, int] = {}  # by address: rows without one
 
     def place(self, staged: Sequence[tuple[Any, ...]]) -> list[tuple[int, int | None]] | None:
@@ -23,16 +25,16 @@ class Repeats:
 
         Turn 2 must see the contacts of turn 1. None stands for turn 1 throughout.
         """
-        ids = {row[1]: row[0] for row in staged}
-        addresses = {row[2]: row[0] for row in staged}
+        ids, addresses = list(map(_ID, staged)), list(map(_ADDRESS, staged))
+        distinct = set(ids)
         if (
-            len(ids) == len(staged)
-            and None not in ids
-            and self._by_id.keys().isdisjoint(ids)
+            len(distinct) == len(staged)
+            and None not in distinct
+            and self._by_id.keys().isdisjoint(distinct)
             and self._nameless.keys().isdisjoint(addresses)
         ):  # the common case at the common price
-            self._by_id.update(ids)
-            self._by_address.update(addresses)
+            self._by_id.update(zip(ids, map(_LINE, staged), strict=True))
+            self._addresses.update(addresses)
             return None
         return [self._place(row[0], row[1], row[2]) for row in staged]
 
@@ -40,12 +42,11 @@ class Repeats:
         if known_as is None:
             assert address is not None
             earlier = self._nameless.setdefault(address, line)
-            later = address in self._by_address
+            later = address in self._addresses
         else:
             earlier = self._by_id.setdefault(known_as, line)
             later = address in self._nameless
-            if address is not None:
-                self._by_address.setdefault(address, line)
+            self._addresses.add(address)
         if earlier != line:
             return REPEATS, earlier
         return 2 if later else 1, None

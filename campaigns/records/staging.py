@@ -68,14 +68,17 @@ def staging(connection: Connection) -> Iterator[Staging]:
 def _attached(connection: Connection, filler: FileFiller) -> Iterator[Staging]:
     driver = connection.connection.driver_connection
     assert driver is not None
-    for setting in ("temp_store=FILE", f"cache_size=-{CACHE_KIB}", "mmap_size=0"):
-        driver.execute(f"PRAGMA {setting}")  # memory must stay flat however large the file is
+    # memory must stay flat however large the file is; what was committed is moved from the log into the store
+    # when whoever waits for the import has it
+    for setting in ("temp_store=FILE", f"cache_size=-{CACHE_KIB}", "mmap_size=0", "wal_autocheckpoint=0"):
+        driver.execute(f"PRAGMA {setting}")
     for number in range(PARTS):
         driver.execute(f"ATTACH ? AS part{number}", (str(filler.path(number)),))
     # BEGIN IMMEDIATE would lock the parts too, which others must fill: only the store may be locked
     connection.execution_options(begin_by=("BEGIN", "DELETE FROM imports WHERE 0"))
     try:
         yield _Sqlite(filler)
+        driver.execute("PRAGMA main.wal_checkpoint(PASSIVE)")
     finally:
         connection.invalidate()  # its settings are not those of the pool's other connections
 

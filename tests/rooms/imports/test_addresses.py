@@ -88,5 +88,15 @@ def test_a_refusal_says_why() -> None:
     with pytest.raises(BadAddress, match="period"):
         normalise("ada@localdomain")
     (found,) = AddressReader().read_many(["ada.example.com"])
-    assert isinstance(found, Bad)
-    assert "@-sign" in found.reason
+    with pytest.raises(EmailNotValidError) as refused:
+        validate_email("ada.example.com")
+    assert found == Bad(str(refused.value))
+
+
+def test_a_cell_of_two_lines_shifts_no_other_address() -> None:
+    cells = ["ada@example.com", "bob@\nexample.com", "", "cy@example.com"]
+    found = AddressReader().read_many(cells)
+    assert found[0] == "ada@example.com"
+    assert found[3] == "cy@example.com"
+    assert isinstance(found[1], Bad)
+    assert isinstance(found[2], Bad)
