@@ -46,6 +46,7 @@ class Settings:
     smtp_per_connection: int = 1000  #: mails on one connection, then another is opened
     smtp_cafile: Path | None = None  #: authorities to trust instead of the system's
     rate: float | None = None  #: messages a second of the SMTP account, all senders together; None: no limit
+    accounts_file: Path | None = None  #: names several accounts and routes; None: the SMTP account alone
     hits_sync: str = "full"  #: how SQLite syncs hits: full, or normal: a power cut may undo the newest
     tracking: Tracking = Tracking.INDIVIDUAL  #: of contacts who never chose a level
     ranges: Path | None = None  #: a file or folder of published networks; None: none is known
@@ -118,6 +119,7 @@ def _sending(env: Mapping[str, str], database_url: str, problems: list[Problem])
         "broker_url": _broker(env, database_url, problems),
         "window": _number(env, "POSTROOM_WINDOW", 16, 1, 10_000, problems),
         "rate": _rate(env, problems),
+        "accounts_file": _file(env, "POSTROOM_ACCOUNTS", problems),
     }
 
 

@@ -10,7 +10,7 @@ class Executor(Protocol):
     claimed is submitted again. So nothing that matters lives in a broker.
     """
 
-    def submit(self, run: int, number: int, lane: str) -> None:
+    def submit(self, run: int, number: int, lane: str, account: str) -> None:
         """Ask for a chunk to be sent soon.
 
         Raises:

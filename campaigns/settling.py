@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.retry import next_try
-from campaigns.records import history, outbox, suppressions
+from campaigns.records import accounts, history, outbox, suppressions
 from campaigns.records.outbox import Chunk, Recipient
 from campaigns.values import EventKind, Fact, Gate, Outcome, OutcomeKind
 
@@ -65,6 +65,7 @@ def settle(
         retry_at=retry_at,
         now=now,
     )
+    accounts.used(session, chunk.account, result.outcomes, result.moments, now)
     if not is_test:
         at_once = chunk.fence == FIRST
         if at_once:

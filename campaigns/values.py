@@ -234,6 +234,14 @@ class Sender:
 MAIN = "main"
 
 
+class AccountState(StrEnum):
+    """How an account at a way out is, as far as senders have found out."""
+
+    OPEN = "open"  #: takes mail, or nobody has tried
+    RESTING = "resting"  #: works, and asked to be left alone for a while
+    BROKEN = "broken"  #: failed, and nothing went out since
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One account at a way out, as the installation names it."""

@@ -1,6 +1,7 @@
 """Settings become an engine, sessions and backends; nothing else makes them."""
 
 import gc
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,12 +18,15 @@ from sqlalchemy.orm import Session, sessionmaker
 from campaigns import logs, metrics
 from campaigns.clock import utc_now
 from campaigns.config import Settings
-from campaigns.delivery.backend import open_backend
+from campaigns.delivery.accounts import read_accounts
+from campaigns.delivery.backend import Backend, open_account, open_backend
 from campaigns.delivery.dkim_keys import Vault
 from campaigns.delivery.journal import Journal, new_owner
+from campaigns.delivery.routes import Routing, plain
 from campaigns.flows.sending import Postbox
 from campaigns.mailing import Identities, Signing
 from campaigns.tracking.tokens import Keyring
+from campaigns.values import MAIN, Account
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: What every SQLite connection is told. FULL: a power cut cannot undo a claim that mail has followed.
@@ -117,7 +121,32 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-def open_postbox(settings: Settings, stores: Stores, stopped: Callable[[], bool]) -> Postbox:
+def routing_of(settings: Settings, env: Mapping[str, str] = os.environ) -> Routing:
+    """The accounts and routes of this installation; without an accounts file the SMTP account takes all.
+
+    Raises:
+        BadSettings: with all that does not hold in the accounts file.
+    """
+    if settings.accounts_file is not None:
+        return read_accounts(settings.accounts_file, env)
+    return plain(Account(MAIN, "smtp", {"url": settings.smtp_url}, settings.rate))
+
+
+def open_backend_of(settings: Settings, account: Account) -> Backend:
+    """Make an account's backend; nothing is connected before the first mail.
+
+    Raises:
+        BadSettings: it does not hold what its kind needs.
+    """
+    limits = {"connections": settings.smtp_connections, "per_connection": settings.smtp_per_connection}
+    if settings.accounts_file is None:
+        return open_backend(settings.smtp_url, **limits, cafile=settings.smtp_cafile)
+    return open_account(account, **limits, cafile=settings.smtp_cafile)
+
+
+def open_postbox(
+    settings: Settings, stores: Stores, stopped: Callable[[], bool], account: Account | None = None
+) -> Postbox:
     """Make what one sender process works with; a process that forks calls it in each child.
 
     The process's garbage collector is told to look up seldom: sending makes much that lives for a chunk.
@@ -127,22 +156,19 @@ def open_postbox(settings: Settings, stores: Stores, stopped: Callable[[], bool]
     """
     gc.freeze()
     gc.set_threshold(*SELDOM)
+    account = account or routing_of(settings).accounts[MAIN]
     return Postbox(
         sessions=stores.sessions,
         readers=stores.readers,
-        backend=open_backend(
-            settings.smtp_url,
-            connections=settings.smtp_connections,
-            per_connection=settings.smtp_per_connection,
-            cafile=settings.smtp_cafile,
-        ),
+        backend=open_backend_of(settings, account),
         signing=Signing(Keyring(settings.secret), settings.public_url, settings.tracking),
         secret=settings.secret,
         journal=Journal(settings.journals, new_owner()),
         clock=utc_now,
         identities=Identities(Vault(settings.secret)),
         stopped=stopped,
-        rate=settings.rate,
+        account=account.name,
+        rate=account.rate,
     )
 
 

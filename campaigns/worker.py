@@ -31,6 +31,7 @@ from campaigns.flows import (
     intake,
     judging,
     keeping,
+    routing,
     schedule,
 )
 from campaigns.flows.recovery import recover
@@ -38,7 +39,7 @@ from campaigns.pulse import BEAT, BEAT_NAME, Pulse
 from campaigns.records import outbox, sign_ups
 from campaigns.tracking.ranges import RangesAt
 from campaigns.tracking.tokens import Keyring
-from campaigns.wiring import Stores
+from campaigns.wiring import Stores, routing_of
 
 log = structlog.get_logger()
 
@@ -59,6 +60,7 @@ class Worker:
         self._stores, self._settings, self._clock, self._executor = stores, settings, clock, executor
         self._keyring = Keyring(settings.secret)
         self._ranges = RangesAt(settings.ranges)
+        self._routing = routing_of(settings)
         given = settings.mailboxes
         self._boxes = [box_of(url, given.cafile) for url in (given.imap_url, given.pop3_url) if url]
         self._scheduler = BackgroundScheduler(timezone="UTC")
@@ -83,6 +85,7 @@ class Worker:
             ("leases", 15.0, self.tick_leases),
             ("returned mail", 2.0, self.tick_returns),
             ("mailboxes", 60.0, self.tick_mailboxes),
+            ("accounts", 5.0, self.tick_accounts),
             ("doubts", 15.0, self.tick_doubts),
             ("sign-ups", 1.0, self.tick_sign_ups),
             ("old sign-ups", 600.0, lambda: self._write(confirming.forget_unconfirmed)),
@@ -105,9 +108,9 @@ class Worker:
 
     def tick_runs(self) -> None:
         """Open what is due, freeze what is open, finish what is drained; each in a transaction of its own."""
-        steps = {
+        steps: dict[str, Callable[[Session, datetime], list[int]]] = {
             "opened": schedule.open_runs,
-            "frozen": audience.freeze_open_runs,
+            "frozen": partial(audience.freeze_open_runs, routing=self._routing),
             "finished": schedule.finish_runs,
         }
         for name, step in steps.items():
@@ -125,7 +128,7 @@ class Worker:
     def tick_dispatch(self, executor: Executor) -> None:
         """Publish what is due to the senders on other machines; only what is committed is submitted."""
         with self._stores.sessions.begin() as session:
-            chosen = dispatching.choose(session, window=self._settings.window)
+            chosen = dispatching.choose(session, self._routing.accounts, window=self._settings.window)
         if unasked := dispatching.submit(executor, chosen):
             with self._stores.sessions.begin() as session:
                 dispatching.take_back(session, unasked)
@@ -136,6 +139,13 @@ class Worker:
             if not judging.is_due_again(session):
                 return
         self._write(partial(judging.judge_again, ranges=self._ranges()))
+
+    def tick_accounts(self) -> None:
+        """Take what waits for accounts that are lost over to others."""
+        with self._stores.readers() as session:
+            if not routing.has_news(session, self._routing, self._clock()):
+                return
+        self._write(lambda session, now: routing.move_on(session, self._routing, now))
 
     def tick_doubts(self) -> int:
         """Settle what is in doubt and proven to have arrived; gives how many there were."""

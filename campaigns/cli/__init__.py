@@ -25,6 +25,7 @@ class Commands(click.Group):
         "web": ("campaigns.cli.running", "web"),
         "catcher": ("campaigns.cli.running", "catcher"),
         "metrics": ("campaigns.cli.watching", "metrics_"),
+        "accounts": ("campaigns.cli.accounts", "accounts"),
         "doctor": ("campaigns.cli.doctor", "doctor"),
         "dns": ("campaigns.cli.dns", "dns"),
         "dkim": ("campaigns.cli.dkim", "dkim"),

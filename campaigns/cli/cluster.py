@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 import click
 
+from campaigns.cli.accounts import account_option, chosen_account
 from campaigns.config import Settings, from_environment
+from campaigns.delivery.lanes import ALL_LANES
 from campaigns.errors import NotAllowed
 from campaigns.executor import Executor
-from campaigns.flows.dispatching import ALL_LANES
+from campaigns.wiring import routing_of
 
 
 @click.command("celery-worker")
@@ -22,8 +24,9 @@ from campaigns.flows.dispatching import ALL_LANES
     type=click.Choice(ALL_LANES),
     help="Send only to this mailbox provider; may be given again. All, if none is named.",
 )
-def celery_worker(processes: int | None, lanes: Sequence[str]) -> None:
-    """Send what the broker passes on, until asked to end; start one on each machine of a cluster."""
+@account_option
+def celery_worker(processes: int | None, lanes: Sequence[str], name: str | None) -> None:
+    """Send what the broker passes on, until asked to end; start one for each account on each machine."""
     settings = from_environment()
     if not settings.broker_url:
         raise NotAllowed(
@@ -33,7 +36,10 @@ def celery_worker(processes: int | None, lanes: Sequence[str]) -> None:
         from campaigns.cluster.worker import serve
     except ModuleNotFoundError as error:
         raise NotAllowed(missing(error)) from error
-    sys.exit(serve(settings, processes=processes or settings.senders, lanes=lanes or ALL_LANES))
+    routing = routing_of(settings)
+    account = chosen_account(routing, name, "celery-worker")
+    many = processes or routing.senders.get(account.name, settings.senders)
+    sys.exit(serve(settings, account=account, processes=many, lanes=lanes or ALL_LANES))
 
 
 def executor_of(settings: Settings) -> Executor | None:
@@ -44,7 +50,7 @@ def executor_of(settings: Settings) -> Executor | None:
         from campaigns.cluster.publisher import Publisher
     except ModuleNotFoundError as error:
         raise NotAllowed(missing(error)) from error
-    return Publisher(settings.broker_url)
+    return Publisher(settings.broker_url, list(routing_of(settings).accounts))
 
 
 def missing(error: ModuleNotFoundError) -> str:

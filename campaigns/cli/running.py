@@ -7,21 +7,28 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
 
+from campaigns.cli.accounts import account_option, chosen_account
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
 from campaigns.errors import BackendError, NotAllowed
-from campaigns.wiring import Stores, enter, migrate, open_stores
+from campaigns.values import Account
+from campaigns.wiring import Stores, enter, migrate, open_stores, routing_of
+
+if TYPE_CHECKING:  # the command line is quick because each command loads its own
+    from campaigns.flows.sending import Postbox
 
 log = structlog.get_logger()
 IDLE = 0.2  #: seconds a sender waits when nothing is due
-BACKEND_REST = 5.0  #: seconds a sender waits when its backend has failed
+BACKEND_REST = 1.0  #: seconds a sender waits when its backend has failed; its account is closed for longer
+JOURNAL_REST = 5.0  #: seconds a sender waits when its journal cannot be written
 STORE_REST = 1.0  #: seconds a sender waits when the store is away
 #: Seconds a sender that is to end waits for answers; then they are in doubt. Less than `end` gives it.
 SENDER_PATIENCE = 10.0
@@ -92,9 +99,13 @@ def run() -> None:
 
 def processes(settings: Settings) -> list[list[str]]:
     """The commands of an installation; the local catcher only where no mail server is named."""
+    routing = routing_of(settings)
     own = [["web"], ["hits"], ["worker"]]
-    own += [["celery-worker"]] if settings.broker_url else [["sender"]] * settings.senders
-    if "POSTROOM_SMTP_URL" not in os.environ:
+    for name in routing.accounts:
+        which = [] if routing.is_plain() else ["--account", name]
+        many = routing.senders.get(name, settings.senders)
+        own += [["celery-worker", *which]] if settings.broker_url else [["sender", *which]] * many
+    if settings.accounts_file is None and "POSTROOM_SMTP_URL" not in os.environ:
         _tell("No POSTROOM_SMTP_URL: mails go to the local catcher, nobody receives them. See Caught mails.")
         own.insert(0, ["catcher"])
     return own
@@ -165,10 +176,10 @@ def worker() -> None:
 
 
 @click.command()
-def sender() -> None:
-    """Send what is due, until asked to end; start as many as the machine has cores to spare."""
-    from campaigns.flows.recovery import recover
-    from campaigns.flows.sending import AWAY, drain
+@account_option
+def sender(name: str | None) -> None:
+    """Send what is due through an account, until asked to end; start as many as there are cores to spare."""
+    from campaigns.flows.sending import AWAY
     from campaigns.wiring import open_postbox
 
     settings, stores = _open("sender", **LEAN)
@@ -177,37 +188,66 @@ def sender() -> None:
             "POSTROOM_BROKER_URL is set, so this installation is a cluster, whose senders the broker feeds: "
             "start `postroom celery-worker`, or unset it to let this machine send alone."
         )
+    account = chosen_account(routing_of(settings), name, "sender")
     stopping = Stopping(SENDER_PATIENCE)
-    post = open_postbox(settings, stores, stopping)
-
-    def look_after() -> bool:
-        recover(stores.sessions, settings.journals, settings.secret, utc_now, own=post.journal.owner)
-        return True
-
-    sure = False  # that the store calls ours what we know of, and nothing more
+    post = open_postbox(settings, stores, stopping, account)
+    rounds = _Rounds(settings, post, account)
     while not stopping():
-        try:
-            sure = sure or look_after()
-            drain(post)
-            stopping.wait(IDLE)
-        except BackendError as error:
-            log.warning("the backend failed", backend=post.backend.name, error=str(error))
-            stopping.wait(BACKEND_REST)
-        except AWAY:
-            sure = False
-            log.warning("the store is away; trying again", exc_info=True)
-            stopping.wait(STORE_REST)
-        except OSError:
-            log.exception("the crash journal cannot be written; without it nothing is sent")
-            stopping.wait(BACKEND_REST)
-        except KeyboardInterrupt:
-            sure = False
-            log.warning("the server did not answer in time to end; what it was given is in doubt")
+        stopping.wait(rounds.turn())
     stopping.done()
     post.backend.close()
     with suppress(*AWAY):  # then the journal is for the next recovery to read
-        sure = sure or look_after()
+        rounds.look_after()
         post.journal.close()
+
+
+class _Rounds:
+    """What a sender does again and again."""
+
+    def __init__(self, settings: Settings, post: "Postbox", account: Account) -> None:
+        self._settings, self._post, self._account = settings, post, account
+        self._sure = False  # that the store calls ours what we know of, and nothing more
+
+    def turn(self) -> float:
+        """Send what is due; gives the seconds to rest then. Whatever goes wrong, the next turn goes on."""
+        from campaigns.flows import probing
+        from campaigns.flows.sending import AWAY, drain
+
+        try:
+            self.look_after()
+            self._try_if_broken()
+            drain(self._post)
+        except BackendError as error:
+            with suppress(*AWAY):
+                probing.note_failure(self._post.sessions, self._account.name, error, utc_now())
+            return BACKEND_REST
+        except AWAY:
+            self._sure = False
+            log.warning("the store is away; trying again", exc_info=True)
+            return STORE_REST
+        except OSError:
+            log.exception("the crash journal cannot be written; without it nothing is sent")
+            return JOURNAL_REST
+        except KeyboardInterrupt:
+            self._sure = False
+            log.warning("the server did not answer in time to end; what it was given is in doubt")
+        return IDLE
+
+    def look_after(self) -> None:
+        """Settle what lost senders left, and what we lost sight of ourselves."""
+        from campaigns.flows.recovery import recover
+
+        if not self._sure:
+            settings, owner = self._settings, self._post.journal.owner
+            recover(self._post.sessions, settings.journals, settings.secret, utc_now, own=owner)
+            self._sure = True
+
+    def _try_if_broken(self) -> None:
+        from campaigns.delivery.trying import try_account
+        from campaigns.flows import probing
+
+        ask = partial(try_account, self._account, self._settings.smtp_cafile)
+        probing.probe(self._post.sessions, self._post.readers, self._account.name, ask, utc_now)
 
 
 @click.command()

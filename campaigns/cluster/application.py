@@ -1,14 +1,16 @@
-"""The Celery application: a quorum queue for each lane, and nothing that waits or guesses.
+"""The Celery application: a quorum queue for each account and lane, and nothing that waits or guesses.
 
 Celery carries numbers of chunks. Leases, retries, rates and results are the database's: its own are off.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from celery import Celery
 from kombu.entity import Exchange, Queue
 
-from campaigns.flows.dispatching import ALL_LANES
+from campaigns.delivery.lanes import ALL_LANES
+from campaigns.values import MAIN
 
 TASK = "postroom.send_chunk"
 EXCHANGE = Exchange("postroom.send", type="direct", durable=True)  # type: ignore[no-untyped-call]
@@ -47,15 +49,16 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 
-def queue_name(lane: str) -> str:
-    """The queue of a lane; a lane that this release does not know shares that of the others."""
+def queue_name(lane: str, account: str = MAIN) -> str:
+    """The queue of an account's lane; a lane that this release does not know shares that of the others."""
     known = lane if lane in ALL_LANES else "other"
-    return "send." + known.replace(" ", "-")
+    own = "" if account == MAIN else f"{account}."
+    return f"send.{own}{known.replace(' ', '-')}"
 
 
-def queues() -> list[Queue]:
-    """Every lane's queue."""
-    names = [queue_name(lane) for lane in ALL_LANES]
+def queues(accounts: Iterable[str]) -> list[Queue]:
+    """Every lane's queue of some accounts."""
+    names = [queue_name(lane, account) for account in accounts for lane in ALL_LANES]
     kind = {"x-queue-type": "quorum"}
     return [
         Queue(name, EXCHANGE, routing_key=name, durable=True, queue_arguments=kind)  # type: ignore[no-untyped-call]
@@ -63,10 +66,10 @@ def queues() -> list[Queue]:
     ]
 
 
-def make_application(broker_url: str) -> Celery:
-    """Make the application for a broker; nothing is connected before it is used."""
+def make_application(broker_url: str, accounts: Sequence[str] = (MAIN,)) -> Celery:
+    """Make the application for a broker and some accounts; nothing is connected before it is used."""
     application = Celery("postroom", broker=broker_url, set_as_current=False)
     application.conf.update(CONFIGURATION)
-    application.conf.task_queues = queues()
-    application.conf.task_default_queue = queue_name("other")
+    application.conf.task_queues = queues(accounts)
+    application.conf.task_default_queue = queue_name("other", accounts[0])
     return application

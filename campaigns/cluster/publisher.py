@@ -1,5 +1,7 @@
 """The executor that publishes to RabbitMQ; an absent broker costs an exception, never a hang."""
 
+from collections.abc import Sequence
+
 from celery import Celery
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError, OperationalError
@@ -7,21 +9,22 @@ from kombu.exceptions import KombuError, OperationalError
 from campaigns.cluster.application import ANSWERING, TASK, make_application, queue_name
 from campaigns.errors import ExecutorAway
 from campaigns.records.outbox.publishing import PUBLISHED
+from campaigns.values import MAIN
 
 
 class Publisher:
     """campaigns.executor.Executor by a broker: a message is two numbers, and is confirmed."""
 
-    def __init__(self, broker_url: str) -> None:
-        self._application: Celery = make_application(broker_url)
+    def __init__(self, broker_url: str, accounts: Sequence[str] = (MAIN,)) -> None:
+        self._application: Celery = make_application(broker_url, accounts)
 
-    def submit(self, run: int, number: int, lane: str) -> None:
-        """Publish a chunk's number to its lane's queue; it expires there when it would be published again."""
+    def submit(self, run: int, number: int, lane: str, account: str = MAIN) -> None:
+        """Publish a chunk's number to its queue; it expires there when it would be published again."""
         try:
             self._application.send_task(
                 TASK,
                 (run, number),
-                queue=queue_name(lane),
+                queue=queue_name(lane, account),
                 expiration=PUBLISHED.total_seconds(),
                 retry=False,
                 confirm_timeout=ANSWERING,

@@ -3,6 +3,9 @@
 import mmap
 import signal
 import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from time import monotonic, sleep
 from types import FrameType
 
@@ -11,14 +14,17 @@ import structlog
 from campaigns import logs, metrics
 from campaigns.clock import utc_now
 from campaigns.config import Settings
+from campaigns.delivery.trying import try_account
 from campaigns.errors import BackendError
-from campaigns.flows import dispatching
+from campaigns.flows import dispatching, probing
 from campaigns.flows.recovery import recover
 from campaigns.flows.sending import AWAY, Postbox, send_this
 from campaigns.records.outbox.publishing import Due
+from campaigns.values import Account
 from campaigns.wiring import Stores, open_postbox, open_stores
 
 RECOVER_EVERY = 15.0  #: seconds between looks for senders that died on this machine
+PROBE_EVERY = 2.0  #: seconds between looks whether the account is broken and its time has come
 #: Seconds a sender that is to end waits for answers; then they are in doubt.
 PATIENCE = 10.0
 
@@ -52,8 +58,8 @@ class Ending:
 class Sender:
     """One process's way out; `open` it after the fork."""
 
-    def __init__(self, settings: Settings, ending: Ending) -> None:
-        self._settings, self._ending = settings, ending
+    def __init__(self, settings: Settings, ending: Ending, account: Account) -> None:
+        self._settings, self._ending, self._account = settings, ending, account
         self._stores: Stores | None = None
         self._post: Postbox | None = None
         self._sure = False  # that the store calls ours what we know of, and nothing more
@@ -64,14 +70,18 @@ class Sender:
         logs.name_addresses_by(self._settings.secret)
         metrics.keep(self._settings.data, "sender")
         self._stores = open_stores(self._settings.database_url)
-        threading.Thread(target=self._look_after_the_dead, name="recovery", daemon=True).start()
+        for name, seconds, act in (
+            ("recovery", RECOVER_EVERY, self._look_after_the_dead),
+            ("probing", PROBE_EVERY, self._try_the_account),
+        ):
+            threading.Thread(target=_again, args=(act, seconds), name=name, daemon=True).start()
 
     def send(self, run: int, number: int) -> int:
         """Send a chunk if it is due and nobody has it; gives how many messages were answered for."""
         assert self._stores is not None, "open() comes first"
         try:
             if self._post is None:
-                self._post = open_postbox(self._settings, self._stores, self._ending)
+                self._post = open_postbox(self._settings, self._stores, self._ending, self._account)
             if not self._sure:
                 self._recover(self._stores, self._post.journal.owner)
                 self._sure = True
@@ -80,6 +90,8 @@ class Sender:
                 self._not_sent(self._stores, run, number)
         except BackendError as error:
             log.warning("the backend failed; the chunk waits", run=run, chunk=number, error=str(error))
+            with suppress(*AWAY):
+                probing.note_failure(self._stores.sessions, self._account.name, error, utc_now())
         except AWAY:
             self._sure = False
             log.warning("the store is away; the chunk will be published again", exc_info=True)
@@ -108,16 +120,27 @@ class Sender:
 
     def _look_after_the_dead(self) -> None:
         assert self._stores is not None
-        while True:
-            began = monotonic()
-            try:
-                self._recover(self._stores, None)
-            except Exception:
-                log.exception("what lost senders left behind could not be settled; trying again")
-            sleep(max(1.0, RECOVER_EVERY - (monotonic() - began)))
+        self._recover(self._stores, None)
+
+    def _try_the_account(self) -> None:
+        """Ask a broken account now and then whether it takes mail again."""
+        assert self._stores is not None
+        ask = partial(try_account, self._account, self._settings.smtp_cafile)
+        probing.probe(self._stores.sessions, self._stores.readers, self._account.name, ask, utc_now)
 
     def _recover(self, stores: Stores, own: str | None) -> None:
         recover(stores.sessions, self._settings.journals, self._settings.secret, utc_now, own=own)
+
+
+def _again(act: Callable[[], None], seconds: float) -> None:
+    """Do something for ever, so many seconds apart, whatever comes of it."""
+    while True:
+        began = monotonic()
+        try:
+            act()
+        except Exception:
+            log.exception("what is done now and then failed; trying again", what=act.__name__)
+        sleep(max(1.0, seconds - (monotonic() - began)))
 
 
 def _insist(_number: int, _frame: FrameType | None) -> None:

@@ -10,6 +10,7 @@ from celery.worker import consumer
 from campaigns.cluster.application import TASK, make_application, queue_name
 from campaigns.cluster.sender import Ending, Sender
 from campaigns.config import Settings
+from campaigns.values import Account
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
@@ -23,14 +24,23 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         ]
 
 
-def serve(settings: Settings, *, processes: int, lanes: Sequence[str], level: str = "WARNING") -> int:
-    """Take chunks of some lanes from the broker until asked to end; gives the exit code.
+def serve(
+    settings: Settings,
+    *,
+    account: Account,
+    processes: int,
+    lanes: Sequence[str],
+    level: str = "WARNING",
+) -> int:
+    """Take chunks of an account and some lanes from the broker until asked to end; gives the exit code.
+
+    One account: the processes of one that hangs must not be those that another waits for.
 
     SIGTERM: nothing more is begun, what is on the wire is waited for (at most ten seconds), all is settled.
     """
     ending = Ending()
-    sender = Sender(settings, ending)
-    application = make_application(settings.broker_url)
+    sender = Sender(settings, ending, account)
+    application = make_application(settings.broker_url, [account.name])
     application.task(name=TASK)(sender.send)
 
     # Celery keeps weak references to receivers: these names hold them
@@ -51,9 +61,9 @@ def serve(settings: Settings, *, processes: int, lanes: Sequence[str], level: st
     signals.worker_process_shutdown.connect(close_process)
     signals.setup_logging.connect(set_up_no_logging)
     worker = application.Worker(
-        hostname=f"postroom@{gethostname()}",
+        hostname=f"postroom-{account.name}@{gethostname()}",
         concurrency=processes,
-        queues=[queue_name(lane) for lane in lanes],
+        queues=[queue_name(lane, account.name) for lane in lanes],
         loglevel=level,
         without_gossip=True,
         without_mingle=True,

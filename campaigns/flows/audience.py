@@ -6,30 +6,31 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from campaigns.records import audience, campaigns, gates, segments
+from campaigns.delivery.routes import Routing
+from campaigns.records import audience, campaigns, gates, routes, segments
 from campaigns.records.campaigns import Campaign, Run
 from campaigns.values import CampaignState, RunState
 
 log = structlog.get_logger()
 
 
-def freeze_open_runs(session: Session, now: datetime) -> list[int]:
+def freeze_open_runs(session: Session, now: datetime, routing: Routing | None = None) -> list[int]:
     """Freeze the audience of the oldest run that is open; gives its id, or nothing.
 
     One run a transaction: a large one does not hold up the next for longer than its own time.
     """
     for run in campaigns.runs_in(session, RunState.OPEN):
         if run.segment_version_id is not None:
-            _freeze_or_pause(session, run, now)
+            _freeze_or_pause(session, run, now, routing)
             return [run.id]
     return []
 
 
-def _freeze_or_pause(session: Session, run: Run, now: datetime) -> None:
+def _freeze_or_pause(session: Session, run: Run, now: datetime, routing: Routing | None) -> None:
     """Pause for a person what cannot be frozen; else it would hold up every other run, tick by tick."""
     try:
         with session.begin_nested():
-            freeze(session, run.id, now)
+            freeze(session, run.id, now, routing)
     except OperationalError:
         raise  # about the store, not the run
     except Exception as error:
@@ -48,13 +49,16 @@ def _freeze_or_pause(session: Session, run: Run, now: datetime) -> None:
         )
 
 
-def freeze(session: Session, run_id: int, now: datetime) -> int:
-    """Turn the run's segment into messages; gives how many may be mailed. Doing it again does nothing."""
+def freeze(session: Session, run_id: int, now: datetime, routing: Routing | None = None) -> int:
+    """Turn the run's segment into messages; gives how many may be mailed. Doing it again does nothing.
+
+    `routing` gives its chunks to accounts; without it all go through the one.
+    """
     run = campaigns.get_run(session, run_id)
     campaign = campaigns.get(session, run.campaign_id)
     assert run.segment_version_id is not None
     members = segments.members_of_version(session, run.segment_version_id, now=now)
-    return audience.freeze(
+    mailable = audience.freeze(
         session,
         run_id,
         members,
@@ -64,6 +68,8 @@ def freeze(session: Session, run_id: int, now: datetime) -> int:
         per_minute=run.per_minute,
         now=now,
     )
+    routes.assign(session, run_id, routing, now)
+    return mailable
 
 
 def reach(session: Session, campaign: Campaign, now: datetime) -> dict[str, int]:

@@ -5,8 +5,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns import mailing
+from campaigns.delivery.routes import Routing
 from campaigns.errors import BadForm, NotFound
-from campaigns.records import campaign_desk, campaigns, messages, names, surveys, templates
+from campaigns.records import campaign_desk, campaigns, messages, names, routes, surveys, templates
 from campaigns.records.campaigns import Campaign, Pinned
 from campaigns.values import Problem
 
@@ -17,8 +18,18 @@ NEEDED = {
 }
 
 
-def send_test(session: Session, campaign_id: int, *, contact: int, address: str, now: datetime) -> int:
+def send_test(
+    session: Session,
+    campaign_id: int,
+    *,
+    contact: int,
+    address: str,
+    now: datetime,
+    routing: Routing | None = None,
+) -> int:
     """Put a test mail into the outbox, with a contact's data but to `address`; gives the test run's id.
+
+    It goes through the account that the campaign's mails to such an address go through.
 
     No gate is asked, and nothing that comes back enters anybody's history.
 
@@ -40,6 +51,7 @@ def send_test(session: Session, campaign_id: int, *, contact: int, address: str,
     )
     mailing.number_links(session, run)
     messages.add_test(session, run, contact, address, now=now)
+    routes.assign(session, run, routing, now)
     return run
 
 

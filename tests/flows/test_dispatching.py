@@ -72,7 +72,7 @@ def test_what_could_not_be_submitted_is_published_at_the_next_chance(session):
     run = a_running_run(session, "google", "google")
 
     class Away:
-        def submit(self, run, number, lane):
+        def submit(self, run, number, lane, account):
             if number == 2:
                 raise ExecutorAway("no broker")
 
@@ -149,7 +149,7 @@ class Careless:
     def __init__(self):
         self.draw, self.held = random.Random(7), []
 
-    def submit(self, run, number, lane):
+    def submit(self, run, number, lane, account):
         self.held += [(run, number)] * self.draw.choice((0, 1, 3))
 
     def flush(self, post):

@@ -170,10 +170,10 @@ def test_a_message_whose_contact_is_gone_is_skipped_and_the_chunk_ends(stores, c
         )
     claimed = []
 
-    def claim(session, owner, whole=outbox.claim):
+    def claim(session, owner, account, whole=outbox.claim):
         claimed.append(owner)
         assert len(claimed) < 5, "the chunk is claimed again and again"
-        return whole(session, owner)
+        return whole(session, owner, account)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(outbox, "claim", claim)

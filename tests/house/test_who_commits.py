@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 MAY_COMMIT = (
     "campaigns/flows/sending/",
     "campaigns/flows/recovery.py",
+    "campaigns/flows/probing.py",
     "campaigns/pulse.py",
     "campaigns/doctor/",
     "campaigns/cluster/",

@@ -40,9 +40,9 @@ def drain(post: Postbox) -> int:
         BackendError: the backend failed; what it had not taken is queued again for later.
     """
     with post.readers() as session:
-        if not outbox.has_work(session):
+        if not outbox.has_work(session, post.account):
             return 0
-    return _send(post, lambda session: outbox.claim(session, post.journal.owner))
+    return _send(post, lambda session: outbox.claim(session, post.journal.owner, post.account))
 
 
 def send_this(post: Postbox, run: int, number: int) -> int:
@@ -54,7 +54,9 @@ def send_this(post: Postbox, run: int, number: int) -> int:
     once = iter([True])
 
     def claim(session: Session) -> Chunk | None:
-        return outbox.claim_this(session, post.journal.owner, run, number) if next(once, False) else None
+        if not next(once, False):
+            return None
+        return outbox.claim_this(session, post.journal.owner, run, number, post.account)
 
     return _send(post, claim)
 

@@ -73,7 +73,7 @@ class Clerk:
     def _next_chunk(self) -> Chunk | None:
         if self._flight.dry:  # others may be due by now, while the wire waits for a slow server
             with self._post.readers() as session:
-                if not outbox.has_work(session):
+                if not outbox.has_work(session, self._post.account):
                     return None
         with self._post.sessions.begin() as session:
             return self._claim(session)
@@ -140,7 +140,7 @@ class Clerk:
         waiting = any(not batch.handed for batch in self._flight.batches)
         if rate is None or not waiting or len(allowance) >= RESERVED:
             return
-        name, count = self._post.backend.name, pace.block(rate)
+        name, count = self._post.account, pace.block(rate)
         with self._post.sessions.begin() as session:
             wait = pace.reserve(session, name, count, rate)
         metrics.rate_waited(name, wait)

@@ -16,7 +16,7 @@ from campaigns.loading import Loaded
 from campaigns.mailing import Identities, Mailing, Signing
 from campaigns.records.outbox import Chunk
 from campaigns.settling import Result
-from campaigns.values import Gate, MessageKey, Outcome, OutcomeKind
+from campaigns.values import MAIN, Gate, MessageKey, Outcome, OutcomeKind
 
 MANY_MISTAKES = 10  #: of ours in one chunk, if they are most of it: then it is not about the contacts
 
@@ -34,7 +34,8 @@ class Postbox:
     clock: Callable[[], datetime]
     identities: Identities | None = None  #: what signs the mails; None: nothing does
     stopped: Callable[[], bool] = lambda: False  #: the process was asked to end
-    rate: float | None = None  #: messages a second of the backend's account, of all senders together
+    account: str = MAIN  #: whose queue this is
+    rate: float | None = None  #: messages a second of the account, of all senders together
     mailings: dict[int, Mailing] = field(default_factory=dict)  #: by run; what was prepared once
 
 

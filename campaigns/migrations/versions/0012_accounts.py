@@ -47,15 +47,9 @@ def _accounts() -> None:
         sa.Column(
             "failures", sa.Integer(), server_default="0", nullable=False, comment="in a row, since then"
         ),
+        sa.Column("closed_until", Moment(), comment="nothing is claimed for it before; null: open"),
         sa.Column(
-            "closed_until", Moment(), comment="by the database's clock: nothing is claimed; null: open"
-        ),
-        sa.Column(
-            "reason",
-            sa.Text(),
-            server_default="",
-            nullable=False,
-            comment="why it is closed, in a few words",
+            "probed_at", Moment(), comment="when a try succeeded after the last failure; null: none did"
         ),
         sa.Column(
             "sample", sa.Text(), server_default="", nullable=False, comment="what the other side said last"

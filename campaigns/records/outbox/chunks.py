@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from campaigns.errors import NotAllowed
 from campaigns.model.dialect import changed, database_now, is_postgres, update_many
 from campaigns.model.mail import DUE, chunks, runs
+from campaigns.records import accounts
 from campaigns.values import MAIN, RunState
 
 LEASE = timedelta(minutes=15)  #: renewed while sending; a server may take 13 minutes for its last answer
@@ -68,6 +69,7 @@ def claim_this(session: Session, owner: str, run: int, number: int, account: str
             chunks.c.number == number,
             *_waiting(account),
             sa.or_(*_is_due(now)),
+            ~accounts.is_closed(account, now),
         )
     )
     if session.execute(this).one_or_none() is None:
@@ -80,7 +82,11 @@ def _runs_with_work(account: str, now: datetime) -> sa.Select[int]:
     firsts = [one.scalar_subquery() for one in _due(runs.c.id, account, now)]
     return (
         sa.select(runs.c.id)
-        .where(runs.c.state == RunState.RUNNING.value, sa.or_(*[one.is_not(None) for one in firsts]))
+        .where(
+            runs.c.state == RunState.RUNNING.value,
+            sa.or_(*[one.is_not(None) for one in firsts]),
+            ~accounts.is_closed(account, now),
+        )
         # somebody looks at the screen for a test mail: it goes before a million others
         .order_by(sa.case((runs.c.kind == "test", 0), else_=1), runs.c.id)
     )

@@ -1,19 +1,21 @@
-"""Which chunks stand in a broker: a small window of each lane, marked so that they are not published again.
+"""Which chunks stand in a broker: a small window of each queue, marked so that they are not published again.
 
 The mark is advice, not a claim. One that is too old, or was wiped, makes a broker hold a number twice, which
 does no harm; one that stays without reason delays its chunk until it has run out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.dialect import database_now, is_postgres
 from campaigns.model.mail import chunks, runs
-from campaigns.values import RunState
+from campaigns.records import accounts
+from campaigns.values import MAIN, RunState
 
 PUBLISHED = timedelta(seconds=60)  #: after so long without a claim a chunk is published again
 
@@ -25,13 +27,21 @@ class Due:
     run: int
     number: int
     lane: str
+    account: str = MAIN
 
 
-def publish(session: Session, lanes: Sequence[str], *, window: int) -> list[Due]:
-    """Mark due chunks as published, so many of each lane that at most `window` of it wait in the broker.
+class Queue(NamedTuple):
+    """Chunks that wait for one account and go to one lane."""
 
-    Several may do so at once: each gets others. What they give must be submitted after the commit. Lanes that
-    are not named come last.
+    account: str
+    lane: str
+
+
+def publish(session: Session, serving: Collection[str], *, window: int) -> list[Due]:
+    """Mark due chunks as published, so many of each queue that at most `window` wait in the broker.
+
+    Several may do so at once: each gets others. What they give must be submitted after the commit. Nothing is
+    published for an account that is closed, or that nobody serves.
     """
     going = session.execute(
         sa.select(runs.c.id, runs.c.kind).where(runs.c.state == RunState.RUNNING.value)
@@ -44,17 +54,35 @@ def publish(session: Session, lanes: Sequence[str], *, window: int) -> list[Due]
     now = database_now(session)
     waiting = _waiting(session, now)
     found: list[Due] = []
-    for lane in lanes:
+    for queue in _queues(session, serving, now):
         for of in (tests, others):
-            room = window - waiting.get(lane, 0)
+            room = window - waiting.get(queue, 0)
             if of and room > 0:
-                marked = _mark(session, _free(session, of, chunks.c.lane == lane, now, room), now)
-                waiting[lane] = waiting.get(lane, 0) + len(marked)
+                marked = _mark(session, _free(session, of, queue, now, room), now)
+                waiting[queue] = waiting.get(queue, 0) + len(marked)
                 found += marked
-    if not any(waiting.values()):  # a lane that this release does not know must not wait for ever
-        unknown = chunks.c.lane.not_in(lanes)
-        found = _mark(session, _free(session, tests + others, unknown, now, window), now)
     return found
+
+
+def _queues(session: Session, serving: Collection[str], now: datetime) -> list[Queue]:
+    """Where something waits for an open account: a step of the index each, however many chunks there are."""
+    opened = {name for name in serving if not session.scalar(sa.select(accounts.is_closed(name, now)))}
+    found: list[Queue] = []
+    after = Queue("", "")
+    while (row := session.execute(_first_queue(after)).one_or_none()) is not None:
+        after = Queue(*row)
+        found += [after] if after.account in opened else []
+    return found
+
+
+def _first_queue(after: Queue) -> sa.Select[str, str]:
+    c = chunks.c
+    return (
+        sa.select(c.account, c.lane)
+        .where(c.state == "ready", sa.tuple_(c.account, c.lane) > sa.tuple_(*after))
+        .order_by(c.state, c.account, c.lane, c.run_id, c.number)
+        .limit(1)
+    )
 
 
 def take_back(session: Session, unasked: Iterable[Due]) -> None:
@@ -67,18 +95,19 @@ def take_back(session: Session, unasked: Iterable[Due]) -> None:
         )
 
 
-def _waiting(session: Session, now: datetime) -> dict[str, int]:
-    """How many chunks of each lane a broker should hold; a claim wipes the mark."""
+def _waiting(session: Session, now: datetime) -> dict[Queue, int]:
+    """How many chunks of each account and lane a broker should hold; a claim wipes the mark."""
+    c = chunks.c
     query = (
-        sa.select(chunks.c.lane, sa.func.count())
-        .where(chunks.c.published_until > now, chunks.c.state == "ready")
-        .group_by(chunks.c.lane)
+        sa.select(c.account, c.lane, sa.func.count())
+        .where(c.published_until > now, c.state == "ready")
+        .group_by(c.account, c.lane)
     )
-    return dict(session.execute(query).all())
+    return {Queue(account, lane): count for account, lane, count in session.execute(query)}
 
 
 def _free(
-    session: Session, of: Sequence[int], lane: sa.ColumnElement[bool], now: datetime, count: int
+    session: Session, of: Sequence[int], queue: Queue, now: datetime, count: int
 ) -> sa.Select[tuple[int, int]]:
     c = chunks.c
     query = (
@@ -86,7 +115,8 @@ def _free(
         .where(
             c.run_id.in_(of),
             c.state == "ready",
-            lane,
+            c.account == queue.account,
+            c.lane == queue.lane,
             sa.or_(c.not_before.is_(None), c.not_before <= now),
             sa.or_(c.published_until.is_(None), c.published_until <= now),
         )
@@ -102,6 +132,6 @@ def _mark(session: Session, free: sa.Select[tuple[int, int]], now: datetime) -> 
         sa.update(chunks)
         .where(chunks.c.run_id == chosen.c.run_id, chunks.c.number == chosen.c.number)
         .values(published_until=now + PUBLISHED)
-        .returning(chunks.c.run_id, chunks.c.number, chunks.c.lane)
+        .returning(chunks.c.run_id, chunks.c.number, chunks.c.lane, chunks.c.account)
     )
     return sorted((Due(*row) for row in rows), key=lambda one: (one.run, one.number))

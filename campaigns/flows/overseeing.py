@@ -1,0 +1,90 @@
+"""Overseeing: how the accounts are, for people who look after them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.providers import PROVIDERS
+from campaigns.delivery.routes import Routing
+from campaigns.records import accounts, routes
+from campaigns.records.accounts import Standing, Use
+from campaigns.records.routes import Queue
+from campaigns.values import Account, AccountState
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One account, as people see it; nothing secret is in it."""
+
+    name: str
+    kind: str  #: empty: the accounts file names it no more
+    title: str  #: what its makers call the kind
+    state: AccountState
+    standing: Standing
+    queue: Queue
+    use: Use
+    rate: float | None
+    is_known: bool = True  #: the accounts file names it
+
+    def told(self) -> dict[str, Any]:
+        """As a command tells it."""
+        standing = self.standing
+        return {
+            "account": self.name,
+            "kind": self.kind or "not in the file",
+            "state": self.state.value,
+            "waiting": self.queue.mails,
+            "sent_hour": self.use.hour,
+            "sent_day": self.use.day,
+            "failed_day": self.use.failed,
+            "rate": self.rate,
+            "failing_since": standing.failing_since,
+            "failures": standing.failures,
+            "opens_at": standing.closed_until,
+            "said": self._said(),
+        }
+
+    def _said(self) -> str:
+        standing = self.standing
+        if not self.is_known:
+            return "The accounts file names it no more; what waits goes over to others."
+        if self.state is AccountState.OPEN or standing.closed_until is None:
+            return ""
+        if standing.failing_since is None:
+            return f"Left alone until {standing.closed_until:%H:%M:%S} UTC: {standing.sample}"
+        since = f"{standing.failing_since:%Y-%m-%d %H:%M}"
+        return f"Failed since {since} UTC, next try {standing.closed_until:%H:%M:%S}: {standing.sample}"
+
+
+def overview(session: Session, routing: Routing, now: datetime) -> list[Overview]:
+    """Every account that the file names, and every other that something waits for."""
+    known, queues, uses = accounts.standings(session), routes.queues(session), accounts.uses(session, now)
+    names = [*routing.accounts, *sorted(queues.keys() - routing.accounts.keys())]
+    return [_one(name, routing.accounts, known, queues, uses, now) for name in names]
+
+
+def _one(
+    name: str,
+    named: Mapping[str, Account],
+    known: Mapping[str, Standing],
+    queues: Mapping[str, Queue],
+    uses: Mapping[str, Use],
+    now: datetime,
+) -> Overview:
+    account = named.get(name)
+    kind = account.kind if account else ""
+    standing = known.get(name, accounts.OPEN)
+    return Overview(
+        name=name,
+        kind=kind,
+        title=PROVIDERS[kind].title if kind in PROVIDERS else kind,
+        state=standing.state(now),
+        standing=standing,
+        queue=queues.get(name, Queue()),
+        use=uses.get(name, Use()),
+        rate=account.rate if account else None,
+        is_known=account is not None,
+    )

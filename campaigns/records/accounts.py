@@ -1,0 +1,206 @@
+"""How each account is: whether it may be used, since when it fails and why, and what it sent lately.
+
+An account that never failed has no row. One that failed is closed, a little longer each time, until somebody
+has tried it without a mail; what it sends then opens it for good. If it fails again instead, it counts as
+broken since it first did: a server that only greets is not a working one.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.model.accounts import account_uses, accounts
+from campaigns.model.dialect import changed, insert_many
+from campaigns.values import AccountState, Outcome, OutcomeKind
+
+FIRST_REST = timedelta(seconds=5)  #: after the first failure; then twice as long each time
+LONGEST_REST = timedelta(minutes=1)  #: a try costs one connection
+PROBE_LEASE = timedelta(seconds=90)  #: whoever tries an account has so long; more than any try takes
+LONGEST_WAIT = timedelta(hours=24)  #: that an account may ask for
+SAMPLE = 500  #: characters kept of what the other side said
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+KEPT = timedelta(days=2)
+COUNTED = (OutcomeKind.SENT, OutcomeKind.FAILED, OutcomeKind.DEFERRED, OutcomeKind.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an account is."""
+
+    failing_since: datetime | None = None  #: the first failure after which nothing went out
+    failures: int = 0
+    closed_until: datetime | None = None
+    probed_at: datetime | None = None  #: when a try succeeded after the last failure
+    sample: str = ""
+    changed_at: datetime | None = None
+
+    def state(self, now: datetime) -> AccountState:
+        """What that comes to."""
+        if self.failing_since is not None and self.probed_at is None:
+            return AccountState.BROKEN
+        resting = self.closed_until is not None and self.closed_until > now
+        return AccountState.RESTING if resting else AccountState.OPEN
+
+    def broken_for(self, now: datetime) -> timedelta:
+        """How long it has been broken; 0 if it is not."""
+        broken = self.state(now) is AccountState.BROKEN and self.failing_since is not None
+        return max(timedelta(0), now - self.failing_since) if broken and self.failing_since else timedelta(0)
+
+
+OPEN = Standing()  #: of an account that never failed
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What went through an account lately."""
+
+    hour: int = 0  #: sent within
+    day: int = 0  #: sent within
+    failed: int = 0  #: within the day
+    deferred: int = 0  #: within the day
+    unknown: int = 0  #: within the day
+
+
+def standings(session: Session) -> dict[str, Standing]:
+    """Every account that ever was not well, by name."""
+    return {row.name: _standing(row) for row in session.execute(sa.select(accounts))}
+
+
+def standing(session: Session, name: str) -> Standing:
+    """How one account is."""
+    row = session.execute(sa.select(accounts).where(accounts.c.name == name)).one_or_none()
+    return OPEN if row is None else _standing(row)
+
+
+def _standing(row: sa.Row[tuple[object, ...]]) -> Standing:
+    return Standing(
+        row.failing_since,
+        row.failures,
+        row.closed_until,
+        row.probed_at,
+        row.sample,
+        row.changed_at,
+    )
+
+
+def is_closed(name: str, now: datetime) -> sa.Exists:
+    """Whether nothing may be claimed for an account: it rests, or it failed and nobody has tried it since."""
+    c = accounts.c
+    untried = sa.and_(c.failing_since.is_not(None), c.probed_at.is_(None))
+    return sa.exists().where(c.name == name, sa.or_(untried, c.closed_until > now))
+
+
+def failed(
+    session: Session, name: str, sample: str, *, retry_after: timedelta | None = None, now: datetime
+) -> Standing:
+    """Note that an account failed as a whole, and close it: as long as it asked to, or longer each time.
+
+    Of many senders that fail at the same time the first counts.
+    """
+    _lock(session, name, now)
+    before = standing(session, name)
+    told = sample[:SAMPLE]
+    if before.state(now) is AccountState.BROKEN and (before.closed_until or now) > now:
+        _write(session, name, sample=told)
+        return standing(session, name)
+    doubled = min(FIRST_REST * 2 ** min(before.failures, 10), LONGEST_REST)
+    _write(
+        session,
+        name,
+        failing_since=before.failing_since or now,
+        failures=before.failures + 1,
+        closed_until=now + (doubled if retry_after is None else min(retry_after, LONGEST_WAIT)),
+        probed_at=None,
+        sample=told,
+        changed_at=now,
+    )
+    return standing(session, name)
+
+
+def rest(session: Session, name: str, sample: str, *, until: datetime, now: datetime) -> None:
+    """Leave alone, until a moment, an account that works and asked for it."""
+    _lock(session, name, now)
+    before = standing(session, name).closed_until
+    until = min(max(until, before or until), now + LONGEST_WAIT)
+    _write(session, name, closed_until=until, sample=sample[:SAMPLE], changed_at=now)
+
+
+def take_probe(session: Session, name: str, now: datetime) -> bool:
+    """Take the right to try a broken account whose time has come; one at a time gets it."""
+    c = accounts.c
+    due = sa.update(accounts).where(
+        c.name == name, c.failing_since.is_not(None), c.probed_at.is_(None), c.closed_until <= now
+    )
+    return bool(changed(session, due.values(closed_until=now + PROBE_LEASE)))
+
+
+def refused_again(
+    session: Session, name: str, sample: str, *, retry_after: timedelta | None = None, now: datetime
+) -> None:
+    """Note that a try failed: the account stays closed, longer."""
+    _lock(session, name, now)
+    _write(session, name, closed_until=now)
+    failed(session, name, sample, retry_after=retry_after, now=now)
+
+
+def opened(session: Session, name: str, now: datetime) -> bool:
+    """Note that a try succeeded: mail may go, and what becomes of it decides. False: it was open already."""
+    c = accounts.c
+    shut = sa.or_(sa.and_(c.failing_since.is_not(None), c.probed_at.is_(None)), c.closed_until.is_not(None))
+    values = {"probed_at": now, "closed_until": None, "changed_at": now}
+    return bool(changed(session, sa.update(accounts).where(c.name == name, shut).values(values)))
+
+
+def used(
+    session: Session,
+    name: str,
+    outcomes: Mapping[int, Outcome],
+    moments: Mapping[int, datetime],
+    now: datetime,
+) -> None:
+    """Note what became of a chunk's mails; one that was sent after a failure proves that it works again."""
+    if not outcomes:
+        return
+    counts = Counter(one.kind for one in outcomes.values())
+    row = (name, now, *(counts[kind] for kind in COUNTED))
+    insert_many(session, account_uses, ("account", "at", "sent", "failed", "deferred", "unknown"), [row])
+    if counts[OutcomeKind.SENT]:
+        sent_at = max(moments.get(at, now) for at, one in outcomes.items() if one.kind is OutcomeKind.SENT)
+        values = {"failing_since": None, "failures": 0, "probed_at": None, "changed_at": now}
+        c = accounts.c
+        failing = sa.update(accounts).where(c.name == name, c.failing_since < sent_at)
+        session.execute(failing.values(values))
+
+
+def uses(session: Session, now: datetime) -> dict[str, Use]:
+    """What went through each account within a day."""
+    c = account_uses.c
+    lately = sa.func.coalesce(sa.func.sum(c.sent).filter(c.at > now - HOUR), 0)
+    sums = [sa.func.sum(one) for one in (c.sent, c.failed, c.deferred, c.unknown)]
+    query = sa.select(c.account, lately, *sums).where(c.at > now - DAY).group_by(c.account)
+    return {name: Use(*(int(one) for one in numbers)) for name, *numbers in session.execute(query)}
+
+
+def has_old(session: Session, now: datetime) -> bool:
+    """Whether there is something to `forget`."""
+    query = sa.select(account_uses.c.id).where(account_uses.c.at < now - KEPT - HOUR).limit(1)
+    return session.execute(query).one_or_none() is not None
+
+
+def forget(session: Session, now: datetime) -> None:
+    """Drop what is too old to be asked for."""
+    session.execute(sa.delete(account_uses).where(account_uses.c.at < now - KEPT))
+
+
+def _lock(session: Session, name: str, now: datetime) -> None:
+    """Make sure that there is a row, and hold it until the transaction ends."""
+    once = "ON CONFLICT (name) DO UPDATE SET name = excluded.name"
+    insert_many(session, accounts, ("name", "failures", "changed_at"), [(name, 0, now)], conflict=once)
+
+
+def _write(session: Session, name: str, **values: object) -> None:
+    session.execute(sa.update(accounts).where(accounts.c.name == name).values(values))
