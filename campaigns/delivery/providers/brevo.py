@@ -15,7 +15,7 @@ from uuid import UUID
 
 from campaigns.delivery.contract import Backend, Capabilities
 from campaigns.delivery.providers.answers import Answer, Closed, require_success, sent, unreadable
-from campaigns.delivery.providers.api import Api, Request, json_request, object_of
+from campaigns.delivery.providers.api import Api, Request, json_body, json_request, object_of
 from campaigns.delivery.providers.hook_options import hook_options
 from campaigns.delivery.providers.http import open_http
 from campaigns.delivery.providers.provider import (
@@ -78,7 +78,7 @@ class Brevo(Api):
             cure = "Link to them instead, or send with another account."
             raise BadInput([Problem("pictures", f"Brevo shows none within a mail ({names}).", cure)])
         headers = {**letter.headers, "Message-ID": letter.message_id}
-        headers |= {METADATA: reference} if reference else {}
+        headers |= {METADATA: json_body({KEY: reference}).decode()} if reference else {}
         headers |= {"X-Sib-Sandbox": "drop"} if self._sandbox else {}
         told: dict[str, Any] = {
             "sender": letter.sender.fields(),

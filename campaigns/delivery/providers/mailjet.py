@@ -17,7 +17,7 @@ from campaigns.delivery.providers.answers import (
     unknown,
     unreadable,
 )
-from campaigns.delivery.providers.api import Api, Request, json_request, list_of, object_of
+from campaigns.delivery.providers.api import Api, Request, json_body, json_request, list_of, object_of
 from campaigns.delivery.providers.hook_options import hook_options
 from campaigns.delivery.providers.http import open_http
 from campaigns.delivery.providers.provider import (
@@ -65,7 +65,7 @@ class Mailjet(Api):
         self._sandbox = options["sandbox"] == "yes"
 
     def piece(self, mail: Outgoing) -> dict[str, Any]:
-        letter = take_apart(mail)
+        letter, reference = take_apart(mail), reference_of(mail)
         told: dict[str, Any] = {
             "From": letter.sender.fields("Email", "Name"),
             "To": [letter.to.fields("Email", "Name")],
@@ -74,7 +74,8 @@ class Mailjet(Api):
             "TextPart": letter.text,
             "HTMLPart": letter.html,
             "Headers": letter.headers,
-            MINE: reference_of(mail),
+            MINE: reference,
+            "EventPayload": json_body({KEY: reference}).decode() if reference else "",
             "CustomCampaign": self._tag,
             "Attachments": [_file(one) for one in letter.attached],
             "InlinedAttachments": [_file(one) | {"ContentID": one.content_id} for one in letter.pictures],

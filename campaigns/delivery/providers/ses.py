@@ -49,6 +49,8 @@ CAPABILITIES = Capabilities(
 ABOUT_ACCOUNT = frozenset(
     {"AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException"}
 )
+#: Of a sender, and in the sandbox of recipients too: nobody can be mailed.
+UNCONFIRMED = ("Email address is not verified", "authority to send")
 BUSY = frozenset({"LimitExceededException", "TooManyRequestsException", "ThrottlingException", "Throttling"})
 
 
@@ -92,7 +94,7 @@ class Ses(Api):
         told = f"HTTP {answer.status} {plain_text(name)}: {answer.words()}"
         if name in BUSY:
             raise Busy(told, answer.retry_after)
-        if name in ABOUT_ACCOUNT or (name == "MessageRejected" and "not verified" in answer.words()):
+        if name in ABOUT_ACCOUNT or any(words in answer.words() for words in UNCONFIRMED):
             raise Closed(told)
         require_success(answer)
         identity = object_of(answer.json()).get("MessageId")

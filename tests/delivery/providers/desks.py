@@ -17,6 +17,33 @@ def basic(name: str, word: str) -> str:
     return "Basic " + b64encode(f"{name}:{word}".encode()).decode()
 
 
+def aws_signature(asked, secret):
+    """What a request's Authorization must be, by the words of Amazon's guide to Signature Version 4."""
+    said = asked.headers
+    at, region = said["x-amz-date"], "eu-west-1"
+    names = ["content-type", "host", "x-amz-date"]
+    canonical = "\n".join(
+        [
+            "POST",
+            asked.path,
+            "",
+            *[f"{name}:{said[name]}" for name in names],
+            "",
+            ";".join(names),
+            sha256(asked.body).hexdigest(),
+        ]
+    )
+    scope = f"{at[:8]}/{region}/ses/aws4_request"
+    told = "\n".join(["AWS4-HMAC-SHA256", at, scope, sha256(canonical.encode()).hexdigest()])
+    key = f"AWS4{secret}".encode()
+    for word in (at[:8], region, "ses", "aws4_request", told):
+        key = hmac.new(key, word.encode(), sha256).digest()
+    return (
+        f"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{scope}, "
+        f"SignedHeaders={';'.join(names)}, Signature={key.hex()}"
+    )
+
+
 class SesDesk(Desk):
     kind = "ses"
 
@@ -154,6 +181,7 @@ class MailjetDesk(Desk):
             assert one["From"]["Email"]
             assert isinstance(one["Headers"], dict)
             assert one["TrackOpens"] == one["TrackClicks"] == "disabled"
+            assert json.loads(one["EventPayload"]) == {"postroom": one["CustomID"]}
         return [Taken(one["To"][0]["Email"], one["CustomID"], one) for one in told]
 
     def refused_words(self, text):
@@ -192,7 +220,8 @@ class BrevoDesk(Desk):
         assert told.get("htmlContent") or told.get("textContent")
         assert all(value.isascii() for value in told["headers"].values())
         assert len(told["headers"]["idempotencyKey"]) == 36
-        return [Taken(told["to"][0]["email"], told["headers"]["X-Mailin-custom"], told)]
+        custom = json.loads(told["headers"]["X-Mailin-custom"])
+        return [Taken(told["to"][0]["email"], custom["postroom"], told)]
 
     def key(self, asked):
         return asked.json()["headers"]["idempotencyKey"]
