@@ -5,6 +5,7 @@ A post is answered the same whatever we know of the address: flows/signing_up do
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from babel import Locale
@@ -234,8 +235,8 @@ def _posted_by_script(shown: Offer) -> Response:
         with write() as session:
             records.count(session, shown.form.id, Refusal.ORIGIN, now=utc_now())
         return _json(403, error="This site may not post; the form's own page names those that may.")
-    data = request.get_json(silent=True) if (request.content_length or 0) <= LONGEST_JSON else None
-    if not isinstance(data, dict):
+    data = _body()
+    if data is None:
         return _json(400, error="The body is no JSON object.")
     typed = {key: str(value) for key, value in data.items() if isinstance(value, (str, int, float))}
     given = data.get("topics")
@@ -251,6 +252,16 @@ def _posted_by_script(shown: Offer) -> Response:
         return response
     told = [{"where": one.where, "what": one.what, "cure": one.cure} for one in taken.problems]
     return _json(422, problems=told)
+
+
+def _body() -> dict[str, Any] | None:
+    """Read a body of JSON; None for whatever else it may be, nested a thousand times deep for one."""
+    raw = request.get_data(cache=False)
+    try:
+        data = json.loads(raw) if len(raw) <= LONGEST_JSON else None
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
 
 
 def received_words() -> str:
