@@ -123,6 +123,17 @@ def returned(kind: str) -> None:
     _add(names.RETURNS, 1, kind)
 
 
+def webhook(outcome: str) -> None:
+    """Count a provider's call."""
+    _add(names.WEBHOOKS, 1, outcome)
+
+
+def webhook_events(counts: Mapping[str, int]) -> None:
+    """Count what became of a provider's events."""
+    for outcome, count in counts.items():
+        _add(names.WEBHOOK_EVENTS, count, outcome)
+
+
 def ticked(tick: str, seconds: float) -> None:
     """A tick of the worker is done."""
     _observe(names.TICK_SECONDS, seconds, tick)

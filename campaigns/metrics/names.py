@@ -98,6 +98,18 @@ HITS_REFUSED = Metric(
 RETURNS = Metric(
     "postroom_returned_mails_total", Sort.COUNTER, "Mails that came back, by what they were.", ("kind",)
 )
+WEBHOOKS = Metric(
+    "postroom_webhook_calls_total",
+    Sort.COUNTER,
+    "Calls of providers: new, repeat, refused (not proven to be theirs), or stray (no such address).",
+    ("outcome",),
+)
+WEBHOOK_EVENTS = Metric(
+    "postroom_webhook_events_total",
+    Sort.COUNTER,
+    "Events that providers told of, by what became of them: delivered, bounced, repeat, unknown, stray …",
+    ("outcome",),
+)
 TICK_SECONDS = Metric(
     "postroom_tick_seconds", Sort.HISTOGRAM, "How long a tick of the worker took.", ("tick",), QUICK
 )
@@ -122,6 +134,8 @@ COUNTED = (
     HITS,
     HITS_REFUSED,
     RETURNS,
+    WEBHOOKS,
+    WEBHOOK_EVENTS,
     TICK_SECONDS,
     TICK_FAILURES,
 )
