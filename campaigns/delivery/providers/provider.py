@@ -62,7 +62,7 @@ def read_options(account: Account, options: tuple[Option, ...]) -> dict[str, str
         if not value and option.required:
             problems.append(Problem(_where(account, option.name), "is missing.", f"Set it: {option.means}."))
         elif value and option.check and (what := option.check(value)):
-            shown = "its value" if option.secret else repr(value[:80])
+            shown = "its value" if option.secret or "@" in value else repr(value[:80])
             problems.append(Problem(_where(account, option.name), f"{shown} {what}", f"{option.means}."))
     if problems:
         raise BadSettings(problems)

@@ -55,7 +55,8 @@ def mails(count: int, first: int = 1) -> list[Outgoing]:
 
 
 def account(desk, url: str, **options: str) -> Account:
-    return Account("shop", desk.kind, desk.options(url) | {"connections": "3", "timeout": "20"} | options)
+    usual = {"connections": "3"} | ({} if desk.kind == "smtp" else {"timeout": "20"})
+    return Account("shop", desk.kind, desk.options(url) | usual | options)
 
 
 def send(

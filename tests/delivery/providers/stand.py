@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+from campaigns.delivery.providers.reference import token_in
+from tests.delivery.peers import Peer, Say
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -205,6 +208,46 @@ class Desk:
             return self.refused_words(f"{wrong[0]} is no address")
         self.taken += mails
         return self.taken_words(mails)
+
+
+class SmtpDesk(Desk):
+    """A relay, for what is promised of every way out."""
+
+    kind = "smtp"
+
+    def options(self, url: str) -> dict[str, str]:
+        return {"url": url}
+
+
+class SmtpStand:
+    """The same as Stand, for SMTP."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._peer = Peer(self._script)
+
+    def __enter__(self) -> Self:
+        self._peer.__enter__()
+        self.url = f"smtp://127.0.0.1:{self._peer.port}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._peer.__exit__(*_)
+        for sender, rcpt, data in self._peer.taken:
+            self.desk.taken.append(Taken(rcpt, token_in(sender), data))
+
+    @property
+    def recipients(self) -> Counter[str]:
+        return self._peer.recipients
+
+    def _script(self, stage: str, seen: Any) -> Say | None:
+        wrong = stage == "rcpt" and any(f"<{one}>" in seen.argument for one in self.desk.refuses)
+        return Say(b"550 5.1.1 no such person\r\n") if wrong else None
+
+
+def standing(desk: type[Desk]) -> Stand | SmtpStand:
+    """The server that plays this desk."""
+    return SmtpStand(desk()) if desk is SmtpDesk else Stand(desk())
 
 
 def slowly(seconds: float) -> Script:

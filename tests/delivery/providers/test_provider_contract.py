@@ -17,7 +17,7 @@ from tests.delivery.peers import Account as Watching
 from tests.delivery.peers import address
 from tests.delivery.providers.desks import DESKS, IDEMPOTENT, KEY, SECRET, name_of
 from tests.delivery.providers.sending import account, mail, mails, require_truth, send, token
-from tests.delivery.providers.stand import Cut, Reply, Stand, slowly
+from tests.delivery.providers.stand import Cut, Reply, SmtpDesk, Stand, slowly, standing
 
 SENT, FAILED, DEFERRED, UNKNOWN = (
     OutcomeKind.SENT,
@@ -27,6 +27,7 @@ SENT, FAILED, DEFERRED, UNKNOWN = (
 )
 
 every = pytest.mark.parametrize("desk", DESKS, ids=name_of)
+anyhow = pytest.mark.parametrize("desk", [*DESKS, SmtpDesk], ids=name_of)
 forgetful = pytest.mark.parametrize("desk", [one for one in DESKS if one not in IDEMPOTENT], ids=name_of)
 remembering = pytest.mark.parametrize("desk", IDEMPOTENT, ids=name_of)
 
@@ -67,15 +68,15 @@ def busy(wait, status=429):
 # ---- as it should be
 
 
-@every
+@anyhow
 def test_each_mail_arrives_once_with_its_own_reference(desk):
-    with Stand(desk()) as stand:
+    with standing(desk) as stand:
         watching = send(stand, mails(130))
         assert watching.of(SENT) == everyone(130)
         assert stand.recipients == dict.fromkeys(everyone(130), 1)
-        assert {one.rcpt: one.reference for one in stand.desk.taken} == {
-            address(seq): token(seq) for seq in range(1, 131)
-        }
+    assert {one.rcpt: one.reference for one in stand.desk.taken} == {
+        address(seq): token(seq) for seq in range(1, 131)
+    }
 
 
 @every
@@ -92,7 +93,7 @@ def test_several_requests_are_in_flight_and_never_more_than_allowed(desk):
         assert 2 <= stand.most_at_once <= 3
 
 
-@every
+@anyhow
 def test_a_batch_that_has_nothing_at_the_moment_is_asked_again(desk):
     def batch():
         for one in mails(7):
@@ -100,7 +101,7 @@ def test_a_batch_that_has_nothing_at_the_moment_is_asked_again(desk):
             yield None
             yield None
 
-    with Stand(desk()) as stand:
+    with standing(desk) as stand:
         assert send(stand, batch()).of(SENT) == everyone(7)
 
 
@@ -111,9 +112,9 @@ def test_an_empty_batch_asks_nothing(desk):
         assert stand.asked == []
 
 
-@every
+@anyhow
 def test_connections_and_threads_persist_from_batch_to_batch(desk):
-    with Stand(desk()) as stand:
+    with standing(desk) as stand:
         backend, watching = open_account(account(stand.desk, stand.url)), Watching()
         for number in range(3):
             backend.send(mails(5, first=1 + 5 * number), watching)
@@ -132,9 +133,9 @@ def test_a_backend_is_called_as_its_account(desk):
 # ---- refusals
 
 
-@every
+@anyhow
 def test_a_refused_recipient_fails_alone(desk):
-    with Stand(desk()) as stand:
+    with standing(desk) as stand:
         stand.desk.refuses = {address(3), address(57)}
         watching = send(stand, mails(60))
         assert watching.of(FAILED) == {address(3), address(57)}
@@ -445,26 +446,26 @@ def test_a_slow_provider_is_not_waited_for_longer_than_a_stop_allows(desk, monke
         backend.close()
 
 
-@every
+@anyhow
 def test_an_error_of_the_batch_is_raised_when_all_is_answered(desk):
     def batch():
         yield from mails(4)
         raise RuntimeError("the store is gone")
 
-    with Stand(desk()) as stand:
+    with standing(desk) as stand:
         watching = Watching()
         with pytest.raises(RuntimeError, match="the store is gone"):
             send(stand, batch(), watching)
         assert set(watching.started_keys) == set(watching.outcomes)
 
 
-@every
+@anyhow
 def test_who_loses_the_right_to_send_has_begun_nothing_more(desk):
     class Revoking(Watching):
         def started(self, key):
             raise PermissionError("taken over")
 
-    with Stand(desk()) as stand:
+    with standing(desk) as stand:
         with pytest.raises(PermissionError):
             send(stand, mails(5), Revoking())
         assert not stand.recipients
