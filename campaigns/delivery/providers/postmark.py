@@ -207,7 +207,8 @@ def _event(told: Told) -> Signal:
 
 
 def _said(told: Told) -> str:
-    return told.text("Details", MOST_SAID) or told.text("Description", MOST_SAID)
+    """What the other server said; Postmark's own description of a type would be judged as if it were that."""
+    return told.text("Details", MOST_SAID)
 
 
 def _change(told: Told) -> SignalKind:

@@ -201,8 +201,10 @@ def _event(told: Told, data: Told) -> Signal:
 
 
 def _said(data: Told) -> str:
+    """What the other server said; only of a bounce without a type what Resend says."""
     bounce = data.part("bounce")
-    told = (*bounce.texts("diagnosticCode", MOST_SAID), bounce.text("message", MOST_SAID))
+    own = "" if bounce.text("type") else bounce.text("message", MOST_SAID)
+    told = (*bounce.texts("diagnosticCode", MOST_SAID), own)
     rest = (data.part("failed").text("reason", MOST_SAID), data.part("suppressed").text("message", MOST_SAID))
     return next((one for one in (*told, *rest) if one), "")
 
