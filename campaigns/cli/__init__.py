@@ -39,6 +39,7 @@ class Commands(click.Group):
         "classify": ("campaigns.cli.classify", "classify"),
         "preview": ("campaigns.cli.previewing", "preview"),
         "retain": ("campaigns.cli.retaining", "retain"),
+        "verdicts": ("campaigns.cli.verdicts", "verdicts"),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's shape

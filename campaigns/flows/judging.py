@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from campaigns.errors import NotAllowed
 from campaigns.records import (
     campaigns,
     crowds,
@@ -88,6 +89,25 @@ def judge_again(session: Session, now: datetime, *, ranges: Ranges = NONE) -> Ro
     if newest is None or (newest.finished_at is not None and newest.version < RULES_VERSION):
         newest = rounds.begin(session, RULES_VERSION, None, now=now)
     return None if newest.finished_at is not None else go_on(session, newest, now, ranges=ranges)
+
+
+def open_round(session: Session, since: datetime | None, *, now: datetime) -> Round:
+    """Begin a round over all hits, or those since a moment, by a person's wish; go on with one that is open.
+
+    Raises:
+        NotAllowed: another one is under way.
+    """
+    newest = rounds.newest(session)
+    if newest is None or newest.finished_at is not None:
+        return rounds.begin(session, RULES_VERSION, since, now=now)
+    if newest.since != since:
+        which = "all hits" if newest.since is None else f"hits since {newest.since:%Y-%m-%d}"
+        cure = "--again" if newest.since is None else f"--again --since {newest.since:%Y-%m-%d}"
+        raise NotAllowed(
+            f"A round over {which} is under way ({newest.share:.0%})."
+            f" Let it end first: postroom verdicts {cure}"
+        )
+    return newest
 
 
 def go_on(session: Session, over: Round, now: datetime, *, ranges: Ranges = NONE) -> Round:

@@ -46,6 +46,7 @@ UNKNOWN_AT = 2
 _BROWSER_HEADERS = ("accept-language", "sec-fetch-")
 _AHEAD = {"purpose", "sec-purpose", "x-moz"}  #: browsers say so when they fetch what nobody asked for yet
 BY_PROVIDER = "x-machine"  #: stands among the headers where the provider that tracked the hit calls it so
+UNTOLD = "?"  #: stands among the headers where nobody told which there were
 _FOLLOWED = {"click", "score"}  #: hits on the numbered links of a mail, and on the answers in it
 _FOLLOWS_NO_LINKS = {Kind.PREFETCH, Kind.IMAGE_PROXY}
 _SHOWS_TO_PEOPLE = {Kind.BROWSER, Kind.MAIL_PROGRAM, Kind.IMAGE_PROXY}
@@ -141,9 +142,6 @@ class _Scene:
             return _Finding(Verdict.PRIVACY, CERTAIN, (reason,))
         doubts = self._doubts(hit)
         points = sum(doubt.points for doubt in doubts)
-        if points >= UNKNOWN_AT and (reason := self._read(hit)):
-            doubts = [*doubts, Doubt(-FAINT, reason)]
-            points -= FAINT
         reasons = tuple(doubt.reason for doubt in doubts)
         if points >= MACHINE_AT:
             return _Finding(Verdict.MACHINE, points, reasons)
@@ -154,11 +152,14 @@ class _Scene:
     def _doubts(self, hit: Hit) -> list[Doubt]:
         doubts = [*self._timing(hit), *self._neighbours(hit), *_manners(hit), *self._origin(hit)]
         if hit.crowd >= CROWD:
-            doubts.append(
-                Doubt(FAINT, f"{hit.crowd} others of the domain had theirs followed from there in a minute")
-            )
-        if doubts and (echo := self._echo(hit, sum(doubt.points for doubt in doubts))):
+            points = STRONG if self._is_early(hit) else FAINT
+            told = f"{hit.crowd} others of the domain had theirs followed from there in a minute"
+            doubts.append(Doubt(points, told))
+        points = sum(doubt.points for doubt in doubts)
+        if doubts and (echo := self._echo(hit, points)):
             doubts.append(echo)
+        elif points >= UNKNOWN_AT and (reason := self._read(hit)):
+            doubts.append(Doubt(-FAINT, reason))
         return doubts
 
     def _burst(self, hit: Hit) -> str | None:
@@ -193,7 +194,10 @@ class _Scene:
     def _is_look(self, hit: Hit) -> bool:
         """Whether a picture was fetched by what shows it to a person."""
         shows = hit.kind == "open" and recognise(hit.agent).kind in _SHOWS_TO_PEOPLE
-        return shows and not _by_itself(hit) and not self._company(hit)
+        return shows and not self._is_early(hit) and not _by_itself(hit) and not self._company(hit)
+
+    def _is_early(self, hit: Hit) -> bool:
+        return self.sent_at is not None and hit.at - self.sent_at < EARLY
 
     def _read(self, hit: Hit) -> str | None:
         """Say that the mail was on somebody's screen before its link was followed."""
@@ -204,13 +208,13 @@ class _Scene:
         return "the mail was looked at before" if before > after else None
 
     def _timing(self, hit: Hit) -> Iterable[Doubt]:
-        if self.sent_at is None or hit.at - self.sent_at >= EARLY:
+        if self.sent_at is None or not self._is_early(hit):
             return
-        if hit.at < self.sent_at:
+        after = hit.at - self.sent_at
+        if after < timedelta(0):
             yield Doubt(WEAK, "came before the sending was confirmed")
         else:
-            points = WEAK if hit.at - self.sent_at < SOON else FAINT
-            yield Doubt(points, f"came {seconds(hit.at - self.sent_at)} after sending")
+            yield Doubt(WEAK if after < SOON else FAINT, f"came {seconds(after)} after sending")
 
     def _neighbours(self, hit: Hit) -> Iterable[Doubt]:
         if hit.kind not in _FOLLOWED:
@@ -232,7 +236,7 @@ class _Scene:
     def _echo(self, hit: Hit, points: int) -> Doubt | None:
         """The same link, followed from another network at the same time by somebody with nothing odd."""
         for twin in _around(self.twins.get((hit.kind, hit.link), []), hit.at, ECHO):
-            elsewhere = network(twin.address) != network(hit.address) and twin.agent != hit.agent
+            elsewhere = network(twin.address) != network(hit.address)
             if elsewhere and not _by_itself(twin) and self._plain_points(twin) < min(points, UNKNOWN_AT):
                 return Doubt(WEAK, f"the same link was followed from elsewhere within {seconds(ECHO)}")
         return None
@@ -295,7 +299,7 @@ def _manners(hit: Hit) -> Iterable[Doubt]:
         yield Doubt(WEAK, f"asked by {agent.name}" if agent.kind is not Kind.EMPTY else "no agent given")
     if hit.kind == "open":
         return
-    if not any(name.startswith(_BROWSER_HEADERS) for name in hit.headers):
+    if UNTOLD not in hit.headers and not any(name.startswith(_BROWSER_HEADERS) for name in hit.headers):
         yield Doubt(WEAK, "none of the headers that browsers send")
     if _AHEAD.intersection(hit.headers):
         yield Doubt(WEAK, "fetched ahead by a browser")
