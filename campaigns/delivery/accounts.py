@@ -88,7 +88,9 @@ class Reader:
         for name, one in self._table("accounts", told.get("accounts", {})).items():
             where = f"accounts.{name}"
             table = self._table(where, one)
-            accounts[name] = self._account(name, where, table)
+            accounts[name] = self._account(name, where, table) if table else Account(name, "")
+            if isinstance(one, dict) and not one:
+                self._wrong(where, "says nothing.", EXAMPLE)
             if "senders" in table:
                 senders[name] = self._senders(where, table["senders"])
         if not accounts and not self.problems:

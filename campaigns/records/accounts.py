@@ -103,7 +103,7 @@ def failed(
     """
     _lock(session, name, now)
     before = standing(session, name)
-    told = sample[:SAMPLE]
+    told = _one_line(sample)
     if before.state(now) is AccountState.BROKEN and (before.closed_until or now) > now:
         _write(session, name, sample=told)
         return standing(session, name)
@@ -126,7 +126,7 @@ def rest(session: Session, name: str, sample: str, *, until: datetime, now: date
     _lock(session, name, now)
     before = standing(session, name).closed_until
     until = min(max(until, before or until), now + LONGEST_WAIT)
-    _write(session, name, closed_until=until, sample=sample[:SAMPLE], changed_at=now)
+    _write(session, name, closed_until=until, sample=_one_line(sample), changed_at=now)
 
 
 def take_probe(session: Session, name: str, now: datetime) -> bool:
@@ -194,6 +194,11 @@ def has_old(session: Session, now: datetime) -> bool:
 def forget(session: Session, now: datetime) -> None:
     """Drop what is too old to be asked for."""
     session.execute(sa.delete(account_uses).where(account_uses.c.at < now - KEPT))
+
+
+def _one_line(said: str) -> str:
+    """What another machine said, without what no database and no terminal bears."""
+    return "".join(one if one.isprintable() else " " for one in said[:SAMPLE])
 
 
 def _lock(session: Session, name: str, now: datetime) -> None:
