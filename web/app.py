@@ -21,6 +21,7 @@ BLUEPRINTS: tuple[str, ...] = (
     "web.marketing.segments:segments",
     "web.marketing.content:templates",
     "web.marketing.surveys:surveys",
+    "web.marketing.forms:forms",
     "web.marketing.reports:reports",
     "web.marketing.doubts:doubts",
     "web.marketing.catcher:catcher",
@@ -32,7 +33,10 @@ BLUEPRINTS: tuple[str, ...] = (
     "web.admin.pages:staff",
 )
 #: Customers' pages and providers' webhooks; their blueprints are named in auth.OPEN_BLUEPRINTS.
-PUBLIC_BLUEPRINTS: tuple[str, ...] = ("web.public.pages:public",)
+PUBLIC_BLUEPRINTS: tuple[str, ...] = (
+    "web.public.pages:public",
+    "web.public.hooks:hooks",
+)
 MOST_BYTES = 32 * 1024 * 1024  #: of one request
 
 shell = Blueprint("shell", __name__)

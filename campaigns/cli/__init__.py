@@ -35,6 +35,7 @@ class Commands(click.Group):
         "explain": ("campaigns.cli.segments", "explain"),
         "compile": ("campaigns.cli.templates", "compile_"),
         "doubts": ("campaigns.cli.doubts", "doubts"),
+        "webhooks": ("campaigns.cli.webhooks", "webhooks"),
         "receive": ("campaigns.cli.receiving", "receive"),
         "classify": ("campaigns.cli.classify", "classify"),
         "preview": ("campaigns.cli.previewing", "preview"),

@@ -9,16 +9,23 @@ from io import BytesIO
 from typing import Any
 
 from campaigns import metrics
+from campaigns.delivery.webhooks import MOST_BYTES as MOST_BYTES_OF_A_CALL
 from web.public.book import Unwritten
 from web.public.destinations import NotAtOnce
 from web.public.front import BUSY, Environ, Front, Reply
 from web.public.gathering import Gathering
+from web.public.hooks import PATH as HOOKS
 
 PAGE_THREADS = 8  #: pages wait for the store more than they compute
 MOST_PAGES = 256  #: that wait for a thread; more are turned away
 MOST_BYTES = 1024 * 1024  #: of a request's body; Flask refuses what is larger
+MOST_OF_A_CALL = MOST_BYTES_OF_A_CALL + 1  #: of a provider's; the page itself refuses what is larger
 BODY_PATIENCE = 30.0  #: seconds for a request's body to come
 MOST_NAMES = 1000  #: of headers, remembered
+
+
+class Cut(Exception):
+    """The body ended before its end: half of what somebody said is not what they said."""
 
 
 class Door:
@@ -65,6 +72,8 @@ class Door:
                 body = await _body(environ, protocol)
         except TimeoutError:
             return Reply(408, [("Connection", "close")])
+        except Cut:
+            return Reply(400, [("Connection", "close")])
         environ["wsgi.input"] = BytesIO(body)
         return await self._in_thread(partial(_ask, self._front.pages, environ))
 
@@ -83,14 +92,17 @@ async def _body(environ: Environ, protocol: Any) -> bytes:
     told = environ.get("CONTENT_LENGTH")
     if told is None and "HTTP_TRANSFER_ENCODING" not in environ:
         return b""
-    if told is not None and int(told) > MOST_BYTES:
+    most = MOST_OF_A_CALL if environ["PATH_INFO"].startswith(HOOKS) else MOST_BYTES
+    if told is not None and int(told) > most:
         return b""
     pieces, size = [], 0
     async for piece in protocol:
         pieces.append(piece)
         size += len(piece)
-        if size > MOST_BYTES:
+        if size > most:
             break
+    if told is not None and size < int(told):
+        raise Cut
     environ.pop("HTTP_TRANSFER_ENCODING", None)  # it is whole now, and its length is known
     environ["CONTENT_LENGTH"] = str(size)
     return b"".join(pieces)
