@@ -56,6 +56,7 @@ def held(
     """
     if state.is_held(now):
         return state
+    state = grown(state, now, ceiling=ceiling)
     if lasts is None:
         doubled = FIRST_HOLD * 2 ** min(state.strikes, 10)
         length = min(doubled, LONGEST_HOLD) * (1 - JITTER + 2 * JITTER * chance)
@@ -68,8 +69,8 @@ def held(
 
 def halved(state: State, now: datetime, *, ceiling: float) -> State:
     """Serve a lane half as fast, without a pause."""
-    rate = (grown(state, now, ceiling=ceiling).rate or ceiling) / 2
-    return replace(state, rate=max(FLOOR, rate), quiet_from=now)
+    state = grown(state, now, ceiling=ceiling)
+    return replace(state, rate=max(FLOOR, (state.rate or ceiling) / 2), quiet_from=now)
 
 
 def slowed(state: State, now: datetime, *, per_minute: float, lasts: timedelta) -> State:

@@ -65,7 +65,7 @@ def ask(domain: str, resolver: dns.resolver.Resolver) -> Heard:
         return Heard(domain, Mail.MISSING)
     except (dns.exception.DNSException, OSError, UnicodeError):
         return Heard(domain, Mail.UNHEARD)
-    records = sorted((record.preference, record.exchange.to_text().rstrip(".")) for record in found)
+    records = sorted((record.preference, record.exchange.to_text().rstrip(".").lower()) for record in found)
     hosts = [host for _, host in records if host]
     if not hosts:
         return Heard(domain, Mail.REFUSED)

@@ -35,22 +35,23 @@ class Asked:
     failures: int
 
 
-def want(session: Session, members: sa.Select[Any], *, now: datetime) -> int:
-    """Let the domains of these contacts be asked about, unless they are known; gives how many there are.
+def unknown(session: Session, members: sa.Select[Any], *, now: datetime) -> list[str]:
+    """The domains of some contacts that nothing is known of, or nothing new enough.
 
     `members` selects contact ids in one column `id`.
     """
-    domain = domain_of(session, contacts.c.email)
-    wanted = sa.select(domain.label("domain")).where(
-        contacts.c.id.in_(members), contacts.c.email.is_not(None)
-    )
-    inner = wanted.distinct().subquery()
+    domain = domain_of(session, contacts.c.email).label("domain")
+    theirs = sa.select(domain).where(contacts.c.id.in_(members), contacts.c.email.is_not(None))
+    inner = theirs.distinct().subquery()
     known = sa.and_(domains.c.domain == inner.c.domain, sa.not_(_is_stale(now)))
     query = sa.select(inner.c.domain).where(~sa.exists().where(known))
-    found = [(one, now) for one in session.scalars(query) if one not in LANES and is_askable(one)]
+    return sorted(one for one in session.scalars(query) if one not in LANES and is_askable(one))
+
+
+def want(session: Session, names: Iterable[str], *, now: datetime) -> None:
+    """Let domains be asked about."""
     anew = "ON CONFLICT (domain) DO UPDATE SET ask_at = excluded.ask_at"
-    insert_many(session, domains, ("domain", "ask_at"), found, conflict=anew)
-    return len(found)
+    insert_many(session, domains, ("domain", "ask_at"), [(one, now) for one in names], conflict=anew)
 
 
 def _is_stale(now: datetime) -> sa.ColumnElement[bool]:
@@ -59,7 +60,7 @@ def _is_stale(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(c.ask_at.is_(None), c.checked_at < now - KEPT)
 
 
-def due(session: Session, *, now: datetime, limit: int = 500) -> list[Asked]:
+def due(session: Session, *, now: datetime, limit: int = 200) -> list[Asked]:
     """The domains that should be asked about now, those that wait longest first."""
     c = domains.c
     query = sa.select(c.domain, c.state, c.failures).where(c.ask_at <= now).order_by(c.ask_at).limit(limit)
@@ -97,12 +98,11 @@ def any_dead(session: Session) -> bool:
     return session.execute(query).one_or_none() is not None
 
 
-def is_dead(session: Session, address: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Whether an address's domain takes no mail; looked up by index for each."""
-    here = sa.select(domains.c.domain).where(
-        domains.c.domain == domain_of(session, address), domains.c.state == DEAD
-    )
-    return here.exists()
+def is_dead(session: Session) -> sa.ColumnElement[bool]:
+    """Whether the domain of a contact's address takes no mail; looked up by index for each."""
+    c = domains.c
+    here = sa.select(c.domain).where(c.state == DEAD, c.domain == domain_of(session, contacts.c.email))
+    return here.correlate(contacts).exists()
 
 
 def of_known_lanes(session: Session) -> list[tuple[str, str]]:

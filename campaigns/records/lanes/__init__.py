@@ -4,8 +4,8 @@ A lane has a row for an account only where something was ever set or said. One t
 nothing but the look whether any lane is closed.
 """
 
-from campaigns.records.lanes.budgets import closed, grant, held, release
-from campaigns.records.lanes.days import count_day, warm_up
+from campaigns.records.lanes.budgets import budgeted, closed, grant, held, release
+from campaigns.records.lanes.days import count_day, is_warming, warm_up
 from campaigns.records.lanes.listing import LaneLine, lane_lines, log_lines
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits
 from campaigns.records.lanes.settings import hold, limits_of, reopen, set_limits
@@ -17,11 +17,13 @@ __all__ = [
     "LaneLine",
     "Limits",
     "Signal",
+    "budgeted",
     "closed",
     "count_day",
     "grant",
     "held",
     "hold",
+    "is_warming",
     "lane_lines",
     "limits_of",
     "log_lines",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.backoff import TRIAL, TRIAL_PATIENCE, allowed, tried
 from campaigns.model.lanes import lanes
-from campaigns.records.lanes.rows import Row, day_of, find, take, write
+from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, take, write
 
 BURST = timedelta(seconds=1)  #: for which mails are given out at once, and which a late sender may catch up
 
@@ -26,6 +26,15 @@ def closed(session: Session, account: str, now: datetime) -> frozenset[str]:
 def held(session: Session, account: str, now: datetime) -> frozenset[str]:
     """The lanes of an account to which nothing more may be begun, even of what is claimed."""
     query = sa.select(lanes.c.lane).where(lanes.c.account == account, lanes.c.held_until > now)
+    return frozenset(session.scalars(query))
+
+
+def budgeted(session: Session, account: str) -> frozenset[str]:
+    """The lanes of an account that give out a few mails at a time: it is no use to queue more for them."""
+    c = lanes.c
+    limits = (c.per_minute, c.per_day, c.warm_base, c.rate, c.slow)
+    few = sa.or_(c.half_open, *[one.is_not(None) for one in limits])
+    query = sa.select(c.lane).where(c.account.in_([account, EVERY_ACCOUNT]), few)
     return frozenset(session.scalars(query))
 
 

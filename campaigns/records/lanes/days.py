@@ -50,6 +50,12 @@ def warm_up(session: Session, now: datetime) -> int:
     return looked
 
 
+def is_warming(session: Session) -> bool:
+    """Whether any lane has a warm-up."""
+    query = sa.select(lanes.c.lane).where(lanes.c.warm_base.is_not(None)).limit(1)
+    return session.execute(query).one_or_none() is not None
+
+
 def _step(session: Session, row: Row, today: str, now: datetime) -> None:
     plan = row.limits.plan
     assert plan is not None, "only a lane with a plan takes a step"
