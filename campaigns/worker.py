@@ -69,7 +69,9 @@ class Worker:
     ) -> None:
         self._stores, self._settings, self._clock, self._executor = stores, settings, clock, executor
         self._keyring = Keyring(settings.secret)
-        self._keys = hooking.Keys(self._keyring, settings.secret, settings.public_url)
+        self._keys = hooking.Keys(
+            self._keyring, settings.secret, settings.public_url, settings.tracking
+        )
         self._ranges = RangesAt(settings.ranges)
         self._routing = routing_of(settings)
         given = settings.mailboxes

@@ -5,7 +5,7 @@ by event, each once, in whatever order they come.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -17,12 +17,13 @@ from campaigns import receiving
 from campaigns.delivery.returns import Returned, ReturnedRecipient, ReturnKind
 from campaigns.delivery.webhooks import Reading, Signal, SignalKind, Webhooks, read_call, why_failed
 from campaigns.receiving import Arrival
-from campaigns.records import addressees, hits, links, outbox, webhooks
+from campaigns.records import addressees, hits, links, outbox, tracking, webhooks
 from campaigns.records.addressees import Addressee
 from campaigns.records.outbox import Evidence
 from campaigns.records.webhooks import StoredCall
 from campaigns.tracking.tokens import Keyring, Purpose, Token
-from campaigns.values import Hit, MessageKey, Verdict
+from campaigns.tracking.verdicts import BY_PROVIDER, BY_PROXY, NO_AGENT, UNTOLD
+from campaigns.values import ContactId, Hit, MessageKey, Tracking, Verdict
 
 SOURCE = "webhook"
 WAIT = timedelta(minutes=1)
@@ -37,9 +38,9 @@ RETURNS = {
 }
 ACTIONS = {SignalKind.BOUNCED: "failed", SignalKind.DELAYED: "delayed"}
 HITS = {SignalKind.OPENED: "open", SignalKind.CLICKED: "click"}
-#: What a hit's headers say instead of a browser's; no browser can send these, for only known names are kept.
-TOLD = "told by a provider"
-DOERS = {Verdict.MACHINE: "provider says machine", Verdict.PRIVACY: "provider says proxy"}
+#: What stands among a hit's headers where a provider says who did it; of browsers only known names are kept.
+DOERS = {Verdict.MACHINE: BY_PROVIDER, Verdict.PRIVACY: BY_PROXY}
+NOT_KEPT = ("not tracked", "counted apart")  #: what became of events that may be told of no single contact
 OUR_PAGES = ("u", "p", "s", "v", "o")  #: what is no link of the campaign's; a visit there is seen there
 
 
@@ -50,6 +51,7 @@ class Keys:
     ring: Keyring
     secret: bytes
     public_url: str
+    tracking: Tracking = Tracking.INDIVIDUAL  #: of contacts who never chose a level
 
 
 def read(call: StoredCall, table: Mapping[str, Webhooks]) -> Reading:
@@ -89,7 +91,8 @@ def act(session: Session, call: StoredCall, reading: Reading, keys: Keys, *, now
     if reading.follow:
         found["subscription"] += 1
     webhooks.count(session, call.account, found, now=now)
-    webhooks.settle(session, call.id, problem=reading.problem)
+    told = any(found[what] for what in NOT_KEPT)
+    webhooks.settle(session, call.id, problem=reading.problem, forget=told)
     return found
 
 
@@ -219,30 +222,40 @@ def _returned(signal: Signal, whom: Addressee) -> Returned:
 def _hit(session: Session, signal: Signal, named: Named, keys: Keys) -> str:
     """Store what a provider saw as a raw hit; the judge reads it with our own."""
     token, whom, at = named
-    key = MessageKey(whom.run, whom.seq)
-    outbox.prove(session, {key: Evidence(signal.kind.value, at)}, now=at)
-    if not whom.tracking or whom.erased:
+    level = tracking.level(session, ContactId(whom.contact)) or keys.tracking
+    if not whom.tracking or whom.erased or level is Tracking.OFF:
         return "not tracked"
-    page, number = _our_page(signal.url, token, keys) if signal.kind is SignalKind.CLICKED else ("", None)
+    clicked = signal.kind is SignalKind.CLICKED
+    page, number = _our_page(signal.url, token, keys) if clicked else ("", None)
     if page in OUR_PAGES:
         return "own page"
-    if number is None and signal.url:
+    if clicked and number is None and signal.url:
         number = links.number_of(session, whom.run, signal.url)
-    told = (TOLD, *([DOERS[signal.doer]] if signal.doer in DOERS else ()))
+    if level is Tracking.INDIVIDUAL:  # of others nothing may tell that they looked
+        key = MessageKey(whom.run, whom.seq)
+        outbox.prove(session, {key: Evidence(signal.kind.value, at)}, now=at)
     hit = Hit(
         at=at,
         kind=HITS[signal.kind],
         run=token.run,
         seq=token.seq,
         contact=token.contact,
-        link=number if signal.kind is SignalKind.CLICKED else None,
+        link=number,
         method="GET",
         agent=signal.agent,
         address=signal.address,
-        headers=told,
+        headers=tuple(_headers(signal)),
     )
-    hits.store(session, [hit])
-    return signal.kind.value
+    hits.store(session, [hit], default=keys.tracking)
+    return signal.kind.value if level is Tracking.INDIVIDUAL else "counted apart"
+
+
+def _headers(signal: Signal) -> Iterator[str]:
+    yield UNTOLD
+    if not signal.agent:
+        yield NO_AGENT
+    if signal.doer in DOERS:
+        yield DOERS[signal.doer]
 
 
 def _our_page(url: str, token: Token, keys: Keys) -> tuple[str, int | None]:

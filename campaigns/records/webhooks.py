@@ -105,10 +105,13 @@ def waiting(session: Session, *, now: datetime) -> list[StoredCall]:
     return [StoredCall(*row) for row in session.execute(query)]
 
 
-def settle(session: Session, call: int, *, problem: str = "") -> None:
-    """Say that a call was read, or why it cannot be."""
-    state = {"state": "unreadable" if problem else "read", "problem": problem[:LONGEST_PROBLEM] or None}
-    session.execute(sa.update(webhook_calls).where(webhook_calls.c.id == call).values(state))
+def settle(session: Session, call: int, *, problem: str = "", forget: bool = False) -> None:
+    """Say that a call was read, or why it cannot be; `forget` what it said, where that may not be kept."""
+    values: dict[str, Any] = {"state": "unreadable" if problem else "read"}
+    values["problem"] = problem[:LONGEST_PROBLEM] or None
+    if forget:
+        values["body"] = b""
+    session.execute(sa.update(webhook_calls).where(webhook_calls.c.id == call).values(values))
 
 
 def postpone(session: Session, call: int, *, problem: str, due_at: datetime) -> None:

@@ -46,7 +46,9 @@ UNKNOWN_AT = 2
 _BROWSER_HEADERS = ("accept-language", "sec-fetch-")
 _AHEAD = {"purpose", "sec-purpose", "x-moz"}  #: browsers say so when they fetch what nobody asked for yet
 BY_PROVIDER = "x-machine"  #: stands among the headers where the provider that tracked the hit calls it so
+BY_PROXY = "x-proxy"  #: and where it says that a mail proxy fetched it, ahead of any person
 UNTOLD = "?"  #: stands among the headers where nobody told which there were
+NO_AGENT = "?agent"  #: stands among the headers where nobody told of an agent, which says nothing of it
 _FOLLOWED = {"click", "score"}  #: hits on the numbered links of a mail, and on the answers in it
 _FOLLOWS_NO_LINKS = {Kind.PREFETCH, Kind.IMAGE_PROXY}
 _SHOWS_TO_PEOPLE = {Kind.BROWSER, Kind.MAIL_PROGRAM, Kind.IMAGE_PROXY}
@@ -183,6 +185,8 @@ class _Scene:
 
     def _ahead_of_people(self, hit: Hit) -> str | None:
         """Say which proxy fetched a picture that nobody has looked at yet."""
+        if BY_PROXY in hit.headers:
+            return "the provider that tracked it calls it a mail proxy's"
         agent = recognise(hit.agent)
         if agent.kind is Kind.PREFETCH:
             return agent.name
@@ -284,7 +288,7 @@ def _following(hit: Hit, agent: Agent) -> str | None:
     """Say why no person followed this link."""
     if _is_trapped(hit):
         return "followed a link that no person sees"
-    if agent.kind is Kind.EMPTY:
+    if agent.kind is Kind.EMPTY and NO_AGENT not in hit.headers:
         return "followed a link without naming an agent"
     if agent.kind in _FOLLOWS_NO_LINKS:
         return f"followed a link, which no mail proxy does: {agent.name}"

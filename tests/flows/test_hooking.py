@@ -8,15 +8,18 @@ import pytest
 import sqlalchemy as sa
 
 from campaigns.delivery.providers import PROVIDERS
-from campaigns.flows import hooking
+from campaigns.flows import hooking, judging
 from campaigns.flows.hooking import Keys
+from campaigns.mailing import number_links
 from campaigns.model.consent import suppressions as suppressions_table
-from campaigns.model.events import events, hits
+from campaigns.model.events import events, hit_counts, hits
 from campaigns.model.mail import messages, runs
-from campaigns.records import campaigns, consent, webhooks
+from campaigns.model.webhooks import webhook_calls
+from campaigns.records import campaigns, consent, tracking, webhooks
+from campaigns.records.consent import Provenance
 from campaigns.records.webhooks import NewCall
 from campaigns.tracking.tokens import Keyring, Purpose
-from campaigns.values import ConsentState, ContactId
+from campaigns.values import ConsentState, ContactId, Tracking
 from tests.factories import NOW, SECRET
 from tests.flows.test_returned_mail import ADA, Sent
 
@@ -53,6 +56,9 @@ class Told(Sent):
 
     def consent(self):
         return consent.state(self.session, ContactId(self.contact), self.topic)
+
+    def bodies(self):
+        return [bytes(row.body) for row in self.rows(webhook_calls)]
 
     def reasons(self):
         return set(self.session.scalars(sa.select(suppressions_table.c.reason)))
@@ -311,6 +317,10 @@ def test_what_could_not_be_read_can_be_read_again(told):
 # ---- what a provider tracked
 
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36"
+HOW = Provenance(NOW, "preferences", "test")
+
+
 def opened(told, kind="opened", **more):
     return told.tell(
         told.event(kind, agent="Mozilla/5.0 (X11; Linux) AppleWebKit/537.36 Chrome/130", ip="203.0.113.9")
@@ -329,12 +339,10 @@ def test_an_open_is_a_raw_hit(told):
         NOW + HOUR,
     )
     assert (row.address, row.judged) == ("203.0.113.9", False)
-    assert "told by a provider" in row.headers
+    assert row.headers == "?"
 
 
 def test_a_click_finds_its_link(told):
-    from campaigns.mailing import number_links
-
     number_links(told.session, told.run)
     token = Keyring(SECRET).sign(Purpose.CLICK, told.run, 1, told.contact)
     other = Keyring(SECRET).sign(Purpose.CLICK, told.run, 2, told.contact)
@@ -356,3 +364,61 @@ def test_a_run_that_tracks_nobody_keeps_nothing_of_what_a_provider_saw(told):
     told.session.execute(sa.update(runs).values(tracking=False))
     assert opened(told) == {"not tracked": 1}
     assert told.rows(hits) == []
+    assert told.bodies() == [b""]
+
+
+def test_who_is_counted_among_all_is_counted_and_no_more(told):
+    tracking.choose(told.session, ContactId(told.contact), Tracking.AGGREGATE, HOW, now=NOW)
+    told.session.execute(sa.update(messages).values(state="unknown"))
+    told.session.execute(sa.update(runs).values(sent=0, unknown=1))
+    assert opened(told) == {"counted apart": 1}
+    assert told.rows(hits) == []
+    assert told.session.execute(sa.select(hit_counts.c.kind, hit_counts.c.count)).all() == [("open", 1)]
+    assert "doubt settled" not in told.kinds()
+    assert told.bodies() == [b""]
+
+
+def test_who_is_not_tracked_at_all_is_not_counted(told):
+    tracking.choose(told.session, ContactId(told.contact), Tracking.OFF, HOW, now=NOW)
+    assert opened(told, "clicked", url="https://shop.example/a") == {"not tracked": 1}
+    assert told.rows(hits) == []
+    assert told.session.execute(sa.select(hit_counts)).all() == []
+
+
+AT = NOW + 3 * HOUR
+PERSON = {"agent": BROWSER, "ip": "203.0.113.9", "at": AT.isoformat()}
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("kind", "more", "verdict", "reason"),
+    [
+        ("opened", PERSON, "human", "browser"),
+        ("clicked", PERSON | {"url": "https://shop.example/a"}, "human", "browser"),
+        ("opened", PERSON | {"by": "machine"}, "machine", "calls it a machine's"),
+        (
+            "clicked",
+            PERSON | {"by": "machine", "url": "https://shop.example/a"},
+            "machine",
+            "calls it a machine's",
+        ),
+        ("opened", PERSON | {"by": "proxy"}, "privacy", "calls it a mail proxy's"),
+        ("opened", PERSON | {"by": "proxy", "agent": ""}, "privacy", "calls it a mail proxy's"),
+        ("clicked", PERSON | {"agent": "", "url": "https://shop.example/a"}, "unknown", "no agent given"),
+        ("opened", PERSON | {"agent": ""}, "unknown", "no agent given"),
+        ("opened", PERSON | {"agent": "Mozilla/5.0"}, "privacy", "Apple"),
+        (
+            "clicked",
+            PERSON | {"agent": "python-requests/2", "url": "https://shop.example/a"},
+            "machine",
+            "Python",
+        ),
+    ],
+)
+def test_a_providers_word_on_who_it_was_is_heard_and_ours_is_beside_it(told, kind, more, verdict, reason):
+    number_links(told.session, told.run)
+    told.tell(told.event(kind) | more, at=AT)
+    judging.judge_hits(told.session, AT + HOUR)
+    (row,) = [one for one in told.rows(events) if one.kind == kind]
+    assert row.verdict == verdict
+    assert reason in str(row.detail["reasons"])
