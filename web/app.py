@@ -22,6 +22,7 @@ BLUEPRINTS: tuple[str, ...] = (
     "web.marketing.content:templates",
     "web.marketing.surveys:surveys",
     "web.marketing.forms:forms",
+    "web.marketing.forms:halted",
     "web.marketing.reports:reports",
     "web.marketing.doubts:doubts",
     "web.marketing.catcher:catcher",

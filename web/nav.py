@@ -9,7 +9,8 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from campaigns.records import outbox
+from campaigns.clock import utc_now
+from campaigns.records import forms, outbox
 from campaigns.records.staff import Desk, Staff
 from web.session import read
 
@@ -40,6 +41,10 @@ class DeskPages:
     entries: tuple[Entry, ...]
 
 
+def _halted(session: Session) -> int:
+    return forms.how_many_halted(session, utc_now())
+
+
 DESKS = (
     DeskPages(
         Desk.MARKETING,
@@ -51,6 +56,8 @@ DESKS = (
             Entry(_("Segments"), "segments.index", "filter"),
             Entry(_("Content"), "templates.index", "template"),
             Entry(_("Surveys"), "surveys.index", "forms"),
+            Entry(_("Sign-up forms"), "forms.index", "user-plus"),
+            Entry(_("Forms halted"), "halted.lead_to_halted", "alert-triangle", _halted),
             Entry(_("Reports"), "reports.index", "chart-bar"),
             Entry(_("In doubt"), "doubts.index", "alert-triangle", outbox.how_many),
             Entry(_("Caught mails"), "catcher.index", "mailbox"),
