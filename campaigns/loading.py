@@ -7,9 +7,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns import mailing
+from campaigns.delivery.windows import zone_of
 from campaigns.mailing import Mailing, Signing
+from campaigns.model.dialect import database_now
 from campaigns.records import campaigns, gates, names, outbox, suppressions
-from campaigns.records.campaigns import Run
+from campaigns.records.campaigns import Campaign, Run
 from campaigns.records.outbox import Chunk, Recipient
 from campaigns.values import Gate
 
@@ -25,6 +27,16 @@ class Loaded:
     recipients: dict[int, Recipient]
     bought: dict[int, list[dict[str, object]]]
     skipped: dict[int, tuple[Gate, str]]
+    expires_at: datetime
+    closes_at: datetime | None = None  #: when its campaign's window closes; None: it has none
+
+
+class Closed(Exception):
+    """The campaign sends at other hours."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"closed until {until:%Y-%m-%d %H:%M} UTC")
+        self.until = until
 
 
 def load(
@@ -36,14 +48,19 @@ def load(
     secret: bytes,
     now: datetime,
 ) -> Loaded:
-    """Load a chunk; `mailings` keeps what a run's messages have in common from one chunk to the next."""
+    """Load a chunk; `mailings` keeps what a run's messages have in common from one chunk to the next.
+
+    Raises:
+        Closed: it is outside the campaign's hours.
+    """
     run = campaigns.get_run(session, chunk.run)
     campaign = campaigns.get(session, run.campaign_id)
     common = _mailing(session, run, campaign.name, mailings, signing)
     is_test, is_form = run.kind == "test", run.kind == "form"
+    closes_at = None if is_test or is_form else _closes_at(campaign, chunk, now)
     # an address that waits for its confirmation is no contact's own yet: all that may stop it is suppression
     asked = None if is_test or is_form else gates.of_campaign(session, campaign, run.topic_id, now=now)
-    ready, stopped = outbox.load(session, chunk, asked)
+    ready, stopped = outbox.load(session, chunk, asked, due=max(now, database_now(session)))
     if not is_test:
         stopped |= _moved_and_suppressed(session, secret, ready, all_of_them=is_form)
         ready = [one for one in ready if one.seq not in stopped]
@@ -54,7 +71,18 @@ def load(
     bought = {}
     if common.uses("order"):
         bought = names.last_orders(session, [one.customer_id for one in ready])
-    return Loaded(common, is_test, {one.seq: one for one in ready}, bought, skipped)
+    by_seq = {one.seq: one for one in ready}
+    return Loaded(common, is_test, by_seq, bought, skipped, run.expires_at, closes_at)
+
+
+def _closes_at(campaign: Campaign, chunk: Chunk, now: datetime) -> datetime | None:
+    window = campaigns.window_of(campaign)
+    if window.is_always_open:
+        return None
+    opens, closes = window.opening(now, zone_of(chunk.zone, campaign.time_zone))
+    if opens > now:
+        raise Closed(opens)
+    return closes
 
 
 def _moved_and_suppressed(

@@ -1,22 +1,27 @@
 """What became of a chunk, written down whole: states, history, suppressions; in the caller's transaction.
 
-The sender settles what it was answered, recovery what a lost sender's journal says.
+The sender settles what it was answered, recovery what a lost sender's journal says. Why a mail was refused
+is judged by the same rules as a mail that comes back: only a dead address is suppressed, and where all of a
+chunk is refused for what we are or write, none of it has failed: it waits, and a person is asked.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.backoff_rules import told
+from campaigns.delivery.refusals import Refusals, judged
 from campaigns.delivery.retry import next_try
-from campaigns.records import accounts, history, outbox, suppressions
+from campaigns.delivery.returns import HARD, RULES_VERSION, Finding
+from campaigns.records import accounts, history, lanes, outbox, suppressions
 from campaigns.records.outbox import Chunk, Recipient
 from campaigns.values import EventKind, Fact, Gate, Outcome, OutcomeKind
 
-#: Reply codes that say that the address itself is dead (RFC 3463): only these suppress it.
-DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 FIRST = 1  #: the fence of a chunk that was claimed but once: nothing of it was settled before
+SHORTEST = timedelta(minutes=1)  #: that a deferred message waits, whatever the server says
+BELIEVED = 2  #: tries after which a server may call us back earlier than we would come
 KIND = {
     OutcomeKind.SENT: EventKind.SENT,
     OutcomeKind.FAILED: EventKind.FAILED,
@@ -31,6 +36,7 @@ class Result:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     moments: dict[int, datetime] = field(default_factory=dict)  #: when each was answered
     skipped: dict[int, tuple[Gate, str]] = field(default_factory=dict)
+    not_before: datetime | None = None  #: nothing of it goes again before; None: that does not matter
 
 
 def settle(
@@ -41,44 +47,56 @@ def settle(
     *,
     secret: bytes,
     is_test: bool,
-    not_before: datetime | None,
     now: datetime,
-) -> None:
-    """Write a chunk's result; what is deferred or was not begun is due again, not before a moment if given.
+    expires_at: datetime | None = None,
+) -> str:
+    """Write a chunk's result; what was deferred or not begun is due again.
 
-    A chunk is due as a whole: what was not begun does not wait for a moment to try the deferred ones again.
+    What is deferred is tried again by itself: what was not begun does not wait for it, nor it for that.
+    Gives why the campaign should be paused: all was refused, for what we are or write; empty: it should not.
 
     Raises:
         Fenced: the chunk is no longer ours; nothing is written.
     """
-    outcomes, retry_at = _give_up_or_retry(recipients, result.outcomes, now)
-    if not_before is not None:
-        retry_at = max(retry_at or not_before, not_before)
-    elif recipients.keys() - outcomes.keys() - result.skipped.keys():
-        retry_at = None
+    whom = {seq: one.address for seq, one in recipients.items()}
+    refusals = Refusals({}, "") if is_test else judged(result.outcomes, whom)
+    outcomes, retries = _give_up_or_retry(recipients, refusals.put_off(result.outcomes), now, expires_at)
     outbox.settle(
         session,
         chunk,
         outcomes,
         moments=result.moments,
         skipped=result.skipped,
-        retry_at=retry_at,
+        retry_at=result.not_before,
+        retries=retries,
         now=now,
     )
     accounts.used(session, chunk.account, result.outcomes, result.moments, now)
+    _count_for_lane(session, chunk, result.outcomes, refusals, now)
     if not is_test:
         at_once = chunk.fence == FIRST
         if at_once:
             history.record_sent(session, chunk.run, chunk.first, chunk.last)
-        history.record_many(session, _facts(chunk, recipients, outcomes, result.moments, at_once=at_once))
-        _suppress_dead(session, chunk, recipients, outcomes, secret, now)
+        findings = refusals.findings
+        history.record_many(
+            session, _facts(chunk, recipients, outcomes, result.moments, findings, at_once=at_once)
+        )
+        _suppress_dead(session, chunk, recipients, outcomes, findings, secret, now)
+    return refusals.pause
 
 
 def _give_up_or_retry(
-    recipients: Mapping[int, Recipient], outcomes: Mapping[int, Outcome], now: datetime
-) -> tuple[dict[int, Outcome], datetime | None]:
-    """Deferred messages are due again by the schedule of retries; past its end they have failed."""
-    final, dues = dict(outcomes), []
+    recipients: Mapping[int, Recipient],
+    outcomes: Mapping[int, Outcome],
+    now: datetime,
+    expires_at: datetime | None,
+) -> tuple[dict[int, Outcome], dict[int, datetime]]:
+    """Deferred messages are due again when the server said, or by the schedule of retries.
+
+    Past the schedule's end they have failed. One that would be due after the campaign's time is due at its
+    end, and then skipped as expired.
+    """
+    final, retries = dict(outcomes), {}
     for seq, outcome in outcomes.items():
         if outcome.kind is OutcomeKind.DEFERRED:
             tries = recipients[seq].attempts + 1 if seq in recipients else 1
@@ -86,9 +104,40 @@ def _give_up_or_retry(
             if due is None:
                 text = f"given up after {tries} tries: {outcome.text}"
                 final[seq] = Outcome(OutcomeKind.FAILED, outcome.code, outcome.enhanced, text)
-            else:
-                dues.append(due)
-    return final, min(dues, default=None)
+                continue
+            due = _obeying(outcome, tries, due, now)
+            retries[seq] = due if expires_at is None else min(due, max(expires_at, now))
+    return final, retries
+
+
+def _obeying(outcome: Outcome, tries: int, due: datetime, now: datetime) -> datetime:
+    """When to try again where the server says when: the first times then, later only if it asks for more."""
+    asked = told(outcome.text)
+    if asked is None:
+        return due
+    then = now + max(asked, SHORTEST)
+    return then if tries <= BELIEVED else max(due, then)
+
+
+def _count_for_lane(
+    session: Session, chunk: Chunk, outcomes: Mapping[int, Outcome], refusals: Refusals, now: datetime
+) -> None:
+    """Add to the day's figures of the lane, and give back what is left of its budget."""
+    if not chunk.lane:
+        return
+    hard = sum(1 for one in refusals.findings.values() if one.kind in HARD)
+    lanes.count_day(session, chunk.account, chunk.lane, outcomes.values(), hard=hard, now=now)
+    if chunk.most is not None:
+        sent = sum(1 for one in outcomes.values() if one.kind is OutcomeKind.SENT)
+        lanes.release(
+            session,
+            chunk.account,
+            chunk.lane,
+            given=chunk.most,
+            begun=len(outcomes),
+            sent=sent,
+            now=now,
+        )
 
 
 def _facts(
@@ -96,6 +145,7 @@ def _facts(
     recipients: Mapping[int, Recipient],
     outcomes: Mapping[int, Outcome],
     moments: Mapping[int, datetime],
+    findings: Mapping[int, Finding],
     *,
     at_once: bool,
 ) -> Iterator[Fact]:
@@ -109,6 +159,8 @@ def _facts(
             detail: dict[str, object] = {}
             if kind is not EventKind.SENT:
                 detail = {"code": outcome.code, "reply": outcome.text}
+            if (found := findings.get(seq)) is not None:
+                detail |= {"class": found.kind.value, "rule": found.rule, "rules": RULES_VERSION}
             key = f"{kind}:{run}:{seq}"
             if kind is EventKind.UNKNOWN:  # a message may be in doubt, be sent again, and be in doubt again
                 key += f":{chunk.fence}"
@@ -121,11 +173,13 @@ def _suppress_dead(
     chunk: Chunk,
     recipients: Mapping[int, Recipient],
     outcomes: Mapping[int, Outcome],
+    findings: Mapping[int, Finding],
     secret: bytes,
     now: datetime,
 ) -> None:
-    for seq, outcome in outcomes.items():
-        if outcome.kind is OutcomeKind.FAILED and outcome.enhanced in DEAD and seq in recipients:
+    for seq, found in findings.items():
+        if found.kind in HARD and outcomes[seq].kind is OutcomeKind.FAILED and seq in recipients:
             hashed = suppressions.address_hash(secret, recipients[seq].address)
-            evidence = {"run": chunk.run, "seq": seq, "reply": outcome.text}
+            evidence = {"run": chunk.run, "seq": seq, "reply": outcomes[seq].text}
+            evidence |= {"class": found.kind.value, "rule": found.rule, "rules": RULES_VERSION}
             suppressions.add(session, hashed, "hard bounce", now=now, evidence=evidence, actor="sender")

@@ -79,6 +79,7 @@ class Gate(StrEnum):
     NO_ADDRESS = "no address"  #: the contact has no mail address
     ERASED = "erased"  #: the contact asked to be forgotten
     SUPPRESSED = "suppressed"  #: the address is never to be mailed
+    DEAD_DOMAIN = "domain takes no mail"  #: by the DNS there is no such domain, or it refuses all mail
     NO_CONSENT = "no consent"  #: no yes to this topic, or a no
     COMPLAINT_OPEN = "complaint open"  #: the customer has an open complaint
     HELD = "held by rep"  #: the customer's rep asked marketing to wait

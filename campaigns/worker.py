@@ -9,18 +9,22 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from dns.resolver import Resolver
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from campaigns import metrics
 from campaigns.clock import utc_now
 from campaigns.config import Settings
+from campaigns.delivery.domains import Unasked, open_resolver
 from campaigns.delivery.mailboxes import box_of, visit
 from campaigns.delivery.maildir import read_new, take
+from campaigns.delivery.mx import Heard
 from campaigns.delivery.providers import PROVIDERS
 from campaigns.delivery.webhooks import Reading
 from campaigns.errors import BackendError
@@ -31,6 +35,7 @@ from campaigns.flows import (
     confirming,
     dispatching,
     doubting,
+    finding_lanes,
     hooking,
     intake,
     judging,
@@ -40,7 +45,8 @@ from campaigns.flows import (
 )
 from campaigns.flows.recovery import recover
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
-from campaigns.records import outbox, sign_ups, webhooks
+from campaigns.records import domains, lanes, outbox, sign_ups, webhooks
+from campaigns.records.domains import Asked
 from campaigns.records.webhooks import StoredCall
 from campaigns.tracking.ranges import RangesAt
 from campaigns.tracking.tokens import Keyring
@@ -53,6 +59,7 @@ Read = tuple[StoredCall, Reading]
 HOOKS = {name: row.webhooks for name, row in PROVIDERS.items() if row.webhooks is not None}
 #: The store's, not the input's; our bulk writes on SQLite raise what the driver does.
 AWAY = (OperationalError, InterfaceError, sqlite3.OperationalError)
+DOMAINS_FOR = 20.0  #: seconds of a tick in which domains are asked about
 MOST_CALLS = 2000  #: of providers, in one tick
 T = TypeVar("T")
 
@@ -66,14 +73,17 @@ class Worker:
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
         executor: Executor | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self._stores, self._settings, self._clock, self._executor = stores, settings, clock, executor
         self._keyring = Keyring(settings.secret)
+        self._ranges = RangesAt(settings.ranges)
         self._keys = hooking.Keys(
             self._keyring, settings.secret, settings.public_url, settings.tracking
         )
-        self._ranges = RangesAt(settings.ranges)
         self._routing = routing_of(settings)
+        self._resolver = resolver
+        self._gathered: finding_lanes.Gathered = {}
         given = settings.mailboxes
         self._boxes = [box_of(url, given.cafile) for url in (given.imap_url, given.pop3_url) if url]
         self._scheduler = BackgroundScheduler(timezone="UTC")
@@ -100,6 +110,8 @@ class Worker:
             ("mailboxes", 60.0, self.tick_mailboxes),
             ("webhooks", 1.0, self.tick_webhooks),
             ("accounts", 5.0, self.tick_accounts),
+            ("domains", 15.0, self.tick_domains),
+            ("warm-ups", 60.0, lambda: self._write(lanes.warm_up)),
             ("doubts", 15.0, self.tick_doubts),
             ("sign-ups", 1.0, self.tick_sign_ups),
             ("old sign-ups", 600.0, lambda: self._write(confirming.forget_unconfirmed)),
@@ -147,19 +159,19 @@ class Worker:
             with self._stores.sessions.begin() as session:
                 dispatching.take_back(session, unasked)
 
-    def tick_verdicts(self) -> None:
-        """Judge some hits again where the rules are newer than their verdicts."""
-        with self._stores.readers() as session:
-            if not judging.is_due_again(session):
-                return
-        self._write(partial(judging.judge_again, ranges=self._ranges()))
-
     def tick_accounts(self) -> None:
         """Take what waits for accounts that are lost over to others."""
         with self._stores.readers() as session:
             if not routing.has_news(session, self._routing, self._clock()):
                 return
         self._write(lambda session, now: routing.move_on(session, self._routing, now))
+
+    def tick_verdicts(self) -> None:
+        """Judge some hits again where the rules are newer than their verdicts."""
+        with self._stores.readers() as session:
+            if not judging.is_due_again(session):
+                return
+        self._write(partial(judging.judge_again, ranges=self._ranges()))
 
     def tick_doubts(self) -> int:
         """Settle what is in doubt and proven to have arrived; gives how many there were."""
@@ -174,6 +186,28 @@ class Worker:
             if not sign_ups.any_waiting(session):  # the write lock is for those who need it
                 return 0
         return self._write(asking.write_mails)
+
+    def tick_domains(self) -> int:
+        """Find the lanes of domains that campaigns will soon send to; gives how many were asked about."""
+        now, until = self._clock(), monotonic() + DOMAINS_FOR
+        try:
+            resolver = self._resolver or open_resolver()
+        except Unasked:  # this machine has no network: the table of domains must do
+            return 0
+        with self._stores.readers() as session:
+            names = finding_lanes.gather(session, now, self._gathered)
+        if names:
+            self._write(lambda session, now: domains.want(session, names, now=now))
+        total = 0
+        while monotonic() < until:
+            with self._stores.readers() as session:
+                asked = domains.due(session, now=self._clock())
+            if not asked:
+                break
+            heard = finding_lanes.ask(asked, resolver)
+            self._write(partial(_hear, asked=asked, heard=heard))
+            total += len(asked)
+        return total
 
     def tick_figures(self) -> None:
         """Count the large runs that have news; a count may take seconds, and holds no lock."""
@@ -275,3 +309,7 @@ class Worker:
     def _write(self, act: Callable[[Session, datetime], T]) -> T:
         with self._stores.sessions.begin() as session:
             return act(session, self._clock())
+
+
+def _hear(session: Session, now: datetime, *, asked: list[Asked], heard: list[Heard]) -> None:
+    domains.hear(session, asked, heard, now=now)

@@ -1,13 +1,14 @@
 """Who gets a campaign: freeze a run's audience, or say beforehand whom it would reach."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.routes import Routing
-from campaigns.records import audience, campaigns, gates, routes, segments
+from campaigns.records import audience, campaigns, gates, lanes, routes, segments
+from campaigns.records.audience import Timing
 from campaigns.records.campaigns import Campaign, Run
 from campaigns.values import CampaignState, RunState
 
@@ -65,11 +66,21 @@ def freeze(session: Session, run_id: int, now: datetime, routing: Routing | None
         gates.of_campaign(session, campaign, run.topic_id, now=now),
         hold_out_percent=campaign.hold_out_percent,
         salt=campaign.id,
-        per_minute=run.per_minute,
+        timing=_timing(session, campaign, run),
         now=now,
     )
     routes.assign(session, run_id, routing, now)
     return mailable
+
+
+def _timing(session: Session, campaign: Campaign, run: Run) -> Timing:
+    spread = campaign.spread_minutes
+    return Timing(
+        run.per_minute,
+        None if spread is None else timedelta(minutes=spread),
+        by_zone=campaign.window_zone == "recipient" and not campaigns.window_of(campaign).is_always_open,
+        engaged_first=lanes.is_warming(session),
+    )
 
 
 def reach(session: Session, campaign: Campaign, now: datetime) -> dict[str, int]:

@@ -94,6 +94,7 @@ def _conclude(
     try:
         with sessions.begin() as session:
             ours = outbox.take_over(session, chunk, TAKER)
+            run = campaigns.get_run(session, chunk.run)
             ready, _ = outbox.load(session, ours, None)
             recipients = {one.seq: one for one in ready}
             result = _result(outbox.queued(session, ours), read, now)
@@ -103,9 +104,9 @@ def _conclude(
                 recipients,
                 result,
                 secret=secret,
-                is_test=campaigns.get_run(session, chunk.run).kind == "test",
-                not_before=None,
+                is_test=run.kind == "test",
                 now=now,
+                expires_at=run.expires_at,
             )
             left = len(outbox.queued(session, ours))
     except Fenced:

@@ -2,32 +2,51 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.lanes import LANES, lane_of
+from campaigns.delivery.lanes import LANES, OTHER
 from campaigns.model.customers import contacts, customers
 from campaigns.model.dialect import changed, domain_of, insert_many, large_sorts
+from campaigns.model.events import events
 from campaigns.model.mail import chunks, messages, run_gates, runs
-from campaigns.records import partitions
+from campaigns.records import domains, partitions
 from campaigns.records.gates import Gates
-from campaigns.values import Gate, MessageState, RunState
+from campaigns.values import EventKind, Gate, MessageState, RunState, Verdict
 
 CHUNK = 1000  #: messages that a sender claims at once
 THROTTLE_STEP = timedelta(seconds=10)  #: a throttled run gives out chunks at this distance
+SPREAD_STEP = timedelta(seconds=30)  #: so far from their own moment are mails of a spread run, at most
 LAST = 2**31 - 1  #: where those stand whom a gate stopped, after every lane
 SPREAD = 16  #: contacts entered one after the other, as those of one company are, go to so many places
 
 
 class Stretch(NamedTuple):
-    """Messages of one lane that follow each other."""
+    """Messages of one lane, and of one time zone where that matters, that follow each other."""
 
     lane: str
+    zone: str | None
     first: int
     last: int  #: inclusive
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How a run's mails are spread over time."""
+
+    per_minute: int | None = None  #: None: as fast as it goes
+    spread: timedelta | None = None  #: each recipient has a moment within it; None: not spread
+    by_zone: bool = False  #: chunks are of one time zone, for its hours are asked
+    engaged_first: bool = False  #: those who clicked or answered lately go first, for an account is new
+
+
+AT_ONCE = Timing()
+ENGAGED = timedelta(days=180)  #: since a person's click or answer
+MOMENTS = 997  #: places within a spread; a prime, so that no pattern of ids shows
 
 
 #: The domains whose lane is known, while an audience is frozen: joined, never looked up row by row.
@@ -50,7 +69,7 @@ def freeze(
     *,
     hold_out_percent: int,
     salt: int,
-    per_minute: int | None,
+    timing: Timing = AT_ONCE,
     now: datetime,
 ) -> int:
     """Write a message for every member: first the mailable, without gaps, then those that a gate stopped.
@@ -71,12 +90,12 @@ def freeze(
     judged = _judged(members, gates, hold_out_percent, salt).subquery()
     large_sorts(session)
     with partitions.apart(session, run, members) as table:
-        session.execute(_messages(session, table, run, judged))
+        session.execute(_messages(session, table, run, judged, timing, now))
+    stretches = _stretches(session, run, by_zone=timing.by_zone)
     known.drop(session.connection())
-    stretches = _stretches(session, run)
     mailable = stretches[-1].last if stretches else 0
     _keep_counts(session, run, mailable)
-    _cut_chunks(session, run, stretches, per_minute, now)
+    _cut_chunks(session, run, stretches, timing, now)
     return mailable
 
 
@@ -96,13 +115,13 @@ def mailable(members: sa.Select[Any], gates: Gates) -> sa.Select[Any]:
     return sa.select(judged.c.id).where(judged.c.gate.is_(None))
 
 
-def _messages(session: Session, table: sa.Table, run: int, judged: sa.Subquery) -> sa.Insert:
+def _messages(
+    session: Session, table: sa.Table, run: int, judged: sa.Subquery, timing: Timing, now: datetime
+) -> sa.Insert:
     mailable = judged.c.gate.is_(None)
-    queue = sa.func.coalesce(known.c.place, 0) * SPREAD + judged.c.id % SPREAD
-    order = (sa.case((mailable, queue), else_=LAST), judged.c.id)
     rows = sa.select(
         sa.literal(run),
-        sa.func.row_number().over(order_by=order),
+        sa.func.row_number().over(order_by=_order(judged, mailable, run, timing, now)),
         judged.c.id,
         sa.case((mailable, judged.c.email)),
         sa.case((mailable, MessageState.QUEUED.value), else_=MessageState.SKIPPED.value),
@@ -111,10 +130,38 @@ def _messages(session: Session, table: sa.Table, run: int, judged: sa.Subquery) 
     return sa.insert(table).from_select(["run_id", "seq", "contact_id", "address", "state", "gate"], rows)
 
 
+def _order(
+    judged: sa.Subquery, mailable: sa.ColumnElement[bool], run: int, timing: Timing, now: datetime
+) -> list[sa.ColumnElement[Any]]:
+    """By lane, and within it so that those entered together do not follow each other."""
+    place = sa.func.coalesce(known.c.place, 0)
+    if timing == AT_ONCE:
+        return [sa.case((mailable, place * SPREAD + judged.c.id % SPREAD), else_=LAST), judged.c.id]
+    order: list[sa.ColumnElement[Any]] = [sa.case((mailable, place), else_=LAST)]
+    if timing.by_zone:
+        theirs = sa.select(contacts.c.time_zone).where(contacts.c.id == judged.c.id)
+        order.append(sa.func.coalesce(theirs.scalar_subquery(), ""))
+    if timing.engaged_first:
+        order.append(sa.case((_is_engaged(judged.c.id, now), 0), else_=1))
+    spread = _lot(judged.c.id, run, MOMENTS) if timing.spread is not None else judged.c.id % SPREAD
+    return [*order, spread, judged.c.id]
+
+
+def _is_engaged(contact: sa.ColumnElement[int], now: datetime) -> sa.ColumnElement[bool]:
+    e = events.c
+    acts = [EventKind.CLICKED.value, EventKind.ANSWERED.value, EventKind.REPLIED.value]
+    people = sa.select(e.contact_id).where(
+        e.kind.in_(acts), e.verdict == Verdict.HUMAN.value, e.at >= now - ENGAGED
+    )
+    return contact.in_(people.where(e.contact_id.is_not(None)))
+
+
 def _put_known_domains(session: Session) -> None:
+    """Those of the table, and those that were asked about."""
     known.create(session.connection())
-    places = {lane: place for place, lane in enumerate(dict.fromkeys(LANES.values()), start=1)}
-    rows = ((domain, lane, places[lane]) for domain, lane in LANES.items())
+    lanes = dict(domains.of_known_lanes(session)) | LANES
+    places = {lane: place for place, lane in enumerate(dict.fromkeys([*LANES.values(), *lanes.values()]), 1)}
+    rows = ((domain, lane, places[lane]) for domain, lane in lanes.items())
     insert_many(session, known, ("domain", "lane", "place"), rows)
 
 
@@ -137,39 +184,46 @@ def _judged(members: sa.Select[Any], gates: Gates, hold_out_percent: int, salt: 
     gate = sa.case(
         (asked.c.gate.is_not(None), asked.c.gate),
         (shared.c.first != asked.c.id, Gate.DUPLICATE_ADDRESS.value),
-        (_lot(asked.c.id, salt) < hold_out_percent, Gate.HOLD_OUT.value),
+        (_lot(asked.c.id, salt, 100) < hold_out_percent, Gate.HOLD_OUT.value),
     )
     return sa.select(asked.c.id, asked.c.email, gate.label("gate")).outerjoin(
         shared, shared.c.email == asked.c.email
     )
 
 
-def _lot(contact: sa.ColumnElement[int], salt: int) -> sa.ColumnElement[int]:
-    """A number from 0 to 99, fixed for a contact and a salt, alike on both databases."""
+def _lot(contact: sa.ColumnElement[int], salt: int, count: int) -> sa.ColumnElement[int]:
+    """One of so many numbers from 0 on, fixed for a contact and a salt, alike on both databases."""
     mixed = (contact % 1_000_003 * 2_654_435_761 + salt % 1_000_003 * 2_246_822_519) % 2**32
-    return mixed * (mixed % 65_521 + 1) % 2**32 % 9_973 % 100
+    return mixed * (mixed % 65_521 + 1) % 2**32 % 9_973 % count
 
 
-def _stretches(session: Session, run: int) -> list[Stretch]:
+def _stretches(session: Session, run: int, *, by_zone: bool = False) -> list[Stretch]:
     """Where each lane's mailable messages stand: they follow each other, so that each end is soon found."""
     c = messages.c
+    zone = sa.func.coalesce(contacts.c.time_zone, "") if by_zone else sa.literal("")
+    query = (
+        sa.select(c.address, sa.func.coalesce(known.c.lane, OTHER), zone)
+        .outerjoin(known, known.c.domain == domain_of(session, c.address))
+        .where(c.run_id == run, c.seq == sa.bindparam("seq"))
+    )
+    if by_zone:
+        query = query.outerjoin(contacts, contacts.c.id == c.contact_id)
 
-    def lane_at(seq: int) -> str | None:
-        query = sa.select(c.address).where(c.run_id == run, c.seq == seq)
-        address = session.execute(query).scalar_one()
-        return None if address is None else lane_of(address.split("@")[1])
+    def kind_at(seq: int) -> tuple[str, str | None] | None:
+        address, lane, name = session.execute(query, {"seq": seq}).one()
+        return None if address is None else (lane, name or None)
 
     last = session.scalar(sa.select(sa.func.max(c.seq)).where(c.run_id == run)) or 0
     found: list[Stretch] = []
     first = 1
-    while first <= last and (lane := lane_at(first)) is not None:
-        found.append(Stretch(lane, first, _end_of(lane, first, last, lane_at)))
+    while first <= last and (kind := kind_at(first)) is not None:
+        found.append(Stretch(*kind, first, _end_of(kind, first, last, kind_at)))
         first = found[-1].last + 1
     return found
 
 
-def _end_of(lane: str, first: int, last: int, lane_at: Callable[[int], str | None]) -> int:
-    others = bisect_left(range(first, last + 1), 1, key=lambda seq: int(lane_at(seq) != lane))
+def _end_of(kind: object, first: int, last: int, kind_at: Callable[[int], object]) -> int:
+    others = bisect_left(range(first, last + 1), 1, key=lambda seq: int(kind_at(seq) != kind))
     return first + others - 1
 
 
@@ -188,28 +242,41 @@ def _keep_counts(session: Session, run: int, mailable: int) -> None:
 
 
 def _cut_chunks(
-    session: Session, run: int, lanes: Sequence[Stretch], per_minute: int | None, now: datetime
+    session: Session, run: int, stretches: Sequence[Stretch], timing: Timing, now: datetime
 ) -> None:
-    """Cut each lane into chunks; a throttled run's chunks become due one after the other."""
-    size = CHUNK
-    if per_minute is not None:
-        size = max(1, min(CHUNK, per_minute * int(THROTTLE_STEP.total_seconds()) // 60))
+    """Cut each stretch into chunks; a throttled or spread run's chunks become due one after the other."""
     rows: list[tuple[object, ...]] = []
     before = 0
-    for number, (lane, first, last) in enumerate(_in_turn(lanes, size), start=1):
-        due = None if per_minute is None else now + timedelta(minutes=before / per_minute)
-        rows.append((run, number, lane, first, last, "ready", due))
-        before += last - first + 1
-    columns = ("run_id", "number", "lane", "first_seq", "last_seq", "state", "not_before")
+    size = _size(stretches, timing)
+    for number, (at, one) in enumerate(_in_turn(stretches, size), start=1):
+        due = [now + timedelta(minutes=before / timing.per_minute)] if timing.per_minute else []
+        due += [now + timing.spread * at] if timing.spread is not None else []
+        rows.append((run, number, one.lane, one.zone, one.first, one.last, "ready", max(due, default=None)))
+        before += one.last - one.first + 1
+    columns = ("run_id", "number", "lane", "zone", "first_seq", "last_seq", "state", "not_before")
     insert_many(session, chunks, columns, rows)
 
 
-def _in_turn(lanes: Sequence[Stretch], size: int) -> Iterator[Stretch]:
-    """The chunks of all lanes, mixed evenly: no lane waits until another has been served."""
+def _size(stretches: Sequence[Stretch], timing: Timing) -> int:
+    """So many messages in a chunk that one does not hold more than goes in a step."""
+    sizes = [CHUNK]
+    if timing.per_minute is not None:
+        sizes.append(timing.per_minute * int(THROTTLE_STEP.total_seconds()) // 60)
+    if timing.spread is not None:
+        steps = max(1, int(timing.spread / SPREAD_STEP))
+        sizes.append(sum(one.last - one.first + 1 for one in stretches) // steps)
+    return max(1, min(sizes))
+
+
+def _in_turn(stretches: Sequence[Stretch], size: int) -> Iterator[tuple[float, Stretch]]:
+    """The chunks of all stretches, mixed evenly, each with its place from 0 to 1.
+
+    No lane waits until another has been served.
+    """
     placed = []
-    for lane, first, last in lanes:
+    for lane, zone, first, last in stretches:
         starts = range(first, last + 1, size)
-        chunk = (Stretch(lane, start, min(start + size - 1, last)) for start in starts)
+        chunk = (Stretch(lane, zone, start, min(start + size - 1, last)) for start in starts)
         placed += [((2 * n + 1) / len(starts), one) for n, one in enumerate(chunk)]
-    for _, one in sorted(placed):
-        yield one
+    for place, one in sorted(placed, key=lambda pair: (pair[0], pair[1].first)):
+        yield place / 2, one

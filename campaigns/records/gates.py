@@ -5,7 +5,7 @@ contact up by index: a chunk of some hundred must not cost a pass over everybody
 would go through a list that is too large to be hashed once for every contact.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from campaigns.model.customers import contacts, customers
 from campaigns.model.events import events
 from campaigns.model.mail import runs
 from campaigns.model.service import cases
+from campaigns.records import domains
 from campaigns.records.campaigns import Campaign
 from campaigns.values import ConsentState, EventKind, Gate, TopicClass
 
@@ -36,6 +37,8 @@ class Gates:
     topic_class: TopicClass
     cap: Cap | None
     now: datetime
+    #: Whether a contact's domain takes no mail; None: no such domain is known, and nobody is asked.
+    dead_domain: sa.ColumnElement[bool] | None = field(default=None, compare=False)
 
     def stopping(self) -> sa.ColumnElement[str | None]:
         """The first gate that stops a contact, or null; needs `contacts` and `customers` in the query."""
@@ -43,6 +46,7 @@ class Gates:
             (contacts.c.erased_at.is_not(None), _name(Gate.ERASED)),
             (contacts.c.email.is_(None), _name(Gate.NO_ADDRESS)),
             (_suppressed(), _name(Gate.SUPPRESSED)),
+            *([] if self.dead_domain is None else [(self.dead_domain, _name(Gate.DEAD_DOMAIN))]),
             *self._of_consent(),
         ]
         if self.topic_class is TopicClass.MARKETING:
@@ -90,7 +94,8 @@ def of_campaign(session: Session, campaign: Campaign, topic: int, *, now: dateti
     if campaign.cap_count is not None and campaign.cap_days is not None:
         cap = Cap(campaign.cap_count, campaign.cap_days)
     topic_class = session.execute(sa.select(topics.c.topic_class).where(topics.c.id == topic)).scalar_one()
-    return Gates(topic=topic, topic_class=TopicClass(topic_class), cap=cap, now=now)
+    dead = domains.is_dead(session) if domains.any_dead(session) else None
+    return Gates(topic=topic, topic_class=TopicClass(topic_class), cap=cap, now=now, dead_domain=dead)
 
 
 def _name(gate: Gate) -> sa.ColumnElement[str]:

@@ -59,7 +59,7 @@ def frozen(session, people=10, **over):
         contacts.c.id.in_(sa.text(f"select contact_id from consents where topic_id = {topic}"))
     )
     asked = asked_of(session, run)
-    how = {"hold_out_percent": 0, "salt": 1, "per_minute": over.get("per_minute"), "now": NOW}
+    how = {"hold_out_percent": 0, "salt": 1, "timing": audience.Timing(over.get("per_minute")), "now": NOW}
     audience.freeze(session, run, of_topic, asked, **how)
     return run
 

@@ -42,7 +42,7 @@ def a_frozen_run(stores, *names, kind="campaign"):
         asked = gates.of_campaign(session, of, topic, now=NOW)
         chosen = sa.select(contacts.c.id).where(contacts.c.id.in_(made))
         audience.freeze(
-            session, run, chosen, asked, hold_out_percent=0, salt=1, per_minute=None, now=utc_now()
+            session, run, chosen, asked, hold_out_percent=0, salt=1, now=utc_now()
         )
     return run
 
@@ -207,8 +207,12 @@ def test_what_was_never_begun_does_not_wait_for_what_is_to_be_tried_again(stores
     run = a_frozen_run(stores, "ada", "bob", "cyd")
     lost.claim().begin("ada").answer(ada=DEFERRED).die()
     assert recovered(stores, folder) == Recovered(chunks=1, answered=1, queued=3)
-    assert drain(next_sender) == 3
-    assert counts(stores, run) == Counter(sent=3)
+    assert drain(next_sender) == 2
+    assert counts(stores, run) == Counter(sent=2)
+    with stores.sessions.begin() as session:
+        [(due,)] = session.execute(sa.select(messages.c.not_before).where(messages.c.state == "queued"))
+        assert timedelta(minutes=3) < due - utc_now() < timedelta(minutes=7)
+        assert session.scalar(sa.select(chunks.c.not_before)) == due
 
 
 def test_a_sender_that_died_between_its_claim_and_its_page_had_begun_nothing(
@@ -591,11 +595,11 @@ def test_a_store_that_goes_away_while_a_chunk_is_loaded_delays_nothing(
     run = a_frozen_run(stores, "ada", "bob")
     load, failures = outbox.load, [1]
 
-    def away(*given):
+    def away(*given, **named):
         if failures:
             failures.pop()
             raise OperationalError("load", {}, Exception("terminating connection"))
-        return load(*given)
+        return load(*given, **named)
 
     monkeypatch.setattr(outbox, "load", away)
     assert drain(next_sender) + drain(next_sender) == 2

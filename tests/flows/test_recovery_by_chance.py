@@ -142,7 +142,6 @@ class Sender:
                     one.result,
                     secret=SECRET,
                     is_test=False,
-                    not_before=None,
                     now=NOW,
                 )
                 session.execute(sa.update(chunks).values(not_before=None))
@@ -201,7 +200,6 @@ class Sender:
                     one.result,
                     secret=SECRET,
                     is_test=False,
-                    not_before=None,
                     now=NOW,
                 )
             one.page.discard()

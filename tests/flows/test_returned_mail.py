@@ -37,7 +37,7 @@ class Sent:
         run = a_run(session, self.campaign, occurrence=at.isoformat()[:16], now=at)
         asked = gates.of_campaign(session, campaigns.get(session, self.campaign), self.topic, now=at)
         members = sa.select(contacts.c.id)
-        audience.freeze(session, run, members, asked, hold_out_percent=0, salt=1, per_minute=None, now=at)
+        audience.freeze(session, run, members, asked, hold_out_percent=0, salt=1, now=at)
         sent = {1: Outcome(OutcomeKind.SENT, 250)}
         outbox.settle(session, outbox.claim(session, "me"), sent, skipped={}, retry_at=None, now=at)
         fact = Fact(EventKind.SENT, at, f"sent:{run}:1", self.contact, None, run, 1, "sender")

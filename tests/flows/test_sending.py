@@ -64,7 +64,6 @@ def a_frozen_run(stores, *people, **campaign_over):
             asked,
             hold_out_percent=0,
             salt=1,
-            per_minute=None,
             now=utc_now(),
         )
     return run

@@ -58,7 +58,7 @@ def a_frozen_run(stores, *addresses):
         )
         everybody = sa.select(contacts.c.id).where(contacts.c.id.in_(made))
         audience.freeze(
-            session, run, everybody, asked, hold_out_percent=0, salt=1, per_minute=None, now=utc_now()
+            session, run, everybody, asked, hold_out_percent=0, salt=1, now=utc_now()
         )
     return run
 
@@ -170,10 +170,10 @@ def test_a_message_whose_contact_is_gone_is_skipped_and_the_chunk_ends(stores, c
         )
     claimed = []
 
-    def claim(session, owner, account, whole=outbox.claim):
+    def claim(session, owner, *rest, whole=outbox.claim):
         claimed.append(owner)
         assert len(claimed) < 5, "the chunk is claimed again and again"
-        return whole(session, owner, account)
+        return whole(session, owner, *rest)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(outbox, "claim", claim)
@@ -258,7 +258,10 @@ def test_a_backend_that_comes_and_goes_does_not_use_up_the_tries_of_deferred_mai
     with pytest.raises(BackendError):
         drain(post)
     with stores.readers() as session:
-        assert session.scalar(sa.select(chunks.c.not_before)) > utc_now() + timedelta(minutes=3)
+        due = dict(session.execute(sa.select(messages.c.address, messages.c.not_before)).all())
+        assert due["a@example.com"] > utc_now() + timedelta(minutes=3)
+        assert due["b@example.com"] is None
+        assert session.scalar(sa.select(chunks.c.not_before)) < utc_now() + timedelta(minutes=1)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def frozen(session, run, *, cap=None, hold_out=0, per_minute=None):
         asked,
         hold_out_percent=hold_out,
         salt=campaign.id,
-        per_minute=per_minute,
+        timing=audience.Timing(per_minute),
         now=NOW,
     )
 
@@ -235,7 +235,7 @@ def test_the_freeze_agrees_with_the_rules_said_in_python(session, people):
         campaign = a_campaign(session, topic=topic)
         run = a_run(session, campaign)
         asked = gates.of_campaign(session, campaigns.get(session, campaign), topic, now=NOW)
-        audience.freeze(session, run, others, asked, hold_out_percent=0, salt=1, per_minute=None, now=NOW)
+        audience.freeze(session, run, others, asked, hold_out_percent=0, salt=1, now=NOW)
         assert gate_of(session, run) == expected
         inside.rollback()
 

@@ -24,7 +24,7 @@ def mailed(session, topic, occurrence) -> dict[int, str | None]:
     campaign = campaigns.get(session, campaigns.get_run(session, run).campaign_id)
     asked = gates.of_campaign(session, campaign, topic, now=NOW)
     everybody = sa.select(contacts.c.id)
-    audience.freeze(session, run, everybody, asked, hold_out_percent=0, salt=1, per_minute=None, now=NOW)
+    audience.freeze(session, run, everybody, asked, hold_out_percent=0, salt=1, now=NOW)
     rows = session.execute(sa.select(messages.c.contact_id, messages.c.gate).where(messages.c.run_id == run))
     return dict(rows.all())
 

@@ -36,7 +36,6 @@ def run(stores, monkeypatch):
             asked(session, made),
             hold_out_percent=0,
             salt=1,
-            per_minute=None,
             now=NOW,
         )
     return made

@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from campaigns import metrics
+from campaigns.delivery.backoff_rules import told
 from campaigns.delivery.journal import Revoked
 from campaigns.errors import BackendError
 from campaigns.flows.sending.clerk import AWAY, Claim, Clerk
@@ -42,7 +43,7 @@ def drain(post: Postbox) -> int:
     with post.readers() as session:
         if not outbox.has_work(session, post.account):
             return 0
-    return _send(post, lambda session: outbox.claim(session, post.journal.owner, post.account))
+    return _send(post, lambda session: outbox.claim(session, post.journal.owner, post.account, post.turns))
 
 
 def send_this(post: Postbox, run: int, number: int) -> int:
@@ -70,8 +71,9 @@ def _send(post: Postbox, claim: Claim) -> int:
     rest = None
     try:
         post.backend.send(wire.mails(), wire)
-    except BackendError:
+    except BackendError as error:
         metrics.backend_failed(post.backend.name)
+        error.retry_after = error.retry_after or told(str(error))
         rest = BACKEND_REST
         raise
     except Revoked:

@@ -1,6 +1,7 @@
 """The clerk's side of sending: all that has to do with the store, in a thread of its own."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic, sleep
 
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Session
 from campaigns import loading, metrics, settling
 from campaigns.delivery.journal import Page, Revoked
 from campaigns.flows.sending.flight import Batch, Flight, Postbox
+from campaigns.flows.sending.heeding import heed, pause, stop
+from campaigns.loading import Closed
 from campaigns.records import outbox, pace
 from campaigns.records.outbox import Chunk, Fenced
 from campaigns.settling import Result
@@ -92,6 +95,9 @@ class Clerk:
             log.warning("the store went away; the chunk is loaded again", exc_info=True)
             now = post.clock()
             self._persist(chunk, lambda session: outbox.put_off(session, chunk, until=now))
+        except Closed as closed:
+            until = closed.until
+            self._persist(chunk, lambda session: outbox.put_off(session, chunk, until=until, zone_only=True))
         except Exception:
             log.exception("a chunk cannot be prepared; its run waits", run=chunk.run, chunk=chunk.number)
             until = post.clock() + PREPARE_REST
@@ -119,8 +125,11 @@ class Clerk:
             return
         held = [batch.chunk for batch in flight.batches]
         try:
+            for batch in flight.batches:
+                self._heed(batch)
             with self._post.readers() as session:
                 going = outbox.may_go_on(session, held) == set(held)
+                stop(self._post, session, flight.batches)
             if going and now - self._renewed >= RENEW_EVERY:
                 with self._post.sessions.begin() as session:
                     for chunk in held:
@@ -133,6 +142,11 @@ class Clerk:
             return
         flight.halted |= not going
         flight.looked = now
+
+    def _heed(self, batch: Batch) -> None:
+        """Let a lane be held or slowed by what its servers said of us; all senders see it."""
+        if batch.heard:
+            heed(self._post, batch)
 
     def _reserve(self) -> None:
         """Keep some of the account's rate at hand, so that the wire need not ask for it."""
@@ -158,26 +172,33 @@ class Clerk:
         """Write what became of a batch; a store that is away is waited for."""
         post, result = self._post, batch.result
         now = post.clock()
+        with suppress(*AWAY):  # then the lane learns of it another time
+            self._heed(batch)
         if batch.judge_mistakes():
             log.error("most mails of a chunk could not be made; they wait", mistakes=len(batch.mistakes))
             rest = max(rest or PREPARE_REST, PREPARE_REST)
+        result.not_before = None if rest is None else now + rest
+        refused = ""
 
         def write(session: Session) -> None:
-            settling.settle(
+            nonlocal refused
+            refused = settling.settle(
                 session,
                 batch.chunk,
                 batch.loaded.recipients,
                 result,
                 secret=post.secret,
                 is_test=batch.loaded.is_test,
-                not_before=None if rest is None else now + rest,
                 now=now,
+                expires_at=batch.loaded.expires_at,
             )
 
         with metrics.timing(metrics.settled):
             self._persist(batch.chunk, write)
         self._flight.remove(batch)
         batch.page.discard()
+        if refused:
+            self._persist(batch.chunk, lambda session: pause(session, batch.chunk.run, refused, now))
         metrics.ran_chunk(monotonic() - batch.claimed)
         if moments := result.moments.values():
             metrics.sent_chunk(post.backend.name, (max(moments) - min(moments)).total_seconds())

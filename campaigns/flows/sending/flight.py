@@ -14,7 +14,7 @@ from campaigns.delivery.dkim import Signer
 from campaigns.delivery.journal import Journal, Page
 from campaigns.loading import Loaded
 from campaigns.mailing import Identities, Mailing, Signing
-from campaigns.records.outbox import Chunk
+from campaigns.records.outbox import Chunk, Turns
 from campaigns.settling import Result
 from campaigns.values import MAIN, Gate, MessageKey, Outcome, OutcomeKind
 
@@ -37,6 +37,7 @@ class Postbox:
     account: str = MAIN  #: whose queue this is
     rate: float | None = None  #: messages a second of the account, of all senders together
     mailings: dict[int, Mailing] = field(default_factory=dict)  #: by run; what was prepared once
+    turns: Turns = field(default_factory=Turns)  #: which lanes were served of late
 
 
 @dataclass(eq=False)
@@ -53,6 +54,8 @@ class Batch:
     mistakes: dict[int, str] = field(default_factory=dict)  #: ours, in making a mail; by seq
     on_wire: int = 0  #: handed to the backend, not answered yet
     handed: bool = False  #: nothing more of it will be handed over
+    stopped: bool = False  #: nothing more of it may be begun: its lane is held, or its hours are over
+    heard: deque[Outcome] = field(default_factory=deque)  #: what was not taken; the clerk empties it
 
     def holds(self, key: MessageKey) -> bool:
         """Whether a message is of this chunk."""

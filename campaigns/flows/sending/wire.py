@@ -8,11 +8,13 @@ import structlog
 from campaigns.errors import BadInput
 from campaigns.flows.sending.flight import Batch, Flight, Postbox
 from campaigns.flows.sending.signatory import Signatory
-from campaigns.values import Gate, MessageKey, Outcome, Outgoing
+from campaigns.values import Gate, MessageKey, Outcome, OutcomeKind, Outgoing
 
 LOOK_PATIENCE = (
     3.0  #: seconds after the clerk's last look in which mails may be begun: blind, we send nothing
 )
+#: Answers that may say something of us, for the clerk to judge.
+NOT_TAKEN = frozenset({OutcomeKind.DEFERRED, OutcomeKind.FAILED})
 
 log = structlog.get_logger()
 
@@ -44,6 +46,8 @@ class Wire:
         """A contact for whom the template fails is skipped, and says why."""
         clock, mailing, bought = self._post.clock, batch.loaded.mailing, batch.loaded.bought
         for one in batch.loaded.recipients.values():
+            if batch.stopped:
+                return
             if self._post.rate is not None:
                 yield from self._room()
             try:
@@ -76,6 +80,8 @@ class Wire:
         batch.result.moments[key.seq] = now
         batch.on_wire -= 1
         self.count += 1
+        if outcome.kind in NOT_TAKEN:
+            batch.heard.append(outcome)
         batch.page.answered(key.seq, outcome, now)
         self._finish(batch)
 

@@ -4,6 +4,8 @@ Revision ID: 0013
 Revises: 0012
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -36,7 +38,7 @@ def upgrade() -> None:
 
 def _campaigns() -> None:
     minutes = "minutes after midnight; null: at any hour"
-    columns = [
+    columns: list[sa.Column[Any]] = [
         sa.Column(
             "spread_minutes", sa.Integer(), comment="each recipient has a moment within it; null: not spread"
         ),

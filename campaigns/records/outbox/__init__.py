@@ -33,6 +33,7 @@ from campaigns.records.outbox.doubts import (
 )
 from campaigns.records.outbox.outcomes import recall, settle
 from campaigns.records.outbox.people import PERSON, Recipient, load, queued, recipient_of
+from campaigns.records.outbox.turns import Turns
 
 __all__ = [
     "PERSON",
@@ -42,6 +43,7 @@ __all__ = [
     "Evidence",
     "Fenced",
     "Recipient",
+    "Turns",
     "arrive",
     "claim",
     "claim_this",

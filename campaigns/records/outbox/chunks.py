@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.errors import NotAllowed
 from campaigns.model.dialect import changed, database_now, is_postgres, update_many
-from campaigns.model.mail import DUE, chunks, runs
-from campaigns.records import accounts
+from campaigns.model.mail import DUE, DUE_OF_LANE, chunks, runs
+from campaigns.records import accounts, lanes
+from campaigns.records.outbox.turns import Turns, due_lanes
 from campaigns.values import MAIN, RunState
 
 LEASE = timedelta(minutes=15)  #: renewed while sending; a server may take 13 minutes for its last answer
@@ -31,27 +32,51 @@ class Chunk:
     last: int
     fence: int
     account: str = MAIN  #: through which it goes
+    lane: str = ""
+    zone: str | None = None  #: time zone of its recipients; None: the campaign's
+    most: int | None = None  #: of its messages, by the lane's budget; None: all
 
 
 def has_work(session: Session, account: str = MAIN) -> bool:
-    """Tell whether a chunk is due in an account's queue, without taking any lock."""
+    """Tell whether a chunk is due in an account's queue, of a lane that is open, without taking any lock."""
     now = database_now(session)
-    return session.execute(_runs_with_work(account, now).limit(1)).one_or_none() is not None
+    shut = lanes.closed(session, account, now)
+    if not shut:
+        return session.execute(_runs_with_work(account, now).limit(1)).one_or_none() is not None
+    going = session.scalars(_runs_with_work(account, now)).all()
+    return any(set(due_lanes(session, run, account, now)) - shut for run in going)
 
 
-def claim(session: Session, owner: str, account: str = MAIN) -> Chunk | None:
+def claim(session: Session, owner: str, account: str = MAIN, turns: Turns | None = None) -> Chunk | None:
     """Take the next chunk that is due in an account's queue, tests first, then the oldest run's.
 
-    None if there is none.
+    None if there is none. Of a run's lanes that are open, `turns` says which is asked first.
     """
     now = database_now(session)
-    for run in session.scalars(_runs_with_work(account, now)).all():
-        for due in _due(run, account, now):
-            free = due.with_for_update(skip_locked=True) if is_postgres(session) else due
-            number = session.scalar(free)
-            if number is not None:
-                return _take(session, run, number, owner, account, now)
+    turns = turns or Turns()
+    going = session.scalars(_runs_with_work(account, now)).all()
+    shut = lanes.closed(session, account, now) if going else frozenset()
+    for run in going:
+        open_ones = set(due_lanes(session, run, account, now)) - shut
+        for lane in turns.order(session, run, account, open_ones):
+            for due in _due(run, account, now, lane):
+                free = due.with_for_update(skip_locked=True) if is_postgres(session) else due
+                number = session.scalar(free)
+                taken = None if number is None else _take(session, run, number, owner, account, now)
+                if taken is not None and (chunk := _within_budget(session, taken, now)) is not None:
+                    turns.served(run, lane)
+                    return chunk
     return None
+
+
+def _within_budget(session: Session, chunk: Chunk, now: datetime) -> Chunk | None:
+    """Let the lane say how many of a chunk's messages may go; give it back if none may."""
+    wanted = chunk.last - chunk.first + 1
+    most = lanes.grant(session, chunk.account, chunk.lane, wanted, now=now)
+    if most == 0:
+        hold(session, chunk, {"state": "ready", "owner": None, "lease_until": None})
+        return None
+    return chunk if most is None else replace(chunk, most=most)
 
 
 def claim_this(session: Session, owner: str, run: int, number: int, account: str = MAIN) -> Chunk | None:
@@ -74,7 +99,8 @@ def claim_this(session: Session, owner: str, run: int, number: int, account: str
     )
     if session.execute(this).one_or_none() is None:
         return None
-    return _take(session, run, number, owner, account, now)
+    taken = _take(session, run, number, owner, account, now)
+    return None if taken is None else _within_budget(session, taken, now)
 
 
 def _runs_with_work(account: str, now: datetime) -> sa.Select[int]:
@@ -92,14 +118,18 @@ def _runs_with_work(account: str, now: datetime) -> sa.Select[int]:
     )
 
 
-def _due(run: int | sa.ColumnElement[int], account: str, now: datetime) -> list[sa.Select[int]]:
+def _due(
+    run: int | sa.ColumnElement[int], account: str, now: datetime, lane: str | None = None
+) -> list[sa.Select[int]]:
     """A run's next chunk: the first of those that have waited enough, and the first that never had to wait.
 
     The order is the index's own, whole, so that PostgreSQL takes it whatever it thinks of the table.
     """
     never, waited = _is_due(now)
-    order = [chunks.c[name] for name in DUE]
+    order = [chunks.c[name] for name in (DUE if lane is None else DUE_OF_LANE)]
     mine = sa.select(chunks.c.number).where(chunks.c.run_id == run, *_waiting(account)).limit(1)
+    if lane is not None:
+        mine = mine.where(chunks.c.lane == lane)
     return [mine.where(moment).order_by(*order) for moment in (waited, never)]
 
 
@@ -124,9 +154,11 @@ def _take(session: Session, run: int, number: int, owner: str, account: str, now
             not_before=None,
             published_until=None,
         )
-        .returning(chunks.c.first_seq, chunks.c.last_seq, chunks.c.fence)
+        .returning(chunks.c.first_seq, chunks.c.last_seq, chunks.c.fence, chunks.c.lane, chunks.c.zone)
     ).one_or_none()
-    return None if row is None else Chunk(run, number, row.first_seq, row.last_seq, row.fence, account)
+    if row is None:
+        return None
+    return Chunk(run, number, row.first_seq, row.last_seq, row.fence, account, row.lane, row.zone)
 
 
 def renew(session: Session, chunk: Chunk) -> None:
@@ -177,8 +209,10 @@ def hold(session: Session, chunk: Chunk, values: dict[str, Any]) -> None:
         raise Fenced(f"Chunk {chunk.number} of run {chunk.run} was taken over by another sender.")
 
 
-def put_off(session: Session, chunk: Chunk, *, until: datetime) -> None:
+def put_off(session: Session, chunk: Chunk, *, until: datetime, zone_only: bool = False) -> None:
     """Give a chunk back unsent, and let all that its run has ready wait until a moment.
+
+    With `zone_only` the others wait only if they are for the same time zone.
 
     Raises:
         Fenced: the chunk is no longer ours; nothing is written.
@@ -190,9 +224,13 @@ def put_off(session: Session, chunk: Chunk, *, until: datetime) -> None:
             chunks.c.run_id == chunk.run,
             chunks.c.state == "ready",
             sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before < until),
+            *([chunks.c.zone.is_not_distinct_from(chunk.zone)] if zone_only else []),
         )
         .values(not_before=until)
     )
+    if chunk.most is not None:
+        account, lane, given = chunk.account, chunk.lane, chunk.most
+        lanes.release(session, account, lane, given=given, begun=0, sent=0, now=database_now(session))
 
 
 def held_by(session: Session, owner: str) -> list[Chunk]:
@@ -213,13 +251,13 @@ def _claimed(
 ) -> list[tuple[Chunk, str]]:
     c = chunks.c
     query = (
-        sa.select(c.run_id, c.number, c.first_seq, c.last_seq, c.fence, c.account, c.owner)
+        sa.select(c.run_id, c.number, c.first_seq, c.last_seq, c.fence, c.account, c.lane, c.zone, c.owner)
         .where(c.state == "claimed", which)
         .order_by(c.run_id, c.number)
     )
     if unlocked and is_postgres(session):
         query = query.with_for_update(skip_locked=True)
-    return [(Chunk(*row[:6]), row.owner or "") for row in session.execute(query)]
+    return [(Chunk(*row[:8]), row.owner or "") for row in session.execute(query)]
 
 
 def take_over(session: Session, chunk: Chunk, owner: str) -> Chunk:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from campaigns.model.dialect import changed, update_many
 from campaigns.model.mail import chunks, messages, runs
 from campaigns.records.outbox.chunks import Chunk, hold
-from campaigns.records.outbox.people import queued
 from campaigns.values import Gate, MessageState, Outcome, OutcomeKind
 
 REPLY_SIZE = 500
@@ -32,13 +31,15 @@ def settle(
     retry_at: datetime | None,
     now: datetime,
     moments: Mapping[int, datetime] | None = None,
+    retries: Mapping[int, datetime] | None = None,
 ) -> None:
     """Write what became of a chunk's messages and give the chunk back.
 
-    `moments` says when each was answered; `now` stands for those it does not name.
+    `moments` says when each was answered; `now` stands for those it does not name. `retries` says when each
+    that was deferred is tried again.
 
     Messages named in neither mapping were not started: they stay queued. With any left queued the chunk is
-    ready again, at `retry_at` if that is given; else it is done.
+    ready again, as soon as one of them may go, yet not before `retry_at` if that is given; else it is done.
 
     Raises:
         Fenced: the chunk is no longer ours; nothing is written.
@@ -55,10 +56,25 @@ def settle(
     update_many(session, messages, ("run_id", "seq"), ("state", "gate", "at", "reply"), rows)
     deferred = [seq for seq, outcome in outcomes.items() if outcome.kind is OutcomeKind.DEFERRED]
     _count_attempts(session, chunk.run, deferred)
+    due_at = [(chunk.run, seq, at) for seq, at in (retries or {}).items()]
+    update_many(session, messages, ("run_id", "seq"), ("not_before",), due_at)
     _count(session, chunk.run, rows)
-    left = queued(session, chunk)
-    state = {"state": "ready", "not_before": retry_at} if left else {"state": "done"}
-    hold(session, chunk, {**state, "owner": None, "lease_until": None})
+    hold(session, chunk, {**_left(session, chunk, retry_at), "owner": None, "lease_until": None})
+
+
+def _left(session: Session, chunk: Chunk, retry_at: datetime | None) -> dict[str, Any]:
+    """What a chunk is after its messages were settled: done, or due again with the first that is left."""
+    c = messages.c
+    query = sa.select(sa.func.count(), sa.func.count(c.not_before), sa.func.min(c.not_before)).where(
+        c.run_id == chunk.run,
+        c.seq.between(chunk.first, chunk.last),
+        c.state == MessageState.QUEUED.value,
+    )
+    left, waiting, first = session.execute(query).one()
+    if not left:
+        return {"state": "done"}
+    due_at = [at for at in (first if waiting == left else None, retry_at) if at is not None]
+    return {"state": "ready", "not_before": max(due_at, default=None)}
 
 
 def _settled(outcome: Outcome, at: datetime) -> tuple[str, None, datetime | None, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
@@ -40,10 +41,13 @@ class Recipient:
     customer: dict[str, Any]
 
 
-def load(session: Session, chunk: Chunk, gates: Gates | None) -> tuple[list[Recipient], dict[int, Gate]]:
+def load(
+    session: Session, chunk: Chunk, gates: Gates | None, *, due: datetime | None = None
+) -> tuple[list[Recipient], dict[int, Gate]]:
     """The chunk's queued messages, and by seq those that a gate stops now though it did not at the freeze.
 
-    Without gates (a test mail) nothing stops a message, except that its contact is gone.
+    Without gates (a test mail) nothing stops a message, except that its contact is gone. With a moment in
+    `due` those are left out that were deferred until later, and what goes beyond the lane's budget.
     """
     gone = (contacts.c.id.is_(None), sa.literal(Gate.ERASED.value))
     gate = sa.case(gone, else_=sa.null() if gates is None else gates.stopping())
@@ -57,6 +61,10 @@ def load(session: Session, chunk: Chunk, gates: Gates | None) -> tuple[list[Reci
             messages.c.state == MessageState.QUEUED.value,
         )
     )
+    if due is not None:
+        query = query.where(sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= due))
+    if due is not None and chunk.most is not None:
+        query = query.order_by(messages.c.seq).limit(chunk.most)
     ready: list[Recipient] = []
     stopped: dict[int, Gate] = {}
     for seq, gate_name, attempts, address, *person in sorted(rows_at_once(session, query), key=_first):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.model.dialect import database_now, is_postgres
 from campaigns.model.mail import chunks, runs
-from campaigns.records import accounts
+from campaigns.records import accounts, lanes
 from campaigns.values import MAIN, RunState
 
 PUBLISHED = timedelta(seconds=60)  #: after so long without a claim a chunk is published again
@@ -54,9 +54,11 @@ def publish(session: Session, serving: Collection[str], *, window: int) -> list[
     now = database_now(session)
     waiting = _waiting(session, now)
     found: list[Due] = []
+    few = {name: lanes.budgeted(session, name) for name in serving}
     for queue in _queues(session, serving, now):
+        most = 1 if queue.lane in few[queue.account] else window
         for of in (tests, others):
-            room = window - waiting.get(queue, 0)
+            room = most - waiting.get(queue, 0)
             if of and room > 0:
                 marked = _mark(session, _free(session, of, queue, now, room), now)
                 waiting[queue] = waiting.get(queue, 0) + len(marked)
@@ -65,13 +67,14 @@ def publish(session: Session, serving: Collection[str], *, window: int) -> list[
 
 
 def _queues(session: Session, serving: Collection[str], now: datetime) -> list[Queue]:
-    """Where something waits for an open account: a step of the index each, however many chunks there are."""
+    """Where something waits for what is open: a step of the index each, however many chunks there are."""
     opened = {name for name in serving if not session.scalar(sa.select(accounts.is_closed(name, now)))}
+    shut = {Queue(name, lane) for name in opened for lane in lanes.closed(session, name, now)}
     found: list[Queue] = []
     after = Queue("", "")
     while (row := session.execute(_first_queue(after)).one_or_none()) is not None:
         after = Queue(*row)
-        found += [after] if after.account in opened else []
+        found += [after] if after.account in opened and after not in shut else []
     return found
 
 

@@ -12,6 +12,7 @@ GATES: Mapping[Gate, LazyString] = {
     Gate.NO_ADDRESS: _("have no mail address"),
     Gate.ERASED: _("asked to be forgotten"),
     Gate.SUPPRESSED: _("are never to be mailed (bounced, complained or asked)"),
+    Gate.DEAD_DOMAIN: _("have an address whose domain takes no mail"),
     Gate.NO_CONSENT: _("have not agreed to this topic"),
     Gate.COMPLAINT_OPEN: _("have an open complaint"),
     Gate.HELD: _("are held back by their rep"),
