@@ -40,12 +40,13 @@ from campaigns.flows import (
     intake,
     judging,
     keeping,
+    keying,
     routing,
     schedule,
 )
 from campaigns.flows.recovery import recover
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
-from campaigns.records import domains, lanes, outbox, sign_ups, webhooks
+from campaigns.records import dkim_keys, domains, lanes, outbox, sign_ups, webhooks
 from campaigns.records.domains import Asked
 from campaigns.records.webhooks import StoredCall
 from campaigns.tracking.ranges import RangesAt
@@ -108,6 +109,7 @@ class Worker:
             ("leases", 15.0, self.tick_leases),
             ("returned mail", 2.0, self.tick_returns),
             ("mailboxes", 60.0, self.tick_mailboxes),
+            ("keys", 300.0, self.tick_keys),
             ("webhooks", 1.0, self.tick_webhooks),
             ("accounts", 5.0, self.tick_accounts),
             ("domains", 15.0, self.tick_domains),
@@ -230,6 +232,14 @@ class Worker:
             else:
                 self._take(path.name, raw)
             take(path)
+
+    def tick_keys(self) -> None:
+        """Let keys sign whose DNS records are there by now; nobody is asked while none waits."""
+        with self._stores.readers() as session:
+            waiting = dkim_keys.waiting(session)
+        if ready := keying.visible(waiting, open_resolver()) if waiting else []:
+            self._write(lambda session, now: keying.activate(session, ready, now=now))
+            log.info("keys sign from now on", names=[f"{key.selector} of {key.domain}" for key in ready])
 
     def tick_mailboxes(self) -> None:
         """Read returned mail from the mailboxes that are set; each is stored before it is marked."""

@@ -81,6 +81,10 @@ class Published(StrEnum):
     SEVERAL = "several"  #: there are several records: receivers take any of them, or none
 
 
+#: What lets a key sign: receivers find it, if some only to try it out.
+SEEN = frozenset({Published.SAME, Published.TESTED})
+
+
 def published(algorithm: Algorithm, public: str, resolver: dns.resolver.Resolver, name: str) -> Published:
     """Look a key up under its name (record_name).
 

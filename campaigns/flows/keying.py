@@ -3,10 +3,20 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from dns.resolver import Resolver
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.dkim import Algorithm
-from campaigns.delivery.dkim_keys import SELECTOR, Vault, make_key, public_text, record_name
+from campaigns.delivery.dkim_keys import (
+    SEEN,
+    SELECTOR,
+    Vault,
+    make_key,
+    public_text,
+    published,
+    record_name,
+)
+from campaigns.delivery.domains import Unasked
 from campaigns.delivery.headers import ascii_domain
 from campaigns.errors import BadInput, NotAllowed
 from campaigns.records import dkim_keys
@@ -84,6 +94,19 @@ def retire(session: Session, domain: str, selector: str, *, force: bool = False,
         )
     dkim_keys.retire(session, key.id, now=now)
     return dkim_keys.get(session, domain, selector)
+
+
+def visible(keys: Iterable[DkimKey], resolver: Resolver) -> list[DkimKey]:
+    """Those of some keys whose record the world can see; where nobody answers, it cannot."""
+    return [key for key in keys if _is_visible(key, resolver)]
+
+
+def _is_visible(key: DkimKey, resolver: Resolver) -> bool:
+    try:
+        seen = published(key.algorithm, key.public, resolver, record_name(key.selector, key.domain))
+    except Unasked:
+        return False
+    return seen in SEEN
 
 
 def activate(session: Session, keys: Iterable[DkimKey], *, now: datetime) -> None:

@@ -75,6 +75,12 @@ def listing(session: Session, domain: str | None = None) -> list[DkimKey]:
     return [_key(row) for row in session.execute(query)]
 
 
+def waiting(session: Session) -> list[DkimKey]:
+    """The keys whose record was not seen yet, oldest first."""
+    waits = (dkim_keys.c.active_from.is_(None), dkim_keys.c.retired_at.is_(None))
+    return [_key(row) for row in session.execute(sa.select(dkim_keys).where(*waits).order_by(dkim_keys.c.id))]
+
+
 def signing(session: Session, domain: str) -> list[DkimKey]:
     """The keys that sign for a domain: its own, else of the nearest domain above that has some; RSA first."""
     labels = domain.split(".")

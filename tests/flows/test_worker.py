@@ -7,14 +7,17 @@ import pytest
 import sqlalchemy as sa
 
 from campaigns.config import from_environment
-from campaigns.flows import intake, schedule
+from campaigns.delivery.dkim import Algorithm
+from campaigns.delivery.dkim_keys import Vault, record_name, record_text
+from campaigns.flows import intake, keying, schedule
 from campaigns.model.events import events
 from campaigns.model.mail import chunks
-from campaigns.records import campaigns, messages, outbox
+from campaigns.records import campaigns, dkim_keys, messages, outbox
 from campaigns.values import CampaignState
 from campaigns.worker import Worker
 from tests.factories import NOW, a_contact
 from tests.flows.test_schedule import a_ready_campaign, scheduled, send_all, state, tick
+from tests.name_server import NameServer, text_record
 
 
 @pytest.fixture
@@ -91,3 +94,20 @@ def test_what_a_lost_sender_left_is_in_doubt_in_the_history_too_except_tests(sto
         ).all()
         assert [tuple(row) for row in rows] == [("unknown", run.id, seq) for seq in (1, 2, 3)]
         assert campaigns.get_run(session, test).unknown == 1
+
+
+def test_a_waiting_key_signs_once_its_record_is_there(worker, stores, monkeypatch):
+    vault = Vault(b"a secret of the tests")
+    with stores.sessions.begin() as session:
+        key = keying.make(session, vault, "shop.example", Algorithm.RSA, now=NOW)
+    with NameServer({}) as server:
+        monkeypatch.setattr("campaigns.worker.open_resolver", server.resolver)
+        worker.tick_keys()
+        with stores.readers() as session:
+            assert dkim_keys.waiting(session) == [key]
+        text = text_record(record_text(key.algorithm, key.public))
+        server.table[record_name(key.selector, key.domain), "TXT"] = [text]
+        worker.tick_keys()
+    with stores.readers() as session:
+        assert dkim_keys.waiting(session) == []
+        assert [one.selector for one in dkim_keys.signing(session, "shop.example")] == [key.selector]

@@ -6,8 +6,8 @@ from flask_babel import gettext as _
 
 from campaigns.clock import utc_now
 from campaigns.delivery.dkim import Algorithm
-from campaigns.delivery.dkim_keys import Published, Vault, published, record_name, record_text, zone_line
-from campaigns.delivery.domains import Unasked, open_resolver
+from campaigns.delivery.dkim_keys import Vault, record_name, record_text, zone_line
+from campaigns.delivery.domains import open_resolver
 from campaigns.doctor.findings import Finding, Told
 from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host
 from campaigns.doctor.welcome import more_checks_of
@@ -72,7 +72,7 @@ def check_keys(sender_id: int) -> ResponseReturnValue:
     with read() as session:
         identity = Identity.of(senders.get(session, sender_id), dkim_keys.listing(session))
     waiting = [key for key in identity.keys if key.active_from is None and key.retired_at is None]
-    ready = [key for key in waiting if _is_seen(key)]
+    ready = keying.visible(waiting, current_app.extensions.get("resolver") or open_resolver())
     with write() as session:
         keying.activate(session, ready, now=utc_now())
     for key in ready:
@@ -114,12 +114,3 @@ def _rows(keys: tuple[DkimKey, ...]) -> list[tuple[DkimKey, KeyState, str]]:
 def _unasked(found: list[Finding]) -> bool:
     """Whether nobody answered at all."""
     return all("could not ask" in one.found for one in found if ": DKIM" not in one.check)
-
-
-def _is_seen(key: DkimKey) -> bool:
-    try:
-        resolver = current_app.extensions.get("resolver") or open_resolver()
-        seen = published(key.algorithm, key.public, resolver, record_name(key.selector, key.domain))
-    except Unasked:
-        return False
-    return seen in {Published.SAME, Published.TESTED}
