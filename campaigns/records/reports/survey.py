@@ -13,7 +13,7 @@ from campaigns.records import surveys
 from campaigns.records.campaigns import Run
 from campaigns.surveys.form import Question, QuestionType, Wording
 from campaigns.surveys.scoring import Nps, Share, nps, share
-from campaigns.values import EventKind
+from campaigns.values import EventKind, Verdict
 
 TEXTS = 5  #: of each question, the last ones
 NPS_SCALE = (0, 10)
@@ -86,9 +86,11 @@ def _posted(session: Session, run: int) -> int:
 
 
 def clicked_score(session: Session, run: int) -> int:
-    """Count the contacts who clicked a score in the mail."""
+    """Count the contacts who clicked a score in the mail; machines click each of them."""
     query = sa.select(sa.func.count(sa.distinct(events.c.contact_id))).where(
-        events.c.run_id == run, events.c.kind == EventKind.SCORE_CLICKED.value
+        events.c.run_id == run,
+        events.c.kind == EventKind.SCORE_CLICKED.value,
+        events.c.verdict == Verdict.HUMAN.value,
     )
     return session.scalar(query) or 0
 
