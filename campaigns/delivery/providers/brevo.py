@@ -104,7 +104,7 @@ class Brevo(Api):
 
     def hear(self, answer: Answer, mails: Sequence[Outgoing]) -> list[Outcome]:
         said = object_of(answer.json())
-        code = said.get("code")
+        code = str(said.get("code"))
         if code == REPEATED:  # the request whose answer was lost had come through
             return [sent("", answer.status) for _ in mails]
         if code in ABOUT_ACCOUNT:

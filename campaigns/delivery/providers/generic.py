@@ -26,7 +26,15 @@ from campaigns.delivery.providers.answers import (
 from campaigns.delivery.providers.api import Api, Request, json_body, list_of, object_of
 from campaigns.delivery.providers.hook_options import hook_options, signing_key
 from campaigns.delivery.providers.http import open_http
-from campaigns.delivery.providers.provider import Option, Options, Provider, Ways, http_options, yes_or_no
+from campaigns.delivery.providers.provider import (
+    Option,
+    Options,
+    Provider,
+    Ways,
+    batch_option,
+    http_options,
+    yes_or_no,
+)
 from campaigns.delivery.providers.reference import KEY, reference_of
 from campaigns.delivery.returns import BounceClass
 from campaigns.delivery.smtp.replies import ENHANCED, plain_text
@@ -40,7 +48,7 @@ CAPABILITIES = Capabilities(
     smtputf8=True,
     tags=True,
     metadata=True,
-    max_batch=100,
+    max_batch=1000,
     max_bytes=25 * 1024 * 1024,
 )
 MEMORY = timedelta(hours=24)  #: how long the other end promises to know our ids, where replay=yes
@@ -59,9 +67,8 @@ class Generic(Api):
     def __init__(self, options: Options) -> None:
         self._url, self._tag = options["url"], options["tag"]
         self._secret = secret_of(options["secret"])
-        count = int(options["batch"])
         is_safe = options["replay"] == "yes"
-        self.capabilities = replace(CAPABILITIES, max_batch=count, idempotency=MEMORY if is_safe else None)
+        self.capabilities = replace(CAPABILITIES, idempotency=MEMORY if is_safe else None)
 
     def piece(self, mail: Outgoing) -> dict[str, Any]:
         told = {
@@ -135,11 +142,6 @@ def _open(account: Account, options: Options, ways: Ways) -> Backend:
     return open_http(account, options, ways, Generic(options))
 
 
-def _a_batch(value: str) -> str:
-    fits = value.isascii() and value.isdigit() and 1 <= int(value) <= 1000
-    return "" if fits else "is no number from 1 to 1000."
-
-
 # ---- what comes back, by webhook, by Standard Webhooks; docs/BACKENDS.md has the format
 
 _KINDS = {kind.value: kind for kind in SignalKind}
@@ -206,7 +208,7 @@ PROVIDER = Provider(
             check=_a_secret,
         ),
         Option("replay", "yes: the other end knows our ids for a day", default="no", check=yes_or_no),
-        Option("batch", "mails in one request, 1 to 1000", default="100", check=_a_batch),
+        batch_option(CAPABILITIES.max_batch or 1),
         *http_options(url=""),
         *hook_options(signing_key("whsec_ and the key that webhooks are signed with; else the secret")),
     ),

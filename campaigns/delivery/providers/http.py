@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from campaigns.delivery.contract import Capabilities, Watch
 from campaigns.delivery.providers.api import Api
 from campaigns.delivery.providers.http_parcel import Parcel, Porter
-from campaigns.delivery.providers.http_round import PATIENCE, Health, Round
+from campaigns.delivery.providers.http_round import PATIENCE, Health, Round, look
 from campaigns.delivery.providers.provider import Options, Ways
 from campaigns.delivery.smtp.work import Work
-from campaigns.values import Account, MessageKey, Outcome, Outgoing
+from campaigns.values import Account, Outgoing
 
 if TYPE_CHECKING:  # httpx is loaded by who opens an account that needs it
     from campaigns.delivery.providers.http_call import Caller
@@ -19,29 +19,24 @@ if TYPE_CHECKING:  # httpx is loaded by who opens an account that needs it
 Job = tuple[Porter, Parcel]
 
 
-class Unwatched:
-    """The watch of nothing."""
-
-    def started(self, key: MessageKey) -> None:
-        raise AssertionError(f"{key} was never given")
-
-    def answered(self, key: MessageKey, outcome: Outcome) -> None:
-        raise AssertionError(f"{key} was never given: {outcome}")
-
-    def stopping(self) -> bool:
-        return False
-
-
 class HttpBackend:
     """Sends over a provider's API. One thread at a time; another one that calls `send` waits."""
 
     def __init__(
-        self, name: str, api: Api, caller: "Caller", *, connections: int, patience: float = PATIENCE
+        self,
+        name: str,
+        api: Api,
+        caller: "Caller",
+        *,
+        connections: int,
+        batch: int | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         self.name = name
         self.capabilities: Capabilities = api.capabilities
         self._api, self._caller = api, caller
         self._connections, self._patience = connections, patience
+        self._most = batch or api.capabilities.max_batch or 1
         self._health = Health(name)
         self._lock = threading.Lock()
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
@@ -58,7 +53,7 @@ class HttpBackend:
             BackendError: it would not.
         """
         with self._lock:
-            self._round(Work((), Unwatched())).probe()
+            look(self._api, self._caller, self._health)
 
     def close(self) -> None:
         with self._lock:
@@ -69,7 +64,9 @@ class HttpBackend:
 
     def _round(self, work: Work) -> Round:
         porter = Porter(self._api, self._caller, SimpleQueue(), threading.Event(), threading.Event())
-        return Round(work, porter, self._health, self._connections, self._dispatch, self._patience)
+        return Round(
+            work, porter, self._health, self._connections, self._most, self._dispatch, self._patience
+        )
 
     def _dispatch(self, porter: Porter, parcel: Parcel) -> None:
         if self._threads < self._connections:
@@ -92,4 +89,5 @@ def open_http(account: Account, options: Options, ways: Ways, api: Api) -> HttpB
     caller = Caller(
         options["url"], connections=connections, timeout=float(options["timeout"]), cafile=ways.cafile
     )
-    return HttpBackend(account.name, api, caller, connections=connections)
+    batch = int(options["batch"]) if options.get("batch") else None
+    return HttpBackend(account.name, api, caller, connections=connections, batch=batch)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from queue import Empty
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from campaigns.delivery.providers.answers import (
     Busy,
@@ -23,14 +24,19 @@ from campaigns.delivery.providers.answers import (
     require_success,
     unknown,
 )
+from campaigns.delivery.providers.api import Api
 from campaigns.delivery.providers.http_parcel import Back, Leave, Parcel, Porter
 from campaigns.delivery.smtp.work import Work
 from campaigns.errors import BackendError
 from campaigns.values import Outcome, Outgoing
 
+if TYPE_CHECKING:  # httpx is loaded by who opens an account that needs it
+    from campaigns.delivery.providers.http_call import Caller
+
 HUNGER = 0.005  #: seconds before a batch that had nothing is asked again
 SWEEP = 0.1  #: seconds between two looks at the watch's wish to stop
-LINGER = 0.1  #: seconds that a parcel waits to become full
+LINGER = 0.25  #: seconds that a parcel waits to become full
+PARCEL = 8 * 1024 * 1024  #: bytes of mail in one request: each is held some four times while it is on its way
 GRACE = 10.0  #: seconds that answers are waited for, once sending is to stop
 PATIENCE = 20.0  #: seconds that a mail is kept waiting here for a provider that is busy
 FIRST_WAIT = 1.0  #: seconds, where it does not say how long; doubled each time
@@ -66,6 +72,25 @@ class Health:
             raise BackendError(f"{self.name}: rests for {left:.0f} more seconds", retry_after=rest)
 
 
+def look(api: Api, caller: "Caller", health: Health) -> None:
+    """Ask with an empty request whether mail would be taken: it is refused, but only once we are let in.
+
+    Raises:
+        BackendError: it would not, or nobody can say.
+    """
+    try:
+        require_success(caller.call(api.ask([], ""), lambda: True))
+    except Refused:
+        pass  # it looked at what we asked, so it lets us in
+    except Busy as error:
+        raise health.failure(error, error.wait) from error
+    except Closed as error:
+        raise health.failure(_closed(error), AFTER_CLOSED) from error
+    except (Doubtful, NotReached) as error:
+        raise health.failure(error) from error
+    health.shut = False
+
+
 @dataclass
 class Round:
     """What is on its way."""
@@ -74,6 +99,7 @@ class Round:
     porter: Porter
     health: Health
     connections: int
+    most: int  #: mails in one request
     dispatch: Callable[[Porter, Parcel], None]  #: gives a parcel to a thread
     patience: float = PATIENCE
     _gathered: list[Outgoing] = field(default_factory=list)
@@ -93,7 +119,7 @@ class Round:
         """
         self.health.require_rested()
         if self.health.shut:
-            self.probe()
+            look(self.porter.api, self.porter.caller, self.health)
         try:
             while not self.work.finished:
                 self._begin()
@@ -103,24 +129,6 @@ class Round:
             self._give_up("sending was interrupted")
         if error := self.work.error or self._failure:
             raise error
-
-    def probe(self) -> None:
-        """Ask the provider how it is, with no mail at stake.
-
-        Raises:
-            BackendError: it would take none.
-        """
-        try:
-            require_success(self.porter.caller.call(self.porter.api.ask([], ""), lambda: True))
-        except Refused:
-            pass  # it looked at what we asked, so it lets us in
-        except Busy as error:
-            raise self.health.failure(error, error.wait) from error
-        except Closed as error:
-            raise self.health.failure(_closed(error), AFTER_CLOSED) from error
-        except (Doubtful, NotReached) as error:
-            raise self.health.failure(error) from error
-        self.health.shut = False
 
     # ---- beginning
 
@@ -173,14 +181,13 @@ class Round:
     def _full(self) -> bool:
         if not self._gathered:
             return False
-        most = 1 if self.health.doubts else self.porter.api.capabilities.max_batch
+        most = 1 if self.health.doubts else self.most
         is_alone = len(self._gathered) == 1 and self.porter.api.alone(self._gathered[0])
-        return is_alone or (most is not None and len(self._gathered) >= most)
+        return is_alone or len(self._gathered) >= most
 
     def _fits(self, mail: Outgoing) -> bool:
-        limit = self.porter.api.capabilities.max_bytes
-        is_small = limit is None or self._bytes + len(mail.data) <= limit
-        return is_small and not self.porter.api.alone(mail)
+        limit = min(PARCEL, self.porter.api.capabilities.max_bytes or PARCEL)
+        return self._bytes + len(mail.data) <= limit and not self.porter.api.alone(mail)
 
     def _refusal(self, mail: Outgoing) -> Outcome | None:
         """What keeps a mail from this provider altogether."""
@@ -233,7 +240,7 @@ class Round:
             self._answer(back.parcel, mail, outcome)
         error = back.error
         if error is None:
-            self.health.doubts, self.health.shut = 0, False
+            self.health.doubts = 0
         elif isinstance(error, Refused):
             self._divide(back, error)
         elif isinstance(error, Busy):
@@ -251,7 +258,7 @@ class Round:
 
     def _divide(self, back: Back, error: Refused) -> None:
         """A request was refused whole: find the mail for whose sake, by halves."""
-        self.health.doubts, self.health.shut = 0, False
+        self.health.doubts = 0
         if len(back.left) == 1:
             self._answer(back.parcel, back.left[0], error.outcome)
             return
@@ -282,17 +289,19 @@ class Round:
 
     def _stop(self, back: Back, error: Exception, rest: timedelta | None = None, text: str = "") -> None:
         """Nothing of the parcel was taken, and nothing more is begun."""
-        for mail in back.left:
-            if back.parcel.begun:
-                self.work.answer(mail, deferred(f"not handed over: {text or error}"))
-            elif mail in back.parcel.mails:
-                self.work.put_back(mail, str(error), None, counted=False)
+        outcome = deferred(f"not handed over: {text or error}")
         if isinstance(error, Closed):
             self._fail(self.health.failure(_closed(error), AFTER_CLOSED))
         elif isinstance(error, Busy | NotReached):
             self._fail(self.health.failure(error, rest))
-        elif not isinstance(error, NotBegun):
+        elif not isinstance(error, NotBegun):  # a mistake of ours: who knows when it came about
+            outcome = unknown(f"{type(error).__name__}: {error}")
             self.work.stop(error)
+        for mail in back.left:
+            if back.parcel.begun:
+                self.work.answer(mail, outcome)
+            elif mail in back.parcel.mails:
+                self.work.put_back(mail, str(error), None, counted=False)
 
     def _fail(self, failure: BackendError) -> None:
         self._failure = self._failure or failure

@@ -26,6 +26,7 @@ from campaigns.delivery.providers.provider import (
     Provider,
     Ways,
     a_word,
+    batch_option,
     http_options,
     yes_or_no,
 )
@@ -219,6 +220,7 @@ PROVIDER = Provider(
         Option("key", "the API key", required=True, check=a_word),
         Option("secret", "the secret key", required=True, secret=True, check=a_word),
         Option("sandbox", "yes: mail is looked at, and none is sent", default="no", check=yes_or_no),
+        batch_option(CAPABILITIES.max_batch or 1),
         *http_options(url="https://api.mailjet.com"),
         *hook_options(),
     ),

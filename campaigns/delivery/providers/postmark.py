@@ -22,7 +22,15 @@ from campaigns.delivery.providers.answers import (
 from campaigns.delivery.providers.api import Api, Request, json_request, object_of
 from campaigns.delivery.providers.hook_options import hook_options
 from campaigns.delivery.providers.http import open_http
-from campaigns.delivery.providers.provider import Option, Options, Provider, Ways, a_word, http_options
+from campaigns.delivery.providers.provider import (
+    Option,
+    Options,
+    Provider,
+    Ways,
+    a_word,
+    batch_option,
+    http_options,
+)
 from campaigns.delivery.providers.reference import KEY, reference_of
 from campaigns.delivery.providers.structured import take_apart
 from campaigns.delivery.returns import BounceClass
@@ -245,6 +253,7 @@ PROVIDER = Provider(
             check=a_word,
         ),
         Option("stream", "the message stream: broadcast for campaigns", default="broadcast", check=a_word),
+        batch_option(CAPABILITIES.max_batch or 1),
         *http_options(url="https://api.postmarkapp.com"),
         *hook_options(),
     ),

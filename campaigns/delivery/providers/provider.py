@@ -130,6 +130,17 @@ def a_word(value: str) -> str:
 URL = "url"
 
 
+def batch_option(most: int) -> Option:
+    """How many mails share a request, for providers that take several."""
+
+    def check(value: str) -> str:
+        fits = value.isascii() and value.isdigit() and 1 <= int(value) <= most
+        return "" if fits else f"is no number from 1 to {most}."
+
+    means = f"mails in one request, 1 to {most}: fewer leave fewer in doubt when an answer is lost"
+    return Option("batch", means, default=str(min(most, 100)), check=check)
+
+
 def http_options(*own: Option, url: str) -> tuple[Option, ...]:
     """A provider's own options with the common ones behind them."""
     where = "the address of its API; another region's, or that of a proxy of yours"

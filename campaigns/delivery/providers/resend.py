@@ -25,7 +25,15 @@ from campaigns.delivery.providers.answers import (
 from campaigns.delivery.providers.api import Api, Request, json_request, list_of, object_of
 from campaigns.delivery.providers.hook_options import hook_options, signing_key
 from campaigns.delivery.providers.http import open_http
-from campaigns.delivery.providers.provider import Option, Options, Provider, Ways, a_word, http_options
+from campaigns.delivery.providers.provider import (
+    Option,
+    Options,
+    Provider,
+    Ways,
+    a_word,
+    batch_option,
+    http_options,
+)
 from campaigns.delivery.providers.reference import KEY, reference_of
 from campaigns.delivery.providers.structured import take_apart
 from campaigns.delivery.returns import BounceClass
@@ -96,7 +104,7 @@ class Resend(Api):
 
     def hear(self, answer: Answer, mails: Sequence[Outgoing]) -> list[Outcome]:
         said = object_of(answer.json())
-        name = said.get("name")
+        name = str(said.get("name"))
         told = f"HTTP {answer.status} {name}: {answer.words()}"
         if name in CLOSED:
             raise Closed(told)
@@ -239,6 +247,7 @@ PROVIDER = Provider(
     capabilities=CAPABILITIES,
     options=(
         Option("key", "an API key that may send", required=True, secret=True, check=a_word),
+        batch_option(CAPABILITIES.max_batch or 1),
         *http_options(url="https://api.resend.com"),
         *hook_options(signing_key("the signing secret of the webhook, whsec_…")),
     ),

@@ -56,11 +56,12 @@ def mails(count: int, first: int = 1) -> list[Outgoing]:
 
 def account(desk, url: str, **options: str) -> Account:
     usual = {"connections": "3"} | ({} if desk.kind == "smtp" else {"timeout": "20"})
+    usual |= {"batch": str(desk.most)} if desk.most > 1 else {}
     return Account("shop", desk.kind, desk.options(url) | usual | options)
 
 
 def send(
-    stand, batch: Iterable[Outgoing | None], watching: Watching | None = None, **options: str
+    stand, batch: Iterable[Outgoing | None], watching: Watching | None = None, /, **options: str
 ) -> Watching:
     """Send a batch, and check that nothing started is left without an answer, and that answers are true."""
     watching = watching or Watching()
