@@ -4,18 +4,22 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from campaigns.delivery.dkim import Algorithm
 from campaigns.flows import audience, checking
 from campaigns.mailing import Signing
 from campaigns.model.mail import runs
-from campaigns.records import campaigns, history, segments, surveys
+from campaigns.records import campaigns, dkim_keys, history, segments, surveys
 from campaigns.surveys.form import parse_form
 from campaigns.templates.preflight import Level
+from campaigns.templates.preflight.findings import RANK
 from campaigns.tracking.tokens import Keyring
 from campaigns.values import EventKind, Fact
 from tests.factories import HTML, NOW, SECRET, a_campaign, a_contact, a_run, a_template, a_topic, template_of
 
 SIGNING = Signing(Keyring(SECRET), "https://mail.shop.example")
 TESTED = "No test mail has been sent."
+GOOD = HTML.replace("<html>", '<html lang="en"><head><meta name="color-scheme" content="light dark"></head>')
+GOOD = GOOD.replace("</p>", " and thank you for reading what we made for you this spring; here it is.</p>", 1)
 
 
 def ready(session, *, people=({},), html=HTML, **over):
@@ -33,6 +37,11 @@ def ready(session, *, people=({},), html=HTML, **over):
     return campaign, made
 
 
+def a_key(session):
+    made = dkim_keys.add(session, "shop.example", "one", Algorithm.RSA, public="x", sealed=b"x", now=NOW)
+    return made.id
+
+
 def found(session, number, *, now=NOW, signing=SIGNING):
     campaign = campaigns.get(session, number)
     reach = audience.reach(session, campaign, now)
@@ -40,7 +49,8 @@ def found(session, number, *, now=NOW, signing=SIGNING):
 
 
 def test_nothing_speaks_against_a_good_campaign_but_that_it_is_untested(session):
-    campaign, _ = ready(session)
+    dkim_keys.activate(session, a_key(session), now=NOW)
+    campaign, _ = ready(session, html=GOOD)
     assert found(session, campaign) == [f"{TESTED} Send one to yourself and read it on a phone."]
 
 
@@ -88,7 +98,7 @@ def test_people_who_just_had_a_mail_are_counted(session):
 
 
 def test_an_audience_far_larger_than_before_is_remarked(session, monkeypatch):
-    monkeypatch.setattr(checking, "FEW", 2)
+    monkeypatch.setattr(checking.who, "FEW", 2)
     campaign, _ = ready(session, people=[{}] * 5)
     assert not [words for words in found(session, campaign) if "It is large" in words]
     other = a_run(session, ready(session)[0])
@@ -145,7 +155,7 @@ def test_blockers_come_first(session):
             session, campaigns.get(session, campaign), reach={}, signing=SIGNING, now=NOW
         )
     ]
-    assert levels == sorted(levels, key=lambda level: level is Level.WARNING)
+    assert levels == sorted(levels, key=RANK.__getitem__)
     assert levels[0] is Level.BLOCKER
 
 

@@ -123,7 +123,7 @@ def _show(template_id: int, problems: tuple[Problem, ...]) -> ResponseReturnValu
         content=content,
         broken=broken,
         preheader=preheader_of(content.html) if content else "",
-        findings=preflight.check(edition.compiled, edition.source),
+        findings=preflight.check(edition.compiled, edition.source, files),
         kinds=KINDS,
         languages_known=LANGUAGES,
         files=files,

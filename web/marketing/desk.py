@@ -8,6 +8,7 @@ from campaigns.mailing import Signing
 from campaigns.records.staff import Desk
 from campaigns.tracking.tokens import Keyring
 from web import auth
+from web.marketing.telling import FINDINGS
 from web.session import settings
 
 
@@ -15,7 +16,7 @@ def desk(name: str, prefix: str) -> Blueprint:
     """Make a blueprint for people at the marketing desk, and administrators."""
     made = Blueprint(name, __name__, url_prefix=prefix, template_folder="templates")
     made.before_request(lambda: auth.require_desk(Desk.MARKETING))
-    made.app_context_processor(lambda: {"customer_url": customer_url})
+    made.app_context_processor(lambda: {"customer_url": customer_url, **FINDINGS})
     return made
 
 

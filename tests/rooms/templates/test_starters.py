@@ -6,7 +6,7 @@ import pytest
 
 from campaigns.errors import NotFound
 from campaigns.templates import starters
-from campaigns.templates.preflight import CLIPPED, check
+from campaigns.templates.preflight import CLIPPED, Level, check
 from campaigns.templates.render import compile_source, prepare
 from campaigns.templates.samples import sample_names
 from campaigns.templates.uses import used_names
@@ -36,7 +36,11 @@ LITTLE = {
 @pytest.mark.parametrize(("name", "language"), ALL)
 def test_preflight_finds_nothing_to_mend(name, language):
     source = starters.load(name, language)
-    assert check(compile_source(source), source) == []
+    hints = check(compile_source(source), source)
+    assert [one.words for one in hints] == [
+        "It looks plainer in Outlook for Windows, GMX and WEB.DE: rounded corners."
+    ]
+    assert {one.level for one in hints} == {Level.HINT}
 
 
 @pytest.mark.parametrize(("name", "language"), ALL)

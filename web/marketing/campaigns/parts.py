@@ -19,7 +19,7 @@ from campaigns.templates.preflight import Level
 from campaigns.values import Gate, Problem
 from web.marketing.campaigns import times
 from web.marketing.campaigns.blueprint import campaigns
-from web.marketing.campaigns.words import CARD_OF, GATES, field_of, label_of, tell
+from web.marketing.campaigns.words import CARD_OF, GATES, field_of, label_of
 from web.marketing.desk import signing
 from web.session import read
 
@@ -145,7 +145,6 @@ def check(campaign_id: int) -> ResponseReturnValue:
         campaign=campaign,
         checked=found,
         card_of=CARD_OF,
-        tell=tell,
         field_of=field_of,
         label_of=label_of,
     )

@@ -21,8 +21,9 @@ from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.choices import choices
 from web.marketing.campaigns.parts import Checked, Reach, checked, reach_of
 from web.marketing.campaigns.preview import people_of, render
-from web.marketing.campaigns.words import CARD_OF, GATES, field_of, label_of, refusal, tell
+from web.marketing.campaigns.words import CARD_OF, GATES, field_of, label_of, refusal
 from web.marketing.desk import actor, number_from, signing
+from web.marketing.telling import tell
 from web.session import read, write
 
 MANY = 1000  #: recipients above which their number is typed
@@ -63,7 +64,6 @@ def _words(campaign: Campaign, now: datetime, reach: Reach | None) -> dict[str, 
         "label_of": label_of,
         "field_of": field_of,
         "card_of": CARD_OF,
-        "tell": tell,
         "schedule_words": times.schedule_words(campaign),
         "coming": times.coming(campaign, now),
         "in_zone": times.in_zone,

@@ -6,7 +6,6 @@ from flask_babel import LazyString, gettext
 from flask_babel import lazy_gettext as _
 
 from campaigns.values import CampaignState, Gate, Problem
-from web.language import number, said
 
 GATES: Mapping[Gate, LazyString] = {
     Gate.NO_ADDRESS: _("have no mail address"),
@@ -93,12 +92,6 @@ LACKS: Mapping[str, LazyString] = {
     "region": _("region"),
     "city": _("city"),
 }
-
-
-def tell(words: str, values: Mapping[str, object]) -> str:
-    """Say a sentence of the rooms below in the reader's language, its numbers written as there."""
-    shown = {name: number(value) if isinstance(value, int) else value for name, value in values.items()}
-    return said(words) % shown
 
 
 def refusal(state: CampaignState) -> str:

@@ -1,0 +1,85 @@
+"""What a campaign would say: the template in all of its languages, from whom, to whom, with which survey."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from campaigns import mailing
+from campaigns.flows.checking import people, sender
+from campaigns.flows.checking.findings import Finding, blocker, on, warning
+from campaigns.flows.checking.who import recipients
+from campaigns.mailing import Mailing, Signing
+from campaigns.records import campaigns, consent, readers, template_files, templates
+from campaigns.records.campaigns import Campaign
+from campaigns.templates import preflight
+from campaigns.templates.preflight import Letter, Level
+from campaigns.templates.preflight.duty import LEGAL
+from campaigns.values import RunState, TopicClass
+
+#: What of a template leads to the survey.
+LEADS_THERE = ("links.survey", "survey.scores", "survey.question", "survey.title")
+
+
+def check(session: Session, campaign: Campaign, signing: Signing, now: datetime) -> Iterator[Finding]:
+    """Look at the mail."""
+    if campaign.template_id is None:
+        return
+    version = templates.newest_version(session, campaign.template_id)
+    yield from _template(session, campaign, version, now)
+    draft = mailing.draft(session, campaign, signing)
+    assert draft is not None
+    yield from sender.check(session, campaign)
+    yield from _survey(campaign, draft)
+    yield from people.check(session, campaign, draft, now)
+    yield from _tested(session, campaign, version)
+    if not campaign.tracking:
+        what = "Opens and clicks are not counted."
+        yield warning("what", what, "Count them if you want a report on more than sent and bounced.")
+
+
+def letters_of(session: Session, version: int) -> list[Letter]:
+    """A template's languages, each as the checks read it."""
+    files = template_files.of_version(session, version)
+    pairs = zip(templates.compiled(session, version), templates.sources(session, version), strict=True)
+    return [Letter(compiled, source, files) for compiled, source in pairs]
+
+
+def _template(session: Session, campaign: Campaign, version: int, now: datetime) -> Iterator[Finding]:
+    found = preflight.check_all(letters_of(session, version), _readers(session, campaign, now))
+    for one in on("what", found):
+        is_legal = one.what in LEGAL
+        yield replace(one, level=Level.WARNING) if is_legal and not _leavable(session, campaign) else one
+
+
+def _readers(session: Session, campaign: Campaign, now: datetime) -> Mapping[str, int] | None:
+    if campaign.segment_id is None:
+        return None
+    return readers.by_provider(session, recipients(session, campaign, now))
+
+
+def _leavable(session: Session, campaign: Campaign) -> bool:
+    if campaign.topic_id is None:
+        return True
+    return consent.topic_by_id(session, campaign.topic_id).topic_class is not TopicClass.TRANSACTIONAL
+
+
+def _survey(campaign: Campaign, draft: Mailing) -> Iterator[Finding]:
+    named = any(map(draft.uses, LEADS_THERE))
+    if campaign.survey_id is not None and not named:
+        cure = "Choose a template that shows links.survey or the survey's scores, or no survey."
+        yield blocker("what", "A survey is chosen, but the template does not lead to it.", cure)
+    if campaign.survey_id is None and named:
+        cure = "Choose the survey that it invites to."
+        yield warning("what", "The template speaks of a survey, but none is chosen.", cure)
+
+
+def _tested(session: Session, campaign: Campaign, version: int) -> Iterator[Finding]:
+    cure = "Send one to yourself and read it on a phone."
+    tests = campaigns.runs_of(session, campaign.id, kind="test")
+    sent = [run for run in tests if run.state is not RunState.CANCELLED]
+    if not sent:
+        yield warning("what", "No test mail has been sent.", cure)
+    elif sent[0].template_version_id != version or sent[0].opened_at < campaign.updated_at:
+        yield warning("what", "It has changed since the last test mail.", cure)
