@@ -1,4 +1,4 @@
-"""What contacts say on their own pages about the topics they want to hear of."""
+"""What contacts say on their own pages: the topics they want to hear of, and how closely we may look."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from campaigns.records import consent, history
+from campaigns.records import consent, history, tracking
 from campaigns.records.addressees import Addressee
 from campaigns.records.consent import Provenance, Topic
-from campaigns.values import ConsentState, ContactId, EventKind, Fact, TopicClass
+from campaigns.values import ConsentState, ContactId, EventKind, Fact, TopicClass, Tracking
 
 #: How a page's wordings are named in the ledger; the language is beside it.
 WORDING = "preferences {}"
+TRACKING_WORDING = "tracking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,37 @@ def take_back(session: Session, whom: Addressee, shown: Shown, *, now: datetime)
         return False
     topic = consent.topic_by_id(session, whom.topic)
     return _say(session, whom, topic, on=True, shown=shown, now=now, plainly=True)
+
+
+def level_of(session: Session, whom: Addressee) -> Tracking | None:
+    """What a contact chose of how closely we may look; None: nothing yet."""
+    return tracking.level(session, ContactId(whom.contact))
+
+
+def track(
+    session: Session, whom: Addressee, level: Tracking, *, language: str, wording: str, now: datetime
+) -> bool:
+    """Write down how closely a contact lets us look; False if it stands so already."""
+    if whom.is_test or whom.erased:
+        return False
+    shown = consent.add_wording(session, TRACKING_WORDING, language, wording, now=now)
+    how = Provenance(now, "preferences", f"message {whom.run}.{whom.seq}, page", shown)
+    if not tracking.choose(session, ContactId(whom.contact), level, how, now=now):
+        return False
+    kind = EventKind.CONSENT_GRANTED if level is Tracking.INDIVIDUAL else EventKind.CONSENT_WITHDRAWN
+    fact = Fact(
+        kind,
+        now,
+        f"tracking:{whom.contact}:{now.isoformat()}",
+        whom.contact,
+        whom.customer,
+        whom.run,
+        whom.seq,
+        "web",
+        detail={"tracking": level.value, "how": "preferences page"},
+    )
+    history.record(session, fact)
+    return True
 
 
 def _say(

@@ -74,6 +74,8 @@ def _viewed(told: Telling) -> Line:
 def _bounced(told: Telling) -> Line:
     hard = bool(told.detail.get("hard"))
     sentence = _("Came back for good: %(campaign)s") if hard else _("Came back for now: %(campaign)s")
+    if told.detail.get("class") == "listed":
+        sentence = _("Not sent, for our provider has the address on a list of its own: %(campaign)s")
     words_ = say(sentence, campaign=told.campaign)
     return Line("arrow-back-up", words_, "bad" if hard else "", facts=_reply(told))
 
@@ -114,11 +116,15 @@ def _how(told: Telling) -> tuple[tuple[str, str], ...]:
 
 
 def _granted(told: Telling) -> Line:
+    if level := told.text("tracking"):
+        return Line("eye", escape(words.tracking(level)), "good", facts=_how(told))
     words_ = say(_("Said yes to %(topic)s"), topic=told.topic)
     return Line("circle-check", words_, "good", facts=_how(told))
 
 
 def _withdrawn(told: Telling) -> Line:
+    if level := told.text("tracking"):
+        return Line("eye-off", escape(words.tracking(level)), facts=_how(told))
     words_ = say(_("Said no to %(topic)s"), topic=told.topic)
     return Line("bell-off", words_, "bad", facts=_how(told))
 

@@ -150,6 +150,16 @@ def verdict(value: str) -> str:
     return _named(known, value)
 
 
+def tracking(level: str) -> str:
+    """Say how closely a contact lets us look."""
+    known = {
+        "individual": _("Lets us see what they open and click"),
+        "aggregate": _("Wants opens and clicks counted without a name"),
+        "off": _("Wants no opens and clicks counted"),
+    }
+    return _named(known, level)
+
+
 def country(code: str | None) -> str:
     """Name a country by its code."""
     names = reader().territories

@@ -6,9 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from campaigns.clock import utc_now
-from campaigns.model.consent import topics, wordings
+from campaigns.model.consent import topics, tracking_choices, wordings
 from campaigns.model.customers import contacts
+from campaigns.model.events import hit_counts
 from campaigns.records import consent, suppressions
+from campaigns.tracking.tokens import Purpose
 from campaigns.values import ConsentState, TopicClass
 from campaigns.wiring import Stores
 from tests.factories import SECRET
@@ -122,6 +124,71 @@ def test_a_forgotten_contact_says_nothing_more(scene: Scene) -> None:
 @on_sqlite
 def test_a_test_mail_changes_nothing(stores: Stores, tmp_path: Path) -> None:
     scene = a_scene(stores, tmp_path, test=True)
-    for data in ({"shown": [scene.topic]}, {"do": "leave everything"}):
+    for data in ({"shown": [scene.topic]}, {"do": "leave everything"}, {"do": "track", "level": "off"}):
         assert "test mail" in scene.post(scene.path("p"), data).text
     assert len(scene.ledger()) == 1
+    assert scene.rows(tracking_choices) == []
+
+
+def level_shown(page: str) -> list[str]:
+    boxes = page.split('type="radio" name="level" value="')[1:]
+    return [box.split('"')[0] for box in boxes if " checked" in box.split(">")[0]]
+
+
+@pytest.mark.parametrize("level", ["aggregate", "off", "individual"])
+def test_how_closely_we_may_look_is_chosen_kept_with_its_wording_and_shown(scene: Scene, level: str) -> None:
+    assert level_shown(scene.get(scene.path("p")).text) == ["individual"]
+    page = scene.post(scene.path("p"), {"do": "track", "level": level})
+    assert "Saved." in page.text
+    assert level_shown(page.text) == [level]
+    [word] = [row._asdict() for row in scene.rows(tracking_choices)]
+    assert (word["level"], word["source"], word["actor"]) == (level, "preferences", "contact")
+    assert word["proof"] == f"message {scene.run}.1, page"
+    text = {row.id: row.text for row in scene.rows(wordings)}[word["wording_id"]]
+    assert text.startswith("May Harbour & Vine <b> see what you do with these mails?\n")
+    [event] = [row for row in scene.events() if "tracking" in row.detail]
+    assert event.kind == ("consent granted" if level == "individual" else "consent withdrawn")
+    scene.post(scene.path("p"), {"do": "track", "level": level})
+    assert len(scene.rows(tracking_choices)) == 1
+
+
+def test_who_said_no_is_counted_without_a_name_from_then_on(scene: Scene) -> None:
+    scene.get(scene.path("o"))
+    scene.post(scene.path("p"), {"do": "track", "level": "off"})
+    scene.get(scene.path("o"))
+    scene.get(scene.path("c") + "/1")
+    scene.get(scene.path("v"))
+    assert [row.kind for row in scene.hits()] == ["open"]
+    assert [(row.kind, row.link, row.count) for row in scene.rows(hit_counts)] == [
+        ("click", 1, 1), ("open", -1, 1), ("view", -1, 1),
+    ]  # fmt: skip
+
+
+@on_sqlite
+@pytest.mark.parametrize("level", ["", "INDIVIDUAL", "all", "<b>", "off\0"])
+def test_a_level_that_is_none_changes_nothing(scene: Scene, level: str) -> None:
+    assert scene.post(scene.path("p"), {"do": "track", "level": level}).status_code == 200
+    assert scene.rows(tracking_choices) == []
+
+
+@on_sqlite
+def test_the_page_in_a_browser_has_the_links_that_the_contact_chose(scene: Scene) -> None:
+    scene.post(scene.path("p"), {"do": "track", "level": "aggregate"})
+    page = scene.get(scene.path("v")).text
+    nobody = scene.token(Purpose.CLICK, seq=0, contact=0)
+    assert f"/c/{nobody}/1" in page
+    assert f"/c/{nobody}/0" not in page
+    assert "/o/" not in page
+    scene.post(scene.path("p"), {"do": "track", "level": "off"})
+    page = scene.get(scene.path("v")).text
+    assert "/c/" not in page
+    assert 'href="https://shop.example/a?x=1&amp;y=2"' in page
+
+
+@on_sqlite
+def test_links_of_nobody_in_particular_lead_where_the_run_says(scene: Scene) -> None:
+    answer = scene.get(f"/c/{scene.token(Purpose.CLICK, seq=0, contact=0)}/1")
+    assert answer.headers["Location"] == "https://shop.example/a?x=1&y=2"
+    assert scene.get(f"/o/{scene.token(Purpose.OPEN, seq=0, contact=0)}").status_code == 200
+    assert scene.hits() == []
+    assert [(row.kind, row.count) for row in scene.rows(hit_counts)] == [("click", 1), ("open", 1)]
