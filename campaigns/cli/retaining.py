@@ -10,6 +10,8 @@ from campaigns.flows import retaining
 from campaigns.records.retention import Old
 from campaigns.wiring import Stores, open_stores
 
+DAYS = 30  #: that raw webhooks are kept
+
 
 @click.command()
 @click.option(
@@ -19,10 +21,18 @@ from campaigns.wiring import Stores, open_stores
     required=True,
     help="Keep the running month and so many whole months before it.",
 )
+@click.option(
+    "--webhooks",
+    "days",
+    type=click.IntRange(min=3),
+    default=DAYS,
+    show_default=True,
+    help="Keep what providers called with so many days; their repeats come within three.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def retain(months: int, dry_run: bool, yes: bool) -> None:  # noqa: FBT001 - click's shape
-    """Let raw events and hits go that are older than so many months.
+def retain(months: int, days: int, dry_run: bool, yes: bool) -> None:  # noqa: FBT001 - click's shape
+    """Let raw events and hits go that are older than so many months, and raw webhooks after some days.
 
     Reports keep all their numbers; customers' records and segments no longer know what went. The consent
     ledger, suppressions, messages, orders, cases and answers are never touched.
@@ -31,12 +41,15 @@ def retain(months: int, dry_run: bool, yes: bool) -> None:  # noqa: FBT001 - cli
     try:
         with stores.readers() as session:
             old, runs = retaining.plan(session, months, utc_now())
+            calls = retaining.old_calls(session, days, utc_now())
         click.echo(_plan_in_words(old, len(runs)))
-        if dry_run or not (old.events or old.hits or old.months):
+        click.echo(f"Older than {days} days: {calls:,} webhooks.")
+        if dry_run or not (old.events or old.hits or old.months or calls):
             return
         if not yes:
             click.confirm("They cannot be brought back. Go on?", abort=True)
         _carry_out(stores, old, runs)
+        _forget_calls(stores, days)
     finally:
         stores.engine.dispose()
 
@@ -67,3 +80,14 @@ def _carry_out(stores: Stores, old: Old, runs: list[int]) -> None:
             break
         deleted += gone
     click.echo(f"{deleted:,} rows deleted in small batches.")
+
+
+def _forget_calls(stores: Stores, days: int) -> None:
+    deleted = 0
+    while True:
+        with stores.sessions.begin() as session:
+            gone = retaining.forget_calls(session, days, utc_now())
+        if not gone:
+            break
+        deleted += gone
+    click.echo(f"{deleted:,} webhooks deleted.")

@@ -41,6 +41,7 @@ HITS = {SignalKind.OPENED: "open", SignalKind.CLICKED: "click"}
 #: What stands among a hit's headers where a provider says who did it; of browsers only known names are kept.
 DOERS = {Verdict.MACHINE: BY_PROVIDER, Verdict.PRIVACY: BY_PROXY}
 NOT_KEPT = ("not tracked", "counted apart")  #: what became of events that may be told of no single contact
+MOST_WORDS = 500  #: of what a robot wrote
 OUR_PAGES = ("u", "p", "s", "v", "o")  #: what is no link of the campaign's; a visit there is seen there
 
 
@@ -211,8 +212,8 @@ def _returned(signal: Signal, whom: Addressee) -> Returned:
         envelope_id=None,
         message_id=None,
         recipients=(one,),
-        feedback=(signal.said or "abuse").lower() if complains else None,
-        words=signal.said,
+        feedback=(signal.said or "abuse").lower()[:40] if complains else None,
+        words=signal.said[:MOST_WORDS],
     )
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from campaigns.errors import NotAllowed
-from campaigns.records import partitions, retention
+from campaigns.records import partitions, retention, webhooks
 from campaigns.records.reports import counts
 from campaigns.records.reports.counts import Counted
 from campaigns.records.retention import Old
@@ -49,3 +49,13 @@ def drop(session: Session, month: date) -> None:
 def delete_some(session: Session, old: Old) -> int:
     """Delete a batch of what has no month of its own; 0 when nothing is left."""
     return retention.delete_some(session, old.before)
+
+
+def old_calls(session: Session, days: int, now: datetime) -> int:
+    """How many calls of providers are older than so many days, and read."""
+    return webhooks.how_many_old(session, now - timedelta(days=days))
+
+
+def forget_calls(session: Session, days: int, now: datetime) -> int:
+    """Delete a batch of them, with the memory of their events; 0 when nothing is left."""
+    return webhooks.forget_some(session, now - timedelta(days=days))
