@@ -145,7 +145,7 @@ def snippet(row: SignUpForm, language: str, offered: Mapping[int, str]) -> str:
     """Write the form as HTML for another page: it leads to ours, with what was typed filled in."""
     words = row.spec.words[language]
     return render_template(
-        "marketing/forms/snippet.html",
+        "marketing/forms/public_snippet.html",
         action=f"{settings().public_url}/f/{row.key}?lang={language}",
         row=row,
         words=words,
