@@ -78,10 +78,7 @@ def take_apart(mail: Outgoing) -> Structured:
     head, _, body = mail.data.partition(b"\r\n\r\n")
     fields = _fields(head)
     own = {name.lower(): value for name, value in fields if name.lower() in APART}
-    sender, to, reply_to = (
-        _mailbox(own[name]) if name in own else None for name in ("from", "to", "reply-to")
-    )
-    if sender is None:
+    if "from" not in own:
         raise BadInput([Problem("mail", "has no From.", "Give the campaign a sender.")])
     to = _mailbox(own["to"]) if "to" in own else None
     text, html, files = _parts(_Part(_content_head(head), body))
