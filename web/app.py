@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.config import Settings
 from campaigns.values import CampaignState, MessageState, RunState
-from campaigns.wiring import Stores
+from campaigns.wiring import Stores, routing_of
 from web import assets, auth, faults, guard, language, nav
 from web.account import account
 from web.health import alive, health
@@ -31,6 +31,7 @@ BLUEPRINTS: tuple[str, ...] = (
     "web.service.pages:lookup",
     "web.service.pages:cases",
     "web.admin.pages:settings",
+    "web.admin.pages:accounts",
     "web.admin.pages:staff",
 )
 #: Customers' pages and providers' webhooks; their blueprints are named in auth.OPEN_BLUEPRINTS.
@@ -51,6 +52,7 @@ def create_app(stores: Stores, settings: Settings) -> Flask:
     app = Flask(__name__)
     app.extensions["stores"] = stores
     app.extensions["settings"] = settings
+    app.extensions["routing"] = routing_of(settings)
     dress(app, settings)
     auth.install(app)
     app.register_blueprint(shell)

@@ -85,6 +85,7 @@ DESKS = (
         _("Settings"),
         (
             Entry(_("Settings"), "settings.index", "settings"),
+            Entry(_("Accounts"), "accounts.index", "server"),
             Entry(_("Staff"), "staff.index", "users-group"),
             Entry(_("Imports"), "imports.index", "file-import"),
         ),

@@ -7,6 +7,7 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from campaigns.config import Settings
+from campaigns.delivery.routes import Routing
 from campaigns.wiring import Stores
 
 
@@ -19,6 +20,12 @@ def stores() -> Stores:
 def settings() -> Settings:
     """Give the settings of this app."""
     held: Settings = current_app.extensions["settings"]
+    return held
+
+
+def routing() -> Routing:
+    """Give the accounts and routes of this app, as they were when it started."""
+    held: Routing = current_app.extensions["routing"]
     return held
 
 

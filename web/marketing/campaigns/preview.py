@@ -26,7 +26,7 @@ from web.guard import PREVIEW_POLICY
 from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.words import LACKS, label_of
 from web.marketing.desk import is_part, number_from, signing
-from web.session import read, write
+from web.session import read, routing, write
 
 PEOPLE = 50  #: contacts to leaf through
 FRESH = (CampaignState.DRAFT, CampaignState.SCHEDULED)  #: the next run takes the newest template
@@ -147,7 +147,14 @@ def test(campaign_id: int) -> ResponseReturnValue:
         campaign_desk.shown(session, campaign_id)
     try:
         with write() as session:
-            testing.send_test(session, campaign_id, contact=contact or 0, address=person.email, now=utc_now())
+            testing.send_test(
+                session,
+                campaign_id,
+                contact=contact or 0,
+                address=person.email,
+                now=utc_now(),
+                routing=routing(),
+            )
     except BadForm as bad:
         missing = ", ".join(str(label_of(problem)) for problem in bad.problems)
         flash(_("No test was sent. Still missing: %(fields)s.", fields=missing), "warning")
