@@ -1,4 +1,4 @@
-"""`postroom retain`: let raw events go that are older than so many months."""
+"""`postroom retain`: let raw events go that are old, and what of hits and webhooks tells too much."""
 
 import time
 
@@ -11,6 +11,7 @@ from campaigns.records.retention import Old
 from campaigns.wiring import Stores, open_stores
 
 DAYS = 30  #: that raw webhooks are kept
+ADDRESS_DAYS = 90  #: that addresses of hits are kept whole
 
 
 @click.command()
@@ -18,8 +19,7 @@ DAYS = 30  #: that raw webhooks are kept
     "--events",
     "months",
     type=click.IntRange(min=1),
-    required=True,
-    help="Keep the running month and so many whole months before it.",
+    help="Keep the running month and so many whole months before it; without it, all events stay.",
 )
 @click.option(
     "--webhooks",
@@ -29,29 +29,60 @@ DAYS = 30  #: that raw webhooks are kept
     show_default=True,
     help="Keep what providers called with so many days; their repeats come within three.",
 )
+@click.option(
+    "--addresses",
+    "address_days",
+    type=click.IntRange(min=1),
+    default=ADDRESS_DAYS,
+    show_default=True,
+    help="Keep whole IP addresses of hits so many days, then only their networks (/24, /48).",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def retain(months: int, days: int, dry_run: bool, yes: bool) -> None:  # noqa: FBT001 - click's shape
-    """Let raw events and hits go that are older than so many months, and raw webhooks after some days.
+def retain(months: int | None, days: int, address_days: int, dry_run: bool, yes: bool) -> None:  # noqa: FBT001 - click's shape
+    """Let raw events and hits go after some months, raw webhooks and whole addresses after some days.
 
     Reports keep all their numbers; customers' records and segments no longer know what went. The consent
     ledger, suppressions, messages, orders, cases and answers are never touched.
     """
     stores = open_stores(from_environment().database_url)
     try:
+        old, runs = _plan(stores, months)
         with stores.readers() as session:
-            old, runs = retaining.plan(session, months, utc_now())
             calls = retaining.old_calls(session, days, utc_now())
-        click.echo(_plan_in_words(old, len(runs)))
+            whole = retaining.whole_addresses(session, address_days, utc_now())
         click.echo(f"Older than {days} days: {calls:,} webhooks.")
-        if dry_run or not (old.events or old.hits or old.months or calls):
+        click.echo(f"Older than {address_days} days: {whole:,} hits with a whole address.")
+        is_idle = old is None or not (old.events or old.hits or old.months)
+        if dry_run or (is_idle and not calls and not whole):
             return
         if not yes:
             click.confirm("They cannot be brought back. Go on?", abort=True)
-        _carry_out(stores, old, runs)
+        if old is not None:
+            _carry_out(stores, old, runs)
         _forget_calls(stores, days)
+        _cut_addresses(stores, address_days)
     finally:
         stores.engine.dispose()
+
+
+def _plan(stores: Stores, months: int | None) -> tuple[Old | None, list[int]]:
+    if months is None:
+        return None, []
+    with stores.readers() as session:
+        old, runs = retaining.plan(session, months, utc_now())
+    click.echo(_plan_in_words(old, len(runs)))
+    return old, runs
+
+
+def _cut_addresses(stores: Stores, days: int) -> None:
+    cut = 0
+    place: int | None = 0
+    while place is not None:
+        with stores.sessions.begin() as session:
+            count, place = retaining.cut_addresses(session, days, utc_now(), after=place)
+        cut += count
+    click.echo(f"{cut:,} addresses cut to their networks.")
 
 
 def _plan_in_words(old: Old, runs: int) -> str:

@@ -51,6 +51,16 @@ def delete_some(session: Session, old: Old) -> int:
     return retention.delete_some(session, old.before)
 
 
+def whole_addresses(session: Session, days: int, now: datetime) -> int:
+    """How many hits older than so many days have whole addresses."""
+    return retention.whole_addresses(session, now - timedelta(days=days))
+
+
+def cut_addresses(session: Session, days: int, now: datetime, *, after: int) -> tuple[int, int | None]:
+    """Cut a batch of them to their networks; gives how many, and where to go on; None: it is done."""
+    return retention.cut_addresses(session, now - timedelta(days=days), after=after)
+
+
 def old_calls(session: Session, days: int, now: datetime) -> int:
     """How many calls of providers are older than so many days, and read."""
     return webhooks.how_many_old(session, now - timedelta(days=days))

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.base import Moment
-from campaigns.model.dialect import changed, is_postgres
+from campaigns.model.dialect import changed, is_postgres, update_many
 from campaigns.model.events import events, hits
 from campaigns.model.mail import campaigns
 from campaigns.records import partitions
+from campaigns.tracking.bursts import network
 from campaigns.values import EventKind
 
 BATCH = 5000
@@ -55,6 +56,26 @@ def old(session: Session, before: datetime) -> Old:
 def longest_cap(session: Session) -> int:
     """The most days that a campaign's frequency cap looks back; 0 without any."""
     return session.scalar(sa.select(sa.func.max(campaigns.c.cap_days))) or 0
+
+
+def cut_addresses(session: Session, before: datetime, *, after: int = 0) -> tuple[int, int | None]:
+    """Cut the addresses of some old hits to their networks; gives how many, and the last hit looked at.
+
+    Goes by the hits' ids, from `after` on; None: there are no more.
+    """
+    c = hits.c
+    query = sa.select(c.id, c.address).where(c.id > after, c.at < before).order_by(c.id).limit(BATCH)
+    rows = session.execute(query).all()
+    cut = [(row.id, short) for row in rows if (short := network(row.address)) != row.address]
+    update_many(session, hits, ("id",), ("address",), cut)
+    return len(cut), rows[-1].id if rows else None
+
+
+def whole_addresses(session: Session, before: datetime) -> int:
+    """How many hits of before a moment have addresses that are not cut."""
+    c = hits.c
+    whole = sa.and_(c.at < before, c.address != "", c.address.not_like("%/%"))
+    return session.scalar(sa.select(sa.func.count()).select_from(hits).where(whole)) or 0
 
 
 def delete_some(session: Session, before: datetime) -> int:

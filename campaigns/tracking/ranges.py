@@ -63,7 +63,7 @@ class Ranges:
     def _find(self, address: str) -> Range | None:
         """Give the owner of an address, None where no file names one."""
         try:
-            ip = ipaddress.ip_address(address)
+            ip = ipaddress.ip_address(address.partition("/")[0])  # old hits keep their network alone
         except ValueError:
             return None
         if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:

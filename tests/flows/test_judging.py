@@ -13,11 +13,13 @@ from campaigns.model.customers import activity, contacts
 from campaigns.model.events import events, hit_counts, verdict_rounds
 from campaigns.model.events import hits as table
 from campaigns.model.mail import messages
-from campaigns.records import hits, tracking
+from campaigns.records import hits, links, tracking
 from campaigns.records.consent import Provenance
+from campaigns.records.reports import run_report, summary_lines
+from campaigns.records.reports.figures import ApartLine
 from campaigns.tracking.ranges import Range, RangeKind, Ranges
 from campaigns.tracking.verdicts import RULES_VERSION
-from campaigns.values import ContactId, Hit, Tracking
+from campaigns.values import ContactId, Hit, Link, Tracking
 from tests.factories import NOW, a_campaign, a_contact, a_run, a_topic
 
 LATER = NOW + timedelta(days=1)
@@ -301,3 +303,20 @@ def test_saying_the_same_again_adds_nothing_to_the_ledger(session, ada):
     chose(session, contact, Tracking.OFF)
     assert len(tracking.ledger(session, ContactId(contact))) == 1
     assert tracking.level(session, ContactId(contact)) is Tracking.OFF
+
+
+def test_a_report_tells_apart_what_is_counted_without_a_name(session, ada):
+    run, contact = ada
+    links.add(session, run, "en", [Link(1, "https://shop.example/a"), Link(2, "https://shop.example/b")])
+    assert not run_report(session, run, LATER).apart.any
+    hits.store(session, [click(run, 1, contact, 900)])
+    nobody = [click(run, 0, 0, 1000, link=2), click(run, 0, 0, 1001, link=2), click(run, 0, 0, 1, link=0),
+              click(run, 0, 0, 5, kind="open"), click(run, 0, 0, 5, kind="open", agent="Mozilla/5.0")]  # fmt: skip
+    hits.store(session, nobody)
+    judging.judge_hits(session, LATER)
+    report = run_report(session, run, LATER)
+    assert (report.clicked.human, report.click_rate.count) == (1, 1)
+    assert report.apart.clicked == ApartLine(2, 1)
+    assert report.apart.opened == ApartLine(1, 1)
+    assert dict(report.apart.links) == {2: 2}
+    assert dict(summary_lines(report))["clicks counted without a name"] == 2

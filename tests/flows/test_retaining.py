@@ -108,3 +108,29 @@ def test_events_that_a_frequency_cap_needs_are_not_let_go(session, runs):
     session.execute(sa.update(campaigns_table).values(cap_count=2, cap_days=90))
     with pytest.raises(NotAllowed, match="looks back 90 days; keep events for at least 4 months"):
         retaining.plan(session, 1, NOW)
+
+
+def test_old_hits_keep_only_the_network_that_they_came_from(stores, retain):
+    seen = {
+        "198.51.100.77": "198.51.100.0/24", "2001:db8:5:6::7": "2001:db8:5::/48", "": "", "not one": "not one",
+        "203.0.113.0/24": "203.0.113.0/24",
+    }  # fmt: skip
+    hit = {
+        "kind": "open",
+        "run_id": 1,
+        "seq": 1,
+        "contact_id": 1,
+        "method": "GET",
+        "agent": "x",
+        "headers": "",
+    }
+    with stores.sessions.begin() as session:
+        for at in (NOW - timedelta(days=91), NOW):
+            session.execute(sa.insert(hits), [{**hit, "at": at, "address": address} for address in seen])
+    assert "0 hits with a whole address" in retain("--addresses", "120", "--dry-run")
+    assert "3 hits with a whole address" in retain("--dry-run")  # one of them has none, as we find then
+    for _ in range(2):
+        retain("--yes")
+    with stores.readers() as session:
+        rows = session.execute(sa.select(hits.c.at, hits.c.address).order_by(hits.c.id)).all()
+    assert [row.address for row in rows] == [*seen.values(), *seen]

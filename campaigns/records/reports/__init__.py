@@ -7,6 +7,7 @@ Words, alike for every number here:
 - A contact counts once. Of several hits of one contact the most human decides: a person's, then an
   unknown one's, then a mail proxy's, then a machine's. So *who opened* is everyone with at least one open
   that is judged a person's, whatever else fetched the pixel.
+- Contacts who are counted without a name are in no rate and no list: their hits stand apart, as hits.
 - Rates are over delivered, the bounce rate over sent; each comes with Wilson's 95 % interval.
 """
 

@@ -1,5 +1,6 @@
 """What a report is made of: numbers with their names."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,6 +84,30 @@ class DomainLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ApartLine:
+    """Hits of one kind, each judged by itself."""
+
+    others: int  #: that no program gave itself away by; people's, mostly
+    programs: int  #: machines and mail proxies
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Hits of contacts who are counted without a name; they are in no rate and no list."""
+
+    opened: ApartLine
+    clicked: ApartLine
+    viewed: ApartLine
+    links: Mapping[int, int]  #: clicks by the link's number, those of programs left out
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        lines = (self.opened, self.clicked, self.viewed)
+        return any(line.others or line.programs for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
 class Average:
     """What earlier runs of other campaigns came to, each run weighing the same."""
 
@@ -114,6 +139,7 @@ class RunReport:
     average: Average | None  #: None: there is no earlier run to compare with
     hours: tuple[Hour, ...]
     links: tuple[LinkLine, ...]
+    apart: Apart
     domains: tuple[DomainLine, ...]
     survey: SurveySummary | None
     log: tuple[LogLine, ...]

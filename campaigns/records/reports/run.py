@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.records import campaigns
 from campaigns.records.reports import survey
+from campaigns.records.reports.apart import apart_of
 from campaigns.records.reports.average import average_before
 from campaigns.records.reports.counts import counts_of
 from campaigns.records.reports.figures import RunReport, rate
@@ -48,6 +49,7 @@ def run_report(session: Session, run_id: int, now: datetime) -> RunReport:
         average=average_before(session, run),
         hours=counts.hours,
         links=links_of(session, run_id, counts.links, clicked.human),
+        apart=apart_of(session, run_id),
         domains=counts.domains,
         survey=survey.summary(session, run, counts.scores),
         log=tuple(campaigns.log_lines(session, run.campaign_id)),
@@ -73,6 +75,8 @@ def summary_lines(report: RunReport) -> list[tuple[str, int | str]]:
         ("opened, not known by whom", report.opened.unknown),
         ("people who clicked", report.clicked.human),
         ("clicked by a machine only", report.clicked.machine + report.clicked.privacy),
+        ("opens counted without a name", report.apart.opened.others),
+        ("clicks counted without a name", report.apart.clicked.others),
         ("clicked, not known by whom", report.clicked.unknown),
         ("unsubscribed", report.unsubscribed),
         ("complained", report.complained),
