@@ -37,6 +37,7 @@ from campaigns.errors import BadInput
 from campaigns.values import Account, Outcome, Outgoing, Problem, Verdict
 
 CAPABILITIES = Capabilities(
+    distinct=False,  # versions of one mail might be, but see above
     envelope_sender=False,
     own_signature=False,
     pictures=False,
