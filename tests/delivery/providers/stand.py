@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import socket
+import ssl
+import struct
 import threading
 import time
 from collections import Counter
@@ -54,15 +57,22 @@ Script = Callable[[Asked, Callable[[], Reply]], Reply | None]
 class Stand:
     """Serves a Desk; `asked` has every request, whatever became of it."""
 
-    def __init__(self, desk: "Desk", script: Script | None = None) -> None:
+    def __init__(
+        self, desk: "Desk", script: Script | None = None, *, rude: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.desk, self.script = desk, script
+        self.rude = rude  #: requests that are cut before they were read
         self.asked: list[Asked] = []
         self.at_once = self.most_at_once = 0
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -108,6 +118,11 @@ class Stand:
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
+                if stand.rude:
+                    stand.rude -= 1
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.close_connection = True
+                    return
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 try:
@@ -127,7 +142,7 @@ class Stand:
                 pass
 
             def handle(self) -> None:
-                with contextlib.suppress(ConnectionError, BrokenPipeError):
+                with contextlib.suppress(ConnectionError, ssl.SSLError):
                     super().handle()
 
         return Handler
