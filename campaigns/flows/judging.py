@@ -61,10 +61,10 @@ def judge_hits(
 
     An older verdict that the newer hits change is changed too. Gives how many events are new.
     """
-    keys = hits.unjudged(session, until=now - settling, limit=AT_ONCE)
-    if not keys:
+    waiting = hits.unjudged(session, until=now - settling, limit=AT_ONCE)
+    if not waiting.messages:
         return 0
-    found = crowds.note(session, hits.of_messages(session, keys))
+    found = crowds.note(session, hits.of_messages(session, waiting.messages, upto=waiting.upto))
     outbox.prove(session, {MessageKey(*key): _proof(stored) for key, stored in found.items()}, now=now)
     made = _judge(session, found, ranges)
     written = _write(session, made)

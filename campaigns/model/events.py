@@ -1,6 +1,6 @@
 """The history: what happened, and the raw hits it was judged from."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, false, true
 
 from campaigns.model.base import Id, Json, Moment, Ref, metadata
 
@@ -83,9 +83,19 @@ hits = Table(
         server_default="0",
         comment="other recipients of the domain whose mails the same address followed within a minute",
     ),
-    Index("ix_hits_judged", "judged", "id"),
-    Index("ix_hits_run_id_seq_id", "run_id", "seq", "id"),
     comment="raw requests; events are judged from them and can be judged again",
+)
+#: What each index holds, as queries must write it. A hit that comes in waits, at the end of the one: it must
+#: touch no page at random, as it would if those of a message were found before they are judged.
+WAITS, JUDGED = hits.c.judged.is_(false()), hits.c.judged.is_(true())
+Index("ix_hits_waiting", hits.c.id, sqlite_where=WAITS, postgresql_where=WAITS)
+Index(
+    "ix_hits_run_id_seq_id",
+    hits.c.run_id,
+    hits.c.seq,
+    hits.c.id,
+    sqlite_where=JUDGED,
+    postgresql_where=JUDGED,
 )
 
 hit_counts = Table(

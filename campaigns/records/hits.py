@@ -1,7 +1,7 @@
 """Raw hits: requests for tracked addresses as they came, stored before they are answered."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.dialect import changed, insert_many
-from campaigns.model.events import hit_counts, hits, strays
+from campaigns.model.events import JUDGED, WAITS, hit_counts, hits, strays
 from campaigns.records import tracking
 from campaigns.tracking.verdicts import judge
 from campaigns.values import Hit, Tracking, Verdict
 
 COLUMNS = ("at", "kind", "run_id", "seq", "contact_id", "link", "method", "agent", "address", "headers")
 AGENT_SIZE = 500  #: a user agent is cut to this; it is hostile text
+AFTERWARDS = 20_000  #: hits that are looked through for more of the same messages: some seconds' at least
 MOST = 1000  #: hits of one message that are judged: it is forwarded to many, or somebody plays with it
 NO_LINK = -1  #: stands among counts for a hit on no link
 
@@ -101,46 +102,78 @@ def stray_counts(session: Session, *, since: str) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in session.execute(query)}
 
 
-def unjudged(session: Session, *, until: datetime, limit: int) -> list[tuple[int, int]]:
-    """The messages (run, seq) with hits received before `until` that have no verdict yet, oldest first."""
+class Unjudged(NamedTuple):
+    """Messages that have hits without a verdict."""
+
+    messages: list[Key]
+    upto: int  #: hits that came up to here say something of these: a scanner's burst is told by what follows
+
+
+def unjudged(session: Session, *, until: datetime, limit: int) -> Unjudged:
+    """The messages of the oldest hits that were received before `until` and have no verdict yet."""
     query = (
-        sa.select(hits.c.run_id, hits.c.seq)
-        .where(hits.c.judged.is_(sa.false()), hits.c.at <= until)
+        sa.select(hits.c.run_id, hits.c.seq, hits.c.id)
+        .where(WAITS, hits.c.at <= until)
         .order_by(hits.c.id)
         .limit(limit)
     )
-    return list(dict.fromkeys((row.run_id, row.seq) for row in session.execute(query)))
+    rows = session.execute(query).all()
+    upto = rows[-1].id + AFTERWARDS if rows else 0
+    return Unjudged(list(dict.fromkeys((run, seq) for run, seq, _ in rows)), upto)
 
 
-def of_messages(session: Session, keys: Sequence[Key], *, most: int = MOST) -> dict[Key, list[Stored]]:
-    """The hits of these messages, by message, in the order they came; of each message the first `most`."""
+def of_messages(
+    session: Session, keys: Sequence[Key], *, upto: int = 0, most: int = MOST
+) -> dict[Key, list[Stored]]:
+    """The hits of these messages that have a verdict, or none yet and an id up to `upto`.
+
+    In the order they came, by message; of each message the first `most`.
+    """
     found: dict[Key, list[Stored]] = {}
-    for at in range(0, len(keys), 400):
-        piece = keys[at : at + 400]
+    for piece in _by_run(keys):
         many = _larger(session, piece, most)
-        few = [key for key in piece if key not in many]
-        own = sa.tuple_(hits.c.run_id, hits.c.seq)
-        for query in (sa.select(hits).where(own.in_(few)).order_by(hits.c.id), *map(_first_of(most), many)):
-            for row in session.execute(query):
-                found.setdefault((row.run_id, row.seq), []).append(
-                    Stored(_hit(row), row.judged, None if row.verdict is None else Verdict(row.verdict))
-                )
-    return found
+        few = piece._replace(seqs=[seq for seq in piece.seqs if seq not in many])
+        for which in (few.among(JUDGED), piece.among(WAITS, hits.c.id <= upto)):
+            _collect(found, session.execute(sa.select(hits).where(*which)))
+        for seq in many:
+            mine = piece._replace(seqs=[seq]).among(JUDGED)
+            _collect(found, session.execute(sa.select(hits).where(*mine).order_by(hits.c.id).limit(most)))
+    return {key: sorted(stored, key=_number)[:most] for key, stored in found.items()}
 
 
-def _larger(session: Session, keys: Sequence[Key], most: int) -> list[Key]:
-    """The messages among these that have more hits than `most`; told by the index alone."""
-    own = sa.tuple_(hits.c.run_id, hits.c.seq)
-    query = sa.select(hits.c.run_id, hits.c.seq).where(own.in_(keys)).group_by(hits.c.run_id, hits.c.seq)
-    return [(row.run_id, row.seq) for row in session.execute(query.having(sa.func.count() > most))]
+class _Piece(NamedTuple):
+    """Some messages of one run: asked for together, since SQLite goes through all rows for pairs of ids."""
+
+    run: int
+    seqs: list[int]
+
+    def among(self, *those: sa.ColumnElement[bool]) -> tuple[sa.ColumnElement[bool], ...]:
+        return (hits.c.run_id == self.run, hits.c.seq.in_(self.seqs), *those)
 
 
-def _first_of(most: int) -> Callable[[Key], sa.Select[Any]]:
-    def first(key: Key) -> sa.Select[Any]:
-        mine = sa.and_(hits.c.run_id == key[0], hits.c.seq == key[1])
-        return sa.select(hits).where(mine).order_by(hits.c.id).limit(most)
+def _by_run(keys: Sequence[Key]) -> Iterator[_Piece]:
+    runs: dict[int, list[int]] = {}
+    for run, seq in keys:
+        runs.setdefault(run, []).append(seq)
+    for run, seqs in runs.items():
+        for at in range(0, len(seqs), 400):
+            yield _Piece(run, seqs[at : at + 400])
 
-    return first
+
+def _collect(found: dict[Key, list[Stored]], rows: Iterable[sa.Row[Any]]) -> None:
+    for row in rows:
+        verdict = None if row.verdict is None else Verdict(row.verdict)
+        found.setdefault((row.run_id, row.seq), []).append(Stored(_hit(row), row.judged, verdict))
+
+
+def _number(one: Stored) -> int:
+    return one.hit.id
+
+
+def _larger(session: Session, piece: _Piece, most: int) -> list[int]:
+    """The messages among these that have more judged hits than `most`; told by the index alone."""
+    query = sa.select(hits.c.seq).where(*piece.among(JUDGED)).group_by(hits.c.seq)
+    return list(session.scalars(query.having(sa.func.count() > most)))
 
 
 def mark_judged(session: Session, verdicts: Mapping[int, Verdict | None]) -> None:
@@ -156,13 +189,14 @@ def mark_judged(session: Session, verdicts: Mapping[int, Verdict | None]) -> Non
 
 def pass_over(session: Session, key: Key, *, after: int) -> int:
     """Mark a message's hits after one of them as judged, without a verdict; gives how many there were."""
-    mine = (hits.c.run_id == key[0], hits.c.seq == key[1], hits.c.id > after, hits.c.judged.is_(sa.false()))
+    mine = (hits.c.run_id == key[0], hits.c.seq == key[1], hits.c.id > after, WAITS)
     return changed(session, sa.update(hits).where(*mine).values(judged=True))
 
 
 def judge_again(session: Session, run: int, seq: int) -> None:
     """Let the hits of a message be judged anew, now that more is known of it."""
-    session.execute(sa.update(hits).where(hits.c.run_id == run, hits.c.seq == seq).values(judged=False))
+    mine = (hits.c.run_id == run, hits.c.seq == seq, JUDGED)
+    session.execute(sa.update(hits).where(*mine).values(judged=False))
 
 
 def _hit(row: sa.Row[tuple[object, ...]]) -> Hit:

@@ -93,7 +93,7 @@ def test_a_hit_of_a_message_that_never_was_makes_no_event(session, sent):
     run, contact, _ = sent
     hits.store(session, [Hit(NOW, "open", run, 99, contact, None, "GET", CHROME, "127.0.0.1")])
     assert judging.judge_hits(session, LATER) == 0
-    assert hits.unjudged(session, until=LATER, limit=10) == []
+    assert hits.unjudged(session, until=LATER, limit=10).messages == []
 
 
 def returned(

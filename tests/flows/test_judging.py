@@ -92,7 +92,7 @@ def test_a_flood_on_one_message_is_judged_as_far_as_a_person_can_go(session, ada
     other = sent_to(session, "bob@example.com")
     hits.store(session, [click(other[0], 1, other[1][1], 30_000)])
     assert judging.judge_hits(session, LATER + timedelta(days=2)) == 51
-    assert hits.unjudged(session, until=LATER + timedelta(days=9), limit=10) == []
+    assert hits.unjudged(session, until=LATER + timedelta(days=9), limit=10).messages == []
     assert len(verdicts(session, "opened")) == 50
     assert verdicts(session) == ["human"]
     hits.store(session, [click(run, 1, contact, 80_000, kind="open")])
