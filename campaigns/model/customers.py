@@ -1,6 +1,18 @@
 """Whom we do business with: customers, the contacts at them, further addresses, roles, attributes."""
 
-from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from campaigns.model.base import Id, Json, Moment, Ref, metadata
 
@@ -91,6 +103,14 @@ contacts = Table(
     Index("ix_contacts_family_name", "family_name", postgresql_ops={"family_name": "text_pattern_ops"}),
     Index("ix_contacts_phone", "phone"),
     Index("ix_contacts_country_city", "country", "city"),
+    # few chose; each hit asks whether its contact is among them, and must not fetch the contact for that
+    Index(
+        "ix_contacts_tracking",
+        "id",
+        "tracking",
+        sqlite_where=text("tracking IS NOT NULL"),
+        postgresql_where=text("tracking IS NOT NULL"),
+    ),
 )
 
 addresses = Table(

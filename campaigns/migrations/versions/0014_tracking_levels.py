@@ -35,6 +35,10 @@ def upgrade() -> None:
             comment="individual, aggregate or off; null: as the installation does; writer: records/tracking",
         ),
     )
+    few = sa.text("tracking IS NOT NULL")
+    op.create_index(
+        "ix_contacts_tracking", "contacts", ["id", "tracking"], sqlite_where=few, postgresql_where=few
+    )
     _choices()
     op.add_column(
         "hits",
@@ -160,4 +164,5 @@ def downgrade() -> None:
     op.drop_column("hits", "crowd")
     op.drop_column("hits", "verdict")
     op.drop_table("tracking_choices")
+    op.drop_index("ix_contacts_tracking", table_name="contacts")
     op.drop_column("contacts", "tracking")
