@@ -10,17 +10,17 @@ from campaigns.cli.findings import show
 from campaigns.clock import utc_now
 from campaigns.config import from_environment
 from campaigns.doctor.findings import Level
-from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host
+from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host_of
 from campaigns.doctor.welcome import more_checks_of
 from campaigns.errors import NotFound
 from campaigns.records import dkim_keys, senders
 from campaigns.values import Sender
-from campaigns.wiring import open_stores
+from campaigns.wiring import open_stores, routing_of
 
 
 @click.command()
 @click.argument("sender")
-@click.option("--host", help="The server that delivers our mail to others, if it is not POSTROOM_SMTP_URL's.")
+@click.option("--host", help="The server that delivers our mail to others, if it is none of the accounts'.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 def dns(sender: str, host: str | None, *, as_json: bool) -> None:
     """Read SPF, DKIM, DMARC, MX, PTR, MTA-STS, TLS-RPT and BIMI of SENDER, and print the records to set.
@@ -31,7 +31,7 @@ def dns(sender: str, host: str | None, *, as_json: bool) -> None:
     with open_stores(settings.database_url).readers() as session:
         chosen = find(sender, senders.listing(session))
         keys = dkim_keys.listing(session)
-    identity = Identity.of(chosen, keys, host or delivering_host(settings.smtp_url, chosen))
+    identity = Identity.of(chosen, keys, host or delivering_host_of(routing_of(settings), chosen))
     now = utc_now()
     found = ask(f"{identity.own}: DNS", [*checks_of(identity, now), *more_checks_of(identity)])
     bad = any(finding.level is Level.BAD for finding in found)

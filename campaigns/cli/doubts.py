@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 from sqlalchemy.orm import Session
@@ -22,7 +21,7 @@ from campaigns.records.outbox import Doubt
 from campaigns.records.staff import Desk
 from campaigns.tracking.tokens import Keyring
 from campaigns.values import MessageKey
-from campaigns.wiring import Stores, open_stores
+from campaigns.wiring import Stores, open_stores, routing_of
 
 AT_ONCE = 1000
 COLUMNS = (
@@ -141,7 +140,7 @@ def _plain(text: object) -> str:
 
 
 def _server(settings: Settings) -> str:
-    return urlsplit(settings.smtp_url).hostname or "the mail server"
+    return ", ".join(routing_of(settings).places())
 
 
 @doubts.command()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
 from itertools import product
+from urllib.parse import urlsplit
 
 from campaigns.values import MAIN, Account, TopicClass
 
@@ -57,6 +58,14 @@ class Routing:
     def route_of(self, topic_class: str, sender: str, lane: str) -> Route:
         """The first route that fits; the last one fits all."""
         return next(route for route in self.routes if route.fits(topic_class, sender, lane))
+
+    def places(self) -> tuple[str, ...]:
+        """Whom mail is given to: the names of servers, and the kinds of all others."""
+        hosts = [urlsplit(one.options.get("url", "")).hostname for one in self.accounts.values()]
+        kinds = [one.kind for one in self.accounts.values()]
+        by_smtp = {"smtp", "catcher"}
+        told = [host if kind in by_smtp and host else kind for kind, host in zip(kinds, hosts, strict=True)]
+        return tuple(dict.fromkeys(told))
 
     def is_plain(self) -> bool:
         """Whether there is nothing to choose: all goes through the account of old."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.config import Settings, from_environment
+from campaigns.doctor.accounts import examine_accounts
 from campaigns.doctor.addresses import examine_addresses
 from campaigns.doctor.findings import Finding, bad, guarded, ok
 from campaigns.doctor.folders import examine_folders
@@ -38,7 +39,10 @@ def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
     yield from guarded("machine", examine_machine)
     yield from guarded("folders", lambda: examine_folders(settings))
     yield from guarded("database", lambda: examine_store(settings.database_url))
-    yield from guarded("mail server", lambda: examine_server(settings, env, now))
+    if settings.accounts_file is None:
+        yield from guarded("mail server", lambda: examine_server(settings, env, now))
+    else:
+        yield from guarded("accounts", lambda: examine_accounts(settings, env, now))
     yield from guarded("senders", lambda: _examine_senders(settings, now))
     yield from guarded("public address", lambda: examine_addresses(settings))
 

@@ -14,6 +14,7 @@ from campaigns.delivery.dkim_keys import Published, published, record_name, reco
 from campaigns.delivery.dmarc import GONE, POLICIES, VERSION, Standing, aligned, look_up
 from campaigns.delivery.domains import Unasked, addresses, mail_servers, open_resolver
 from campaigns.delivery.headers import ascii_domain
+from campaigns.delivery.routes import Routing
 from campaigns.delivery.smtp.target import is_loopback
 from campaigns.doctor.findings import Finding, bad, ok, told, warn
 from campaigns.records.dkim_keys import DkimKey, KeyState, rested_until, states
@@ -59,6 +60,12 @@ def delivering_host(smtp_url: str, sender: Sender) -> str:
     host = (urlsplit(smtp_url).hostname or "").lower()
     own = ascii_domain(sender.address.rpartition("@")[2].lower())
     return host if "." in host and not is_loopback(host) and _under_one_roof(host, own) else ""
+
+
+def delivering_host_of(routing: Routing, sender: Sender) -> str:
+    """The same among all accounts: the first that is a server of the sender's own."""
+    urls = [one.options.get("url", "") for one in routing.accounts.values() if one.kind == "smtp"]
+    return next((host for url in urls if (host := delivering_host(url, sender))), "")
 
 
 def examine_senders(

@@ -9,14 +9,14 @@ from campaigns.delivery.dkim import Algorithm
 from campaigns.delivery.dkim_keys import Vault, record_name, record_text, zone_line
 from campaigns.delivery.domains import open_resolver
 from campaigns.doctor.findings import Finding, Told
-from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host
+from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host_of
 from campaigns.doctor.welcome import more_checks_of
 from campaigns.errors import NotAllowed
 from campaigns.flows import keying
 from campaigns.records import dkim_keys, senders
 from campaigns.records.dkim_keys import DkimKey, KeyState
 from web.admin.desk import settings
-from web.session import read, write
+from web.session import read, routing, write
 from web.session import settings as installation
 
 
@@ -26,7 +26,7 @@ def sender_dns(sender_id: int) -> ResponseReturnValue:
     with read() as session:
         sender = senders.get(session, sender_id)
         keys = dkim_keys.listing(session)
-    identity = Identity.of(sender, keys, delivering_host(installation().smtp_url, sender))
+    identity = Identity.of(sender, keys, delivering_host_of(routing(), sender))
     now = utc_now()
     resolver = current_app.extensions.get("resolver")
     must = ask(f"{identity.own}: DNS", checks_of(identity, now), resolver)

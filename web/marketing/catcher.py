@@ -9,7 +9,7 @@ from campaigns.delivery import caught
 from campaigns.errors import NotFound
 from web.marketing.campaigns.preview import framed
 from web.marketing.desk import desk
-from web.session import settings
+from web.session import routing, settings
 
 catcher = desk("catcher", "/caught")
 
@@ -21,8 +21,8 @@ PARTS = ("mail", "headers", "source")
 
 def is_caught() -> bool:
     """Tell whether mail goes to the catcher on this machine."""
-    url = urlsplit(settings().smtp_url)
-    return url.hostname in LOOPBACK and (url.port or 25) == CATCHER_PORT
+    urls = [urlsplit(one.options.get("url", "")) for one in routing().accounts.values()]
+    return any(url.hostname in LOOPBACK and url.port == CATCHER_PORT for url in urls)
 
 
 @catcher.get("/")
@@ -35,7 +35,7 @@ def index() -> ResponseReturnValue:
         mails=mails,
         search=search,
         caught=is_caught(),
-        host=urlsplit(settings().smtp_url).hostname,
+        host=", ".join(routing().places()),
         most=PAGE,
     )
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -23,7 +22,7 @@ from campaigns.values import EventKind, MessageKey
 from web.language import number
 from web.marketing.catcher import is_caught
 from web.marketing.desk import actor, desk, number_from, signing
-from web.session import read, settings, write
+from web.session import read, routing, write
 
 doubts = desk("doubts", "/doubts")
 
@@ -110,7 +109,7 @@ def _list(scope: Scope, *, problem: str = "") -> ResponseReturnValue:
         after=after,
         total=sum(run.unknown for run in held),
         campaigns=_by_campaign(everywhere),
-        server=None if is_caught() else urlsplit(settings().smtp_url).hostname,
+        server=None if is_caught() else ", ".join(routing().places()),
         proof_words=PROOFS,
         until=utc_now().isoformat(),
         problem=problem,
