@@ -55,6 +55,7 @@ class Settings:
     metrics_port: int = 8027  #: 0: nowhere
     mailboxes: Mailboxes = field(default_factory=Mailboxes)
     metrics_token: str = field(default="", repr=False)  #: what a reader of /metrics must show; empty: nothing
+    spam_url: str = ""  #: the spam filter that mails are shown to; empty: what is on this machine; off: none
 
     @property
     def journals(self) -> Path:
@@ -86,6 +87,9 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     tracked = _tracking(env, data, problems)
     maildir = env.get("POSTROOM_BOUNCE_MAILDIR")
     mailboxes = _mailboxes(env, problems)
+    spam_url = env.get("POSTROOM_SPAM_URL", "")
+    if spam_url not in {"", "off"}:
+        _require_scheme("POSTROOM_SPAM_URL", spam_url, {"http", "https", "spamd"}, problems)
     if problems:
         raise BadSettings(problems)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -105,6 +109,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         metrics_port=metrics_port,
         mailboxes=mailboxes,
         metrics_token=env.get("POSTROOM_METRICS_TOKEN", ""),
+        spam_url=spam_url,
         **sending,
     )
 

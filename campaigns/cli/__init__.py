@@ -39,6 +39,7 @@ class Commands(click.Group):
         "receive": ("campaigns.cli.receiving", "receive"),
         "classify": ("campaigns.cli.classify", "classify"),
         "preview": ("campaigns.cli.previewing", "preview"),
+        "check": ("campaigns.cli.checking", "check"),
         "retain": ("campaigns.cli.retaining", "retain"),
         "verdicts": ("campaigns.cli.verdicts", "verdicts"),
     }

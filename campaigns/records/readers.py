@@ -35,3 +35,9 @@ def by_provider(session: Session, members: sa.Select[Any]) -> dict[str, int]:
         lane = own if own != OTHER else known or OTHER
         found[lane] = found.get(lane, 0) + count
     return found
+
+
+def some(session: Session, most: int) -> list[int]:
+    """Some contacts with an address, whoever they are."""
+    query = sa.select(contacts.c.id).where(contacts.c.email.is_not(None)).order_by(contacts.c.id).limit(most)
+    return list(session.scalars(query))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from babel import Locale, UnknownLocaleError
 from flask_babel import get_locale
 
+from campaigns.doctor.findings import Told
 from campaigns.templates.preflight import alike
 from campaigns.templates.preflight.findings import Phrases, Share, Size, Tongue
 from web.language import number, said, share
@@ -16,16 +17,25 @@ def tell(words: str, values: Mapping[str, object]) -> str:
 
 
 def _told(value: object) -> object:
-    if isinstance(value, Size):
-        amount, unit = value.said
-        return f"{number(amount, 0 if amount == int(amount) else 1)} {unit}"
-    if isinstance(value, Share):
-        return share(value, 0)
+    """Write one value; what is none of ours stays as it is."""
+    match value:
+        case Size():
+            amount, unit = value.said
+            return f"{number(amount, 0 if amount == int(amount) else 1)} {unit}"
+        case Share():
+            return share(value, 0)
+        case int() | float():
+            return number(value, 0 if isinstance(value, int) else 1)
+        case _:
+            return _words(value)
+
+
+def _words(value: object) -> object:
     if isinstance(value, Tongue):
         return language_name(value)
     if isinstance(value, Phrases):
         return ", ".join(said(one) for one in value)
-    return number(value) if isinstance(value, int) else value
+    return tell(value.pattern, value.values) if isinstance(value, Told) else value
 
 
 def language_name(tag: str) -> str:

@@ -126,7 +126,7 @@ def joined(by_language: Mapping[str, Iterable[Finding]]) -> list[Finding]:
             key = replace(one, line=0, near="")
             where = tuple(name for name in every if name in met[key])
             whole = replace(
-                key if len(where) > 1 else one, languages=() if 1 < len(where) == len(every) else where
+                key if len(where) > 1 else one, languages=() if len(where) == len(every) else where
             )
             told.setdefault(whole, whole)
     return sorted_by_level(told.values())

@@ -19,6 +19,7 @@ from web.language import number
 from web.marketing.campaigns import times
 from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.choices import choices
+from web.marketing.campaigns.outside import MATTERS, lately
 from web.marketing.campaigns.parts import Checked, Reach, checked, reach_of
 from web.marketing.campaigns.preview import people_of, render
 from web.marketing.campaigns.words import CARD_OF, GATES, field_of, label_of, refusal
@@ -53,6 +54,8 @@ def _page(campaign_id: int, problems: tuple[Problem, ...] = ()) -> ResponseRetur
             subject=_subject(session, campaign),
             problems=problems,
             many=MANY,
+            asked=lately(session, campaign),
+            matters=MATTERS,
             **_words(campaign, now, reach),
         )
     return html, 422 if problems else 200

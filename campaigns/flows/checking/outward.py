@@ -1,0 +1,74 @@
+"""Where a mail leads: each link and picture of its languages, those too that are made for each reader."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from campaigns.delivery.fetching.rounds import Wanted
+from campaigns.templates.preflight import Letter
+from campaigns.templates.preflight.letter import JINJA, masked
+from campaigns.templates.preflight.links import is_inner
+from campaigns.templates.scan import Tag
+from campaigns.values import Compiled, Content
+
+#: What examples are written with; nobody is there.
+_EXAMPLES = re.compile(r"https?://(?:[\w-]+\.)*example\.(?:com|org|net)(?:[:/?#]|$)", re.IGNORECASE)
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+MOST = 100  #: of one mail
+
+
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """An address that readers are led to, or whose picture they see."""
+
+    url: str
+    picture: bool
+    near: str  #: the words around it
+    line: int
+    languages: tuple[str, ...]
+
+    @property
+    def wanted(self) -> Wanted:
+        """How it is asked for."""
+        return Wanted(self.url, self.picture)
+
+
+def outward(letters: Sequence[Letter], contents: Iterable[tuple[str, Content]], own: str) -> list[Outward]:
+    """List what a mail leads to, of what was rendered for some readers too; `own` are our own pages."""
+    rendered = [
+        Letter(Compiled(content.subject, content.html, content.text, language), letter.source)
+        for language, content in contents
+        for letter in letters
+        if letter.compiled.language == language and content.html
+    ]
+    found: dict[Wanted, Outward] = {}
+    for letter in (*letters, *rendered):
+        for one in _of_letter(letter, own):
+            known = found.get(one.wanted)
+            languages = known.languages if known else ()
+            if known is None or not set(one.languages) <= set(languages):
+                near, line = (known.near, known.line) if known else (one.near, one.line)
+                both = tuple(dict.fromkeys((*languages, *one.languages)))
+                found[one.wanted] = Outward(one.url, one.picture, near, line, both)
+    return list(found.values())[:MOST]
+
+
+def _of_letter(letter: Letter, own: str) -> Iterator[Outward]:
+    for tag in letter.tags:
+        name = {"a": "href", "area": "href", "img": "src"}.get(tag.name)
+        url = letter.value(tag, name) if name else None
+        if not url or not _WEB.match(url) or JINJA in masked(url):
+            continue
+        if _EXAMPLES.match(url) or url.startswith(f"{own}/") or is_inner(url.split("/")[2].partition(":")[0]):
+            continue
+        yield Outward(
+            url.partition("#")[0],
+            tag.name == "img",
+            _near(letter, tag),
+            letter.line_of(url) or letter.line_of(url.replace("&", "&amp;")),
+            (letter.compiled.language,),
+        )
+
+
+def _near(letter: Letter, tag: Tag) -> str:
+    return letter.words_in(tag) if tag.name == "a" else letter.value(tag, "alt") or ""

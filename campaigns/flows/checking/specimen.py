@@ -1,0 +1,141 @@
+"""A mail whose links can be followed and that a spam filter can read, made for real people or an example."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from campaigns import mailing
+from campaigns.errors import BadInput, NotFound
+from campaigns.flows.checking.outward import Outward, outward
+from campaigns.flows.checking.people import named_of
+from campaigns.flows.checking.what import letters_of
+from campaigns.flows.checking.who import recipients
+from campaigns.mailing import UNSAID, Mailing, Signing, editions
+from campaigns.records import names, readers, samples, senders, surveys, templates
+from campaigns.records.campaigns import Campaign
+from campaigns.records.outbox import Recipient
+from campaigns.templates import starters
+from campaigns.templates.preflight import Letter
+from campaigns.templates.render import compile_source
+from campaigns.templates.samples import sample_names
+from campaigns.values import BodyKind, Content, Problem, Sender, Source
+
+PEOPLE = 12  #: for whom the links are made
+KINDS = {".mjml": BodyKind.MJML, ".html": BodyKind.HTML, ".htm": BodyKind.HTML, ".txt": BodyKind.TEXT}
+NOWHERE = "preview@example.com"  #: stands for the address of a contact without one
+STAND_IN = Sender("Your company", "hello@example.com", "bounce.example.com", None, "Your postal address")
+
+
+@dataclass(frozen=True, slots=True)
+class Specimen:
+    """What is needed to ask others about a mail."""
+
+    letters: Sequence[Letter]
+    links: Sequence[Outward]
+    mail: bytes | None  #: one whole mail; None where it cannot be made
+    version: int = 0  #: of the template
+
+
+def of_campaign(session: Session, campaign: Campaign, signing: Signing, now: datetime) -> Specimen | None:
+    """Make one of a campaign, for its own people; None without a template."""
+    draft = mailing.draft(session, campaign, signing)
+    if draft is None or campaign.template_id is None:
+        return None
+    version = templates.newest_version(session, campaign.template_id)
+    letters = letters_of(session, version)
+    chosen: list[int] = []
+    if campaign.segment_id is not None:
+        members = recipients(session, campaign, now)
+        chosen = samples.worst_first(session, members, named_of(draft), limit=PEOPLE)
+    return _made(session, draft, letters, chosen, version, now)
+
+
+def of_template(session: Session, template: str, signing: Signing, now: datetime) -> Specimen:
+    """Make one of a template (a key, a starter or a file), for people of the store.
+
+    Raises:
+        NotFound: there is no such template.
+        BadTemplate: it does not compile.
+    """
+    stored = templates.find(session, template)
+    version = 0 if stored is None else templates.newest_version(session, stored)
+    letters = letters_of(session, version) if version else _letters(session, template)
+    known, offered = senders.listing(session), surveys.listing(session)
+    draft = Mailing(
+        run=0,
+        campaign=0,
+        topic=UNSAID,
+        shared=names.common(session, "Preview", known[0][1] if known else STAND_IN),
+        editions=editions([one.compiled for one in letters], tracking=False),
+        signing=signing,
+        files=tuple(letters[0].files),
+        form=surveys.form_of(session, surveys.newest_version(session, offered[0].id)) if offered else None,
+    )
+    return _made(session, draft, letters, readers.some(session, PEOPLE), version, now)
+
+
+def _letters(session: Session, template: str) -> list[Letter]:
+    path = Path(template)
+    if path.suffix in KINDS:
+        sources = [_file(path)]
+    elif template in starters.NAMES:
+        sources = [starters.load(template, language) for language in starters.LANGUAGES]
+    else:
+        keys = ", ".join([row.key for row in templates.listing(session)] + list(starters.NAMES))
+        known = f"Templates: {keys}; or name a file (.mjml, .html, .txt)."
+        raise NotFound(f"There is no template {template!r}. {known}")
+    return [Letter(compile_source(source), source) for source in sources]
+
+
+def _file(path: Path) -> Source:
+    try:
+        body = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFound(f"There is no file {path}.") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            [Problem(str(path), f"is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.")]
+        ) from error
+    return Source(KINDS[path.suffix], path.stem, body)
+
+
+def _made(
+    session: Session,
+    draft: Mailing,
+    letters: Sequence[Letter],
+    chosen: list[int],
+    version: int,
+    now: datetime,
+) -> Specimen:
+    people = [one for number in chosen if (one := names.recipient(session, number)) is not None]
+    people.append(_example(letters[0].compiled.language))
+    contents, mail = [], None
+    for one in people:
+        addressed = replace(one, address=one.address or NOWHERE)
+        bought = names.last_orders(session, [one.customer_id]).get(one.customer_id, [])
+        try:
+            content = draft.content(addressed, bought=bought, now=now)
+            mail = mail or draft.plain(addressed, bought=bought, now=now).data
+        except BadInput:
+            continue  # told elsewhere, with the reason
+        contents.append((draft.edition_for(one.contact["locale"]).compiled.language, content))
+    links = outward(letters, _some_of_each(contents), draft.signing.public_url)
+    return Specimen(letters, links, mail, version)
+
+
+def _some_of_each(contents: Sequence[tuple[str, Content]]) -> Iterator[tuple[str, Content]]:
+    """A few of each language: people of one language are mostly led to the same pages."""
+    met: dict[str, int] = {}
+    for language, content in contents:
+        met[language] = met.get(language, 0) + 1
+        if met[language] <= PEOPLE // 2:
+            yield language, content
+
+
+def _example(language: str) -> Recipient:
+    example = sample_names(language)
+    customer = {**example["customer"], "owner_id": None}
+    return Recipient(0, 0, example["contact"]["email"], 0, 0, example["contact"], customer)
