@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.tracking.verdicts import RULES_VERSION, judge
+from campaigns.tracking.ranges import Range, RangeKind, Ranges
+from campaigns.tracking.verdicts import BY_PROVIDER, RULES_VERSION, UNTOLD, judge
 from campaigns.values import Hit, Verdict
 
 SENT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -249,3 +250,96 @@ def test_ten_thousand_hits_on_one_message_are_judged_quickly():
     hits = [hit(number / 50, link=number % 400) for number in range(10_000)]
     judgements = judge(hits, sent_at=SENT, link_count=400)
     assert {each.verdict for each in judgements} == {Verdict.MACHINE}
+
+
+# ---- signals beside each other
+
+FAR = 50_000  #: seconds; nothing of HITS comes so late
+
+
+@given(st.lists(HITS, max_size=12), st.integers(1, 5), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_a_person_who_comes_by_later_stays_one_and_makes_no_other_hit_a_machines(hits, link, confirmed):
+    person = hit(FAR, link=link, address="198.51.100.200", agent=CHROME + " OPR/120")
+    before = judge(hits, sent_at=SENT, link_count=6, confirmed=confirmed)
+    *after, own = judge([*hits, person], sent_at=SENT, link_count=6, confirmed=confirmed)
+    assert own.verdict is Verdict.HUMAN
+    for old, new in zip(before, after, strict=True):
+        assert new.verdict is not Verdict.MACHINE or old.verdict is Verdict.MACHINE or confirmed
+        assert new.points <= old.points or confirmed
+
+
+@given(st.lists(HITS, max_size=10), HITS)
+@settings(max_examples=200, deadline=None)
+def test_what_follows_the_hidden_link_makes_no_person_of_anybody(hits, other):
+    trap = replace(other, kind="click", link=0, method="GET")
+    before = judge(hits, sent_at=SENT, link_count=5)
+    *after, own = judge([*hits, trap], sent_at=SENT, link_count=5)
+    assert own.verdict is Verdict.MACHINE
+    for old, new in zip(before, after, strict=True):
+        assert new.verdict is not Verdict.HUMAN or old.verdict is Verdict.HUMAN
+
+
+def test_the_hidden_link_marks_its_address_and_agent_for_some_minutes_and_nobody_else():
+    trap = hit(5000, link=0)
+    near, far = hit(4500, link=2), hit(9000, link=2)
+    other = hit(4990, link=2, agent=CHROME + " Edg/1", address="198.51.100.99")
+    said = judge([trap, near, far, other], sent_at=SENT, link_count=5)
+    assert [each.verdict.value for each in said] == ["machine", "machine", "human", "human"]
+    assert said[0].reasons == ("followed a link that no person sees",)
+    assert said[1].reasons == ("same address and agent followed a link that no person sees, 500 s apart",)
+
+
+def test_all_links_of_a_mail_within_minutes_are_a_machines_and_most_of_them_a_persons():
+    every = [hit(1000 + 40 * link, link=link) for link in range(1, 7)]
+    assert {each.verdict for each in judge(every, sent_at=SENT, link_count=6)} == {Verdict.MACHINE}
+    assert judge(every, sent_at=SENT, link_count=6)[0].reasons == ("all 6 links within 200 s",)
+    assert {each.verdict for each in judge(every[:-1], sent_at=SENT, link_count=6)} == {Verdict.HUMAN}
+
+
+@pytest.mark.parametrize(
+    ("owner", "given", "verdict"),
+    [
+        (RangeKind.SCANNER, {}, Verdict.MACHINE),
+        (RangeKind.CLOUD, {}, Verdict.UNKNOWN),
+        (RangeKind.CLOUD, {"headers": ()}, Verdict.MACHINE),
+        (RangeKind.RELAY, {}, Verdict.HUMAN),
+        (RangeKind.RELAY, {"kind": "open", "agent": ""}, Verdict.PRIVACY),
+        (RangeKind.RELAY, {"kind": "open", "agent": "Xyz/1"}, Verdict.PRIVACY),
+        (RangeKind.CLOUD, {"kind": "open", "agent": "GoogleImageProxy"}, Verdict.HUMAN),
+        (RangeKind.PROXY, {}, Verdict.HUMAN),
+    ],
+)
+def test_whose_address_it_is_weighs_by_what_is_done_there(owner, given, verdict):
+    ranges = Ranges([("198.51.100.0/24", Range(owner, "Somebody"))])
+    (judgement,) = judge([hit(5000, **given)], sent_at=SENT, link_count=5, ranges=ranges)
+    assert judgement.verdict is verdict
+
+
+def test_a_provider_that_tracked_a_hit_is_believed_about_machines():
+    assert one(5000, headers=(UNTOLD, BY_PROVIDER)).reasons == (
+        "the provider that tracked it calls it a machine's",
+    )
+    assert one(5000, headers=(UNTOLD,)).verdict is Verdict.HUMAN
+
+
+def test_a_link_followed_twice_at_once_from_two_places_is_the_plainer_ones():
+    person = hit(5000, link=3)
+    gateway = hit(4999, link=3, headers=(), address="192.0.2.44")
+    said = judge([gateway, person], sent_at=SENT, link_count=5)
+    assert [each.verdict for each in said] == [Verdict.MACHINE, Verdict.HUMAN]
+    assert said[0].reasons[-1] == "the same link was followed from elsewhere within 30 s"
+
+
+def test_a_mail_that_was_on_the_screen_speaks_for_its_reader():
+    click = hit(5000, headers=())
+    assert judge([click], sent_at=SENT, link_count=5)[0].verdict is Verdict.UNKNOWN
+    seen = hit(4900, "open")
+    assert judge([click, seen], sent_at=SENT, link_count=5)[0].verdict is Verdict.HUMAN
+    ahead = hit(4900, "open", agent="Mozilla/5.0")
+    assert judge([click, ahead], sent_at=SENT, link_count=5)[0].verdict is Verdict.UNKNOWN
+
+
+def test_others_of_a_company_at_once_weigh_much_only_just_after_the_sending():
+    assert judge([replace(hit(20), crowd=4)], sent_at=SENT, link_count=5)[0].verdict is Verdict.MACHINE
+    assert judge([replace(hit(5000), crowd=40)], sent_at=SENT, link_count=5)[0].verdict is Verdict.HUMAN
