@@ -1,5 +1,6 @@
 """One request and its answer, and what is known where there is none."""
 
+import logging
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,9 @@ from campaigns.delivery.smtp.replies import plain_text
 CONNECT = 10.0  #: seconds until a connection stands
 IDLE = 5.0  #: seconds that a connection is kept unused; servers close theirs later, not in our hands
 MAX_ANSWER = 2 * 1024 * 1024  #: bytes; 1,000 mails are answered in some 200,000
+
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request, and we tell of each mail
 
 
 class Caller:
