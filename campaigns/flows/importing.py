@@ -173,7 +173,9 @@ def import_contacts(
                     complaints.add(complaint)
                 if part.filled.rows:
                     table = staging.load(session, number, part.filled, columns, STAGED_IDS)
-                    merge.merge(table, part.turns, lambda line, first: complaints.add(repeat_of(line, first)))
+                    merge.merge_all(
+                        table, part.stretches, lambda line, first: complaints.add(repeat_of(line, first))
+                    )
                 read += part.rows
                 progress(part.last_line, lines)
             tally = merge.finish()

@@ -24,6 +24,7 @@ from campaigns.imports.source import Rows, Source, read_body
 from campaigns.imports.staged import Filled, Filler
 
 ROWS_AT_ONCE = 400  #: read column by column; few enough to stay in the processor's cache
+STRETCH = 125_000  #: lines among which repeats are told in memory; the store tells of all before
 PROCESS_FROM = 100_000  #: lines; fewer are read before a process would be up
 
 
@@ -39,12 +40,19 @@ class Job:
     folder: Path  #: private; complaints wait there until their part is merged
 
 
+class Stretch(NamedTuple):
+    """Lines of a part that are merged together."""
+
+    last: int  #: its last line; it begins where the one before ended
+    turns: tuple[int, ...]
+
+
 class Part(NamedTuple):
     """A part of the file that was read, checked and filled."""
 
     rows: int  #: that were read
     filled: Filled
-    turns: tuple[int, ...]
+    stretches: tuple[Stretch, ...]
     last_line: int
     complaints: Path
 
@@ -139,6 +147,7 @@ class Parts:
         self._line = 1
         self._rows = 0
         self._turns: Counter[int] = Counter()
+        self._stretches: list[Stretch] = []
         self._said = self._reader.columns.index("said") if "said" in self._reader.columns else None
         self._listed: IO[str] | None = None
 
@@ -146,22 +155,28 @@ class Parts:
         """Read the next part; None when the file is at its end."""
         if self._held is None:
             return None
-        self._turns.clear()
+        self._stretches.clear()
         self._rows = 0
         path = self._job.folder / f"complaints{number}"
         with path.open("w", encoding="ascii") as self._listed:
             filled = self._job.filler.fill(number, self._reader.columns, self._read_part(number))
-        return Part(self._rows, filled, tuple(sorted(self._turns)), self._line, path)
+        return Part(self._rows, filled, tuple(self._stretches), self._line, path)
 
     def _complain(self, complaint: Complaint) -> None:
         assert self._listed is not None
         self._listed.write(json.dumps(complaint) + "\n")
 
     def _read_part(self, number: int) -> Iterator[tuple[Any, ...]]:
-        repeats = Repeats()
         size = self._job.lines_of_a_part
         # the first part is small, since nothing can be merged before it is there
         end = self._line + (size if number else size // 2)
+        while self._held is not None and self._held[0][0] <= end:
+            yield from self._read_stretch(min(end, self._line + STRETCH))
+            self._stretches.append(Stretch(self._line, tuple(sorted(self._turns))))
+
+    def _read_stretch(self, end: int) -> Iterator[tuple[Any, ...]]:
+        self._turns.clear()
+        repeats = Repeats()
         while self._held is not None and self._held[0][0] <= end:
             lines, rows = self._held
             self._rows += len(rows)

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns.imports.contacts import PROFILE
+from campaigns.imports.parts import Stretch
 from campaigns.imports.repeats import REPEATS
 from campaigns.records.bulk import Later
 from campaigns.records.import_people import People
@@ -78,8 +79,26 @@ class ContactMerge:
             self._do.run("CREATE INDEX IF NOT EXISTS temp.matched_contact ON matched (contact_id)")
         self._words = Words(self._do, self._at_now) if topic is not None else None
 
+    def merge_all(
+        self, table: str, stretches: Sequence[Stretch], repeated: Callable[[int, int], None]
+    ) -> None:
+        """Merge one staged part, a stretch of lines after the other.
+
+        `repeated` is told each line that repeats one of an earlier stretch, and which.
+        """
+        if len(stretches) == 1:
+            self.merge(table, stretches[0].turns, repeated)
+            return
+        first = 0
+        for last, turns in stretches:
+            lines = f"SELECT * FROM {table} WHERE line BETWEEN {first} AND {last}"
+            self._do.run(f"CREATE TEMPORARY VIEW stretch AS {lines}")
+            self.merge("stretch", turns, repeated)
+            self._do.run("DROP VIEW stretch")
+            first = last + 1
+
     def merge(self, table: str, turns: Sequence[int], repeated: Callable[[int, int], None]) -> None:
-        """Merge one staged part; `repeated` is told each line that repeats an earlier part's, and which."""
+        """Merge staged rows; `repeated` is told each line that repeats one merged before, and which."""
         if self._listed:
             self._count_suppressed(table)
         for turn in turns:
