@@ -117,8 +117,10 @@ def receive(session: Session, arrival: Arrival, secret: bytes) -> str:
 def is_flood(session: Session, arrival: Arrival) -> bool:
     """Whether more has come about one message than servers and people send; of delays few are enough."""
     whom = arrival.whom
-    most = MOST_DELAYS if arrival.told.kind is ReturnKind.DELAY else MOST
-    return returns.count_of(session, whom.contact, whom.run, whom.seq, arrival.source) >= most
+    delays = arrival.told.kind is ReturnKind.DELAY
+    kind = EventKind.DELAYED if delays else None
+    found = returns.count_of(session, whom.contact, whom.run, whom.seq, arrival.source, kind)
+    return found >= (MOST_DELAYS if delays else MOST)
 
 
 def is_late(arrival: Arrival) -> bool:

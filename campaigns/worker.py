@@ -4,7 +4,6 @@ APScheduler is a metronome here: it keeps no jobs of ours. What is due stands in
 missed, doubled, or run by two workers does no harm (docs/decisions/0003).
 """
 
-import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -15,7 +14,7 @@ from typing import TypeVar
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from dns.resolver import Resolver
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from campaigns import metrics
@@ -25,8 +24,6 @@ from campaigns.delivery.domains import Unasked, open_resolver
 from campaigns.delivery.mailboxes import box_of, visit
 from campaigns.delivery.maildir import read_new, take
 from campaigns.delivery.mx import Heard
-from campaigns.delivery.providers import PROVIDERS
-from campaigns.delivery.webhooks import Reading
 from campaigns.errors import BackendError
 from campaigns.executor import Executor
 from campaigns.flows import (
@@ -36,7 +33,6 @@ from campaigns.flows import (
     dispatching,
     doubting,
     finding_lanes,
-    hooking,
     intake,
     judging,
     keeping,
@@ -45,10 +41,10 @@ from campaigns.flows import (
     schedule,
 )
 from campaigns.flows.recovery import recover
+from campaigns.listening import Listening
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
-from campaigns.records import dkim_keys, domains, lanes, outbox, sign_ups, webhooks
+from campaigns.records import dkim_keys, domains, lanes, outbox, sign_ups
 from campaigns.records.domains import Asked
-from campaigns.records.webhooks import StoredCall
 from campaigns.tracking.ranges import RangesAt
 from campaigns.tracking.tokens import Keyring
 from campaigns.wiring import Stores, routing_of
@@ -56,12 +52,7 @@ from campaigns.wiring import Stores, routing_of
 log = structlog.get_logger()
 
 Tick = Callable[[], object]
-Read = tuple[StoredCall, Reading]
-HOOKS = {name: row.webhooks for name, row in PROVIDERS.items() if row.webhooks is not None}
-#: The store's, not the input's; our bulk writes on SQLite raise what the driver does.
-AWAY = (OperationalError, InterfaceError, sqlite3.OperationalError)
 DOMAINS_FOR = 20.0  #: seconds of a tick in which domains are asked about
-MOST_CALLS = 2000  #: of providers, in one tick
 T = TypeVar("T")
 
 
@@ -79,9 +70,7 @@ class Worker:
         self._stores, self._settings, self._clock, self._executor = stores, settings, clock, executor
         self._keyring = Keyring(settings.secret)
         self._ranges = RangesAt(settings.ranges)
-        self._keys = hooking.Keys(
-            self._keyring, settings.secret, settings.public_url, settings.tracking
-        )
+        self._listening = Listening(stores, settings, clock)
         self._routing = routing_of(settings)
         self._resolver = resolver
         self._gathered: finding_lanes.Gathered = {}
@@ -110,7 +99,7 @@ class Worker:
             ("returned mail", 2.0, self.tick_returns),
             ("mailboxes", 60.0, self.tick_mailboxes),
             ("keys", 300.0, self.tick_keys),
-            ("webhooks", 1.0, self.tick_webhooks),
+            ("webhooks", 1.0, self._listening.tick),
             ("accounts", 5.0, self.tick_accounts),
             ("domains", 15.0, self.tick_domains),
             ("warm-ups", 60.0, lambda: self._write(lanes.warm_up)),
@@ -265,56 +254,6 @@ class Worker:
             kind = "unreadable"
         metrics.returned(kind)
         log.info("returned mail", kind=kind, file=name)
-
-    def tick_webhooks(self) -> int:
-        """Read what providers called with; gives how many calls."""
-        total = 0
-        while total < MOST_CALLS:
-            with self._stores.readers() as session:
-                calls = webhooks.waiting(session, now=self._clock())
-            if not calls:
-                break
-            read = self._visited([(call, hooking.read(call, HOOKS)) for call in calls])
-            try:
-                self._act_on(read)
-            except AWAY:
-                raise  # about the store: they are read again
-            except Exception:
-                log.exception("webhooks are read one by one, for one of them cannot be")
-                self._one_by_one(read)
-            total += len(calls)
-        return total
-
-    def _visited(self, read: list[Read]) -> list[Read]:
-        """Ask the addresses that have to be asked so that calls come; outside of any transaction."""
-        answered = []
-        for call, reading in read:
-            try:
-                hooking.follow(call, reading, HOOKS)
-                answered.append((call, reading))
-            except BackendError as error:
-                log.warning("a subscription could not be confirmed", account=call.account, why=str(error))
-                self._write(partial(hooking.postpone, call=call, why=str(error)))
-        return answered
-
-    def _act_on(self, read: list[Read]) -> None:
-        if not read:
-            return
-        with self._stores.sessions.begin() as session:
-            acted = [hooking.act(session, *one, self._keys, now=self._clock()) for one in read]
-        for counts in acted:
-            metrics.webhook_events(counts)
-
-    def _one_by_one(self, read: list[Read]) -> None:
-        for call, reading in read:
-            try:
-                self._act_on([(call, reading)])
-            except AWAY:
-                raise
-            except Exception as error:
-                log.exception("a webhook could not be read", account=call.account, call=call.id)
-                why = f"could not be acted on ({type(error).__name__})"
-                self._write(partial(hooking.set_aside, call=call, why=why))
 
     def _write(self, act: Callable[[Session, datetime], T]) -> T:
         with self._stores.sessions.begin() as session:

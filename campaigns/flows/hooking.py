@@ -5,7 +5,7 @@ by event, each once, in whatever order they come.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -14,34 +14,30 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from campaigns import receiving
-from campaigns.delivery.returns import Returned, ReturnedRecipient, ReturnKind
-from campaigns.delivery.webhooks import Reading, Signal, SignalKind, Webhooks, read_call, why_failed
+from campaigns.delivery.webhooks import Reading, Signal, SignalKind, Webhooks, read_call
+from campaigns.delivery.webhooks.returned import RETURNS, as_returned
+from campaigns.delivery.webhooks.told import same_address
 from campaigns.receiving import Arrival
-from campaigns.records import addressees, hits, links, outbox, tracking, webhooks
+from campaigns.records import addressees, history, hits, links, outbox, tracking, webhooks
 from campaigns.records.addressees import Addressee
 from campaigns.records.outbox import Evidence
 from campaigns.records.webhooks import StoredCall
 from campaigns.tracking.tokens import Keyring, Purpose, Token
 from campaigns.tracking.verdicts import BY_PROVIDER, BY_PROXY, NO_AGENT, UNTOLD
-from campaigns.values import ContactId, Hit, MessageKey, Tracking, Verdict
+from campaigns.values import ContactId, EventKind, Hit, MessageKey, Tracking, Verdict
 
 SOURCE = "webhook"
 WAIT = timedelta(minutes=1)
 PATIENCE = timedelta(days=3)  #: so long Amazon waits for a subscription's yes
 SKEW = timedelta(hours=1)  #: by so much a provider's clock may be ahead of ours, or behind
-RETURNS = {
-    SignalKind.BOUNCED: ReturnKind.BOUNCE,
-    SignalKind.DELAYED: ReturnKind.DELAY,
-    SignalKind.DELIVERED: ReturnKind.RECEIPT,
-    SignalKind.COMPLAINED: ReturnKind.COMPLAINT,
-    SignalKind.AUTO_REPLIED: ReturnKind.AUTO_REPLY,
-}
-ACTIONS = {SignalKind.BOUNCED: "failed", SignalKind.DELAYED: "delayed"}
+#: What is done for each alone; a history, a consent or a suppression hangs on it.
+ONE_BY_ONE = RETURNS - {SignalKind.DELIVERED}
 HITS = {SignalKind.OPENED: "open", SignalKind.CLICKED: "click"}
 #: What stands among a hit's headers where a provider says who did it; of browsers only known names are kept.
 DOERS = {Verdict.MACHINE: BY_PROVIDER, Verdict.PRIVACY: BY_PROXY}
+#: What proves an arrival here; the rest does where it is acted on.
+PROVING = ("accepted", "delivered", "opened", "clicked")
 NOT_KEPT = ("not tracked", "counted apart")  #: what became of events that may be told of no single contact
-MOST_WORDS = 500  #: of what a robot wrote
 OUR_PAGES = ("u", "p", "s", "v", "o")  #: what is no link of the campaign's; a visit there is seen there
 
 
@@ -53,6 +49,24 @@ class Keys:
     secret: bytes
     public_url: str
     tracking: Tracking = Tracking.INDIVIDUAL  #: of contacts who never chose a level
+
+
+class Heard(NamedTuple):
+    """One event, with the call that brought it."""
+
+    call: StoredCall
+    signal: Signal
+
+
+class Named(NamedTuple):
+    """An event that is believed, with the message that it is about."""
+
+    place: int  #: among those that were heard together
+    call: StoredCall
+    signal: Signal
+    token: Token
+    whom: Addressee
+    at: datetime
 
 
 def read(call: StoredCall, table: Mapping[str, Webhooks]) -> Reading:
@@ -82,19 +96,46 @@ def postpone(session: Session, now: datetime, *, call: StoredCall, why: str) -> 
         webhooks.postpone(session, call.id, problem=why, due_at=now + WAIT)
 
 
-def act(session: Session, call: StoredCall, reading: Reading, keys: Keys, *, now: datetime) -> Counter[str]:
-    """Do what follows from a call, and mark it as read; gives what became of its events."""
-    found: Counter[str] = Counter()
-    for signal in reading.signals:
-        found[_take(session, call, signal, keys, now)] += 1
-    if reading.problem:
-        found["unreadable"] += 1
-    if reading.follow:
-        found["subscription"] += 1
-    webhooks.count(session, call.account, found, now=now)
-    told = any(found[what] for what in NOT_KEPT)
-    webhooks.settle(session, call.id, problem=reading.problem, forget=told)
-    return found
+def act(session: Session, heard: Sequence[Heard], keys: Keys, *, now: datetime) -> list[str]:
+    """Do what follows from some events, each once; says of each in a word what became of it.
+
+    They may be of many calls. What most calls tell (taken, delivered, opened, clicked) is done for all of
+    them together, the rest one by one.
+    """
+    words = ["repeat"] * len(heard)
+    fresh = _taken(session, heard)
+    named = list(_believed(session, heard, fresh, keys.ring, words, now))
+    _look(session, [one for one in named if one.signal.kind in HITS], keys, words)
+    _prove(session, [one for one in named if words[one.place] in PROVING], now)
+    _deliver(session, [one for one in named if one.signal.kind is SignalKind.DELIVERED], words)
+    for one in named:
+        if one.signal.kind is SignalKind.UNSUBSCRIBED:
+            how = f"webhook of {one.call.account}"
+            receiving.left(session, one.token, how=how, now=one.at, source=SOURCE)
+        elif one.signal.kind in ONE_BY_ONE:
+            words[one.place] = _arrive(session, one, keys.secret)
+    return words
+
+
+def finish(
+    session: Session,
+    read: Sequence[tuple[StoredCall, Reading]],
+    words: Mapping[int, Counter[str]],
+    now: datetime,
+) -> Counter[str]:
+    """Mark calls as read, all of whose events were acted on; gives what became of those."""
+    total: Counter[str] = Counter()
+    by_account: dict[str, Counter[str]] = {}
+    for call, reading in read:
+        found = Counter(words.get(call.id, {}))
+        found += Counter(unreadable=bool(reading.problem), subscription=bool(reading.follow))
+        by_account.setdefault(call.account, Counter()).update(found)
+        forget = any(found[what] for what in NOT_KEPT)
+        webhooks.settle(session, call.id, problem=reading.problem, forget=forget)
+        total += found
+    for account, found in sorted(by_account.items()):
+        webhooks.count(session, account, found, now=now)
+    return total
 
 
 def set_aside(session: Session, now: datetime, *, call: StoredCall, why: str) -> None:
@@ -103,73 +144,61 @@ def set_aside(session: Session, now: datetime, *, call: StoredCall, why: str) ->
     webhooks.settle(session, call.id, problem=why)
 
 
-def _take(session: Session, call: StoredCall, signal: Signal, keys: Keys, now: datetime) -> str:
-    """Take one event, once; gives what became of it, in a word."""
-    if not webhooks.take(session, call.account, signal.id, call.id):
-        return "repeat"
-    if signal.kind is SignalKind.UNKNOWN:
-        return "unknown"
-    token = _named(signal, keys.ring)
-    whom = None if token is None else addressees.find(session, token)
-    if token is None or whom is None or (doubt := _doubt(signal, whom)):
-        return "stray" if token is None or whom is None else doubt
-    return _act(session, call, signal, Named(token, whom, _moment(signal, whom, call, now)), keys)
+# ---- what is believed
 
 
-class Named(NamedTuple):
-    """The message that an event is about, by our own token."""
+def _taken(session: Session, heard: Sequence[Heard]) -> list[int]:
+    """The places of those that were not taken before."""
+    first: dict[str, int] = {}
+    for place, one in enumerate(heard):
+        key = webhooks.event_key(one.call.account, one.signal.id)
+        first.setdefault(key, place)
+    new = webhooks.take(session, {key: heard[place].call.id for key, place in first.items()})
+    return sorted(first[key] for key in new)
 
-    token: Token
-    whom: Addressee
-    at: datetime
+
+def _believed(
+    session: Session,
+    heard: Sequence[Heard],
+    fresh: Sequence[int],
+    ring: Keyring,
+    words: list[str],
+    now: datetime,
+) -> Iterator[Named]:
+    """Those that carry our token, about the address that was mailed; of the others their word."""
+    tokens = {place: _token(heard[place].signal, ring) for place in fresh}
+    known = addressees.find_many(session, {token for token in tokens.values() if token})
+    for place in fresh:
+        call, signal = heard[place]
+        token = tokens[place]
+        whom = known.get(token) if token else None
+        if signal.kind is SignalKind.UNKNOWN:
+            words[place] = "unknown"
+        elif token is None or whom is None:
+            words[place] = "stray"
+        elif doubt := _doubt(signal, whom):
+            words[place] = doubt
+        else:
+            words[place] = signal.kind.value
+            yield Named(place, call, signal, token, whom, _moment(signal, whom, call, now))
 
 
 def _doubt(signal: Signal, whom: Addressee) -> str:
     """Why nothing follows from what is said of a message of ours; empty: something may."""
     if whom.address is None:
         return "stray"
-    if signal.recipient and not _same(signal.recipient, whom.address):
+    if signal.recipient and not same_address(signal.recipient, whom.address):
         return "other address"
     return "test" if whom.is_test else ""
 
 
-def _act(session: Session, call: StoredCall, signal: Signal, named: Named, keys: Keys) -> str:
-    token, whom, at = named
-    match signal.kind:
-        case SignalKind.ACCEPTED:
-            key = MessageKey(whom.run, whom.seq)
-            outbox.prove(session, {key: Evidence(signal.kind.value, at)}, now=at)
-        case SignalKind.UNSUBSCRIBED:
-            receiving.left(session, token, how=f"webhook of {call.account}", now=at, source=SOURCE)
-        case SignalKind.OPENED | SignalKind.CLICKED:
-            return _hit(session, signal, named, keys)
-        case _:
-            return _arrive(session, call, signal, named, keys.secret)
-    return signal.kind.value
-
-
-def _named(signal: Signal, ring: Keyring) -> Token | None:
+def _token(signal: Signal, ring: Keyring) -> Token | None:
     """Find our token in what the provider keeps of ours: a reference, a return path, a Message-ID."""
     for text in signal.references:
         local = text.strip("<> ").partition("@")[0].lower()
         if token := ring.read(Purpose.RETURN, local.rpartition("+")[2]):
             return token
     return None
-
-
-def _same(one: str, other: str) -> bool:
-    return _plain(one) == _plain(other)
-
-
-def _plain(address: str) -> str:
-    """As addresses are compared: in small letters, the domain as it travels."""
-    local, _, domain = address.strip().lower().rpartition("@")
-    if not domain.isascii():
-        try:
-            domain = domain.encode("idna").decode()
-        except UnicodeError:
-            return address
-    return f"{local}@{domain}"
 
 
 def _moment(signal: Signal, whom: Addressee, call: StoredCall, now: datetime) -> datetime:
@@ -184,71 +213,88 @@ def _moment(signal: Signal, whom: Addressee, call: StoredCall, now: datetime) ->
 # ---- what came back
 
 
-def _arrive(session: Session, call: StoredCall, signal: Signal, named: Named, secret: bytes) -> str:
-    event = webhooks.digest(call.account.encode(), signal.id.encode("utf-8", "replace"))
-    also: dict[str, object] = {"account": call.account, "provider": signal.word}
-    named_by = f"webhook of {call.account}"
-    arrival = Arrival(_returned(signal, named.whom), named.whom, named_by, event[:24], named.at, SOURCE, also)
-    word = receiving.receive(session, arrival, secret)
-    return word if word in {"flood", "late"} else signal.kind.value
+def _arrival(one: Named) -> Arrival:
+    event = webhooks.event_key(one.call.account, one.signal.id)
+    also: dict[str, object] = {"account": one.call.account, "provider": one.signal.word}
+    told, named_by = as_returned(one.signal, one.whom.address or ""), f"webhook of {one.call.account}"
+    return Arrival(told, one.whom, named_by, event[:24], one.at, SOURCE, also)
 
 
-def _returned(signal: Signal, whom: Addressee) -> Returned:
-    """The event in the words of a returned mail."""
-    finding = why_failed(signal) if signal.kind in ACTIONS else None
-    one = ReturnedRecipient(
-        address=(whom.address or "").lower(),
-        action=ACTIONS.get(signal.kind, signal.kind.value),
-        status=signal.status,
-        diagnostic=signal.said,
-        finding=finding,
-        reply=signal.reply,
-    )
-    complains = signal.kind is SignalKind.COMPLAINED
-    return Returned(
-        kind=RETURNS[signal.kind],
-        rule=f"a webhook: {signal.word}",
-        addressed_to=(),
-        envelope_id=None,
-        message_id=None,
-        recipients=(one,),
-        feedback=(signal.said or "abuse").lower()[:40] if complains else None,
-        words=signal.said[:MOST_WORDS],
-    )
+def _arrive(session: Session, one: Named, secret: bytes) -> str:
+    word = receiving.receive(session, _arrival(one), secret)
+    return word if word in {"flood", "late"} else one.signal.kind.value
+
+
+def _deliver(session: Session, named: Sequence[Named], words: list[str]) -> None:
+    """Record all that was delivered."""
+    facts = []
+    for one in named:
+        arrival = _arrival(one)
+        if receiving.is_late(arrival):
+            words[one.place] = "late"
+        else:
+            facts.append(arrival.fact(EventKind.DELIVERED, {"rule": arrival.told.rule}))
+    if facts:
+        history.record_many(session, facts)
+
+
+def _prove(session: Session, named: Sequence[Named], now: datetime) -> None:
+    """Let messages in doubt have arrived of which a provider knows; the first event is the proof."""
+    proofs = {
+        MessageKey(one.whom.run, one.whom.seq): Evidence(one.signal.kind.value, one.at)
+        for one in sorted(named, key=lambda one: one.at, reverse=True)
+    }
+    if proofs:
+        outbox.prove(session, proofs, now=now)
 
 
 # ---- what people and machines did
 
 
-def _hit(session: Session, signal: Signal, named: Named, keys: Keys) -> str:
-    """Store what a provider saw as a raw hit; the judge reads it with our own."""
-    token, whom, at = named
-    level = tracking.level(session, ContactId(whom.contact)) or keys.tracking
-    if not whom.tracking or whom.erased or level is Tracking.OFF:
-        return "not tracked"
-    clicked = signal.kind is SignalKind.CLICKED
-    page, number = _our_page(signal.url, token, keys) if clicked else ("", None)
+def _look(session: Session, named: Sequence[Named], keys: Keys, words: list[str]) -> None:
+    """Store what a provider saw as raw hits; the judge reads them with our own."""
+    people = {one.token.contact for one in named}
+    mine = tracking.one_by_one(session, people, keys.tracking)
+    found = []
+    for one in named:
+        individual = one.token.contact in mine
+        tracked = one.whom.tracking and not one.whom.erased
+        if not tracked or not (individual or _may_count(session, one, keys)):
+            words[one.place] = "not tracked"
+        elif hit := _hit(session, one, keys):
+            found.append(hit)
+            words[one.place] = words[one.place] if individual else "counted apart"
+        else:
+            words[one.place] = "own page"
+    hits.store(session, found, default=keys.tracking)
+
+
+def _may_count(session: Session, one: Named, keys: Keys) -> bool:
+    """Whether somebody who is not tracked one by one may be counted among all."""
+    level = tracking.level(session, ContactId(one.token.contact)) or keys.tracking
+    return level is not Tracking.OFF
+
+
+def _hit(session: Session, one: Named, keys: Keys) -> Hit | None:
+    """The raw hit; None for a click on a page of ours, which is seen there."""
+    signal, clicked = one.signal, one.signal.kind is SignalKind.CLICKED
+    page, number = _our_page(signal.url, one.token, keys) if clicked else ("", None)
     if page in OUR_PAGES:
-        return "own page"
+        return None
     if clicked and number is None and signal.url:
-        number = links.number_of(session, whom.run, signal.url)
-    if level is Tracking.INDIVIDUAL:  # of others nothing may tell that they looked
-        key = MessageKey(whom.run, whom.seq)
-        outbox.prove(session, {key: Evidence(signal.kind.value, at)}, now=at)
-    hit = Hit(
-        at=at,
+        number = links.number_of(session, one.whom.run, signal.url)
+    return Hit(
+        at=one.at,
         kind=HITS[signal.kind],
-        run=token.run,
-        seq=token.seq,
-        contact=token.contact,
+        run=one.token.run,
+        seq=one.token.seq,
+        contact=one.token.contact,
         link=number,
         method="GET",
         agent=signal.agent,
         address=signal.address,
         headers=tuple(_headers(signal)),
     )
-    hits.store(session, [hit], default=keys.tracking)
-    return signal.kind.value if level is Tracking.INDIVIDUAL else "counted apart"
 
 
 def _headers(signal: Signal) -> Iterator[str]:

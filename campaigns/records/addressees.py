@@ -1,5 +1,6 @@
 """Whom a signed token names: a contact, and the message that the token came in."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,8 @@ from campaigns.model.mail import campaigns, messages, runs, senders
 from campaigns.records import suppressions
 from campaigns.tracking.tokens import Token
 from campaigns.values import TopicClass
+
+AT_ONCE = 400  #: messages asked about in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,27 @@ class Addressee:
 def find(session: Session, token: Token) -> Addressee | None:
     """Load whom a genuine token names; None where the contact or the run is no longer there."""
     row = session.execute(_query(token)).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _addressee(row, token)
+
+
+def find_many(session: Session, tokens: Collection[Token]) -> dict[Token, Addressee]:
+    """Load whom genuine tokens name, of messages that there are; the others are left out."""
+    found: dict[Token, Addressee] = {}
+    by_run: dict[int, dict[int, Token]] = {}
+    for token in tokens:
+        by_run.setdefault(token.run, {})[token.seq] = token
+    for run, of_seq in by_run.items():
+        seqs = list(of_seq)
+        for at in range(0, len(seqs), AT_ONCE):
+            mine = sa.and_(runs.c.id == run, messages.c.seq.in_(seqs[at : at + AT_ONCE]))
+            for row in session.execute(_of_messages().where(mine)):
+                token = of_seq[row.seq]
+                if token.contact == row.contact:
+                    found[token] = _addressee(row, token)
+    return found
+
+
+def _addressee(row: Any, token: Token) -> Addressee:
     return Addressee(
         contact=row.contact,
         customer=row.customer,
@@ -69,32 +91,46 @@ def find(session: Session, token: Token) -> Addressee | None:
 
 
 def _query(token: Token) -> sa.Select[tuple[Any, ...]]:
+    """By the ids in a token; the message itself may be gone."""
+    mine = sa.and_(messages.c.run_id == runs.c.id, messages.c.seq == token.seq)
+    from_ = _runs().join(contacts, contacts.c.id == token.contact)
+    return _select(
+        from_.join(customers, customers.c.id == contacts.c.customer_id).outerjoin(messages, mine)
+    ).where(runs.c.id == token.run)
+
+
+def _of_messages() -> sa.Select[tuple[Any, ...]]:
+    from_ = _runs().join(messages, messages.c.run_id == runs.c.id)
+    from_ = from_.join(contacts, contacts.c.id == messages.c.contact_id)
+    return _select(from_.join(customers, customers.c.id == contacts.c.customer_id))
+
+
+def _runs() -> sa.Join:
     return (
-        sa.select(
-            contacts.c.id.label("contact"),
-            contacts.c.customer_id.label("customer"),
-            customers.c.owner_id.label("owner"),
-            contacts.c.locale,
-            contacts.c.erased_at,
-            contacts.c.email_hash.in_(suppressions.in_force()).label("suppressed"),
-            campaigns.c.name.label("campaign"),
-            topics.c.id.label("topic"),
-            topics.c.name.label("topic_name"),
-            topics.c.topic_class,
-            senders.c.name.label("sender"),
-            senders.c.postal_address.label("imprint"),
-            runs.c.survey_version_id,
-            runs.c.tracking,
-            runs.c.kind,
-            messages.c.address,
-            messages.c.at,
-        )
-        .select_from(runs)
-        .join(campaigns, campaigns.c.id == runs.c.campaign_id)
+        runs.join(campaigns, campaigns.c.id == runs.c.campaign_id)
         .join(topics, topics.c.id == runs.c.topic_id)
         .join(senders, senders.c.id == runs.c.sender_id)
-        .join(contacts, contacts.c.id == token.contact)
-        .join(customers, customers.c.id == contacts.c.customer_id)
-        .outerjoin(messages, sa.and_(messages.c.run_id == runs.c.id, messages.c.seq == token.seq))
-        .where(runs.c.id == token.run)
     )
+
+
+def _select(from_: sa.Join) -> sa.Select[tuple[Any, ...]]:
+    return sa.select(
+        contacts.c.id.label("contact"),
+        contacts.c.customer_id.label("customer"),
+        customers.c.owner_id.label("owner"),
+        contacts.c.locale,
+        contacts.c.erased_at,
+        contacts.c.email_hash.in_(suppressions.in_force()).label("suppressed"),
+        campaigns.c.name.label("campaign"),
+        topics.c.id.label("topic"),
+        topics.c.name.label("topic_name"),
+        topics.c.topic_class,
+        senders.c.name.label("sender"),
+        senders.c.postal_address.label("imprint"),
+        runs.c.survey_version_id,
+        runs.c.tracking,
+        runs.c.kind,
+        messages.c.address,
+        messages.c.at,
+        messages.c.seq,
+    ).select_from(from_)

@@ -45,12 +45,16 @@ def in_a_row(session: Session, contact: int, address: str, *, now: datetime) -> 
     return [bounce for key, bounce in row.items() if _address(session, key) == address]
 
 
-def count_of(session: Session, contact: int, run: int, seq: int, source: str = SOURCE) -> int:
-    """How many events returned mails, or webhooks, have made about one message."""
+def count_of(
+    session: Session, contact: int, run: int, seq: int, source: str = SOURCE, kind: EventKind | None = None
+) -> int:
+    """How many events, or of a kind, returned mails or webhooks have made about one message."""
     c = events.c
     query = sa.select(sa.func.count()).where(
         c.contact_id == contact, c.run_id == run, c.seq == seq, c.source == source
     )
+    if kind is not None:
+        query = query.where(c.kind == kind.value)
     return session.scalar(query) or 0
 
 

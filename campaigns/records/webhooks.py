@@ -3,6 +3,7 @@
 Also which events were taken already, and how many calls and events of each sort there were.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.base import Moment
-from campaigns.model.dialect import changed, insert_many
+from campaigns.model.dialect import changed, insert_many, is_postgres
 from campaigns.model.webhooks import webhook_calls, webhook_counts, webhook_events
 
 AT_ONCE = 100  #: calls that are read together
@@ -129,15 +130,25 @@ def read_again(session: Session, *, now: datetime) -> int:
     )
 
 
-def take(session: Session, account: str, event: str, call: int) -> bool:
-    """Take an event by the provider's id; False: it was taken before."""
-    key = digest(account.encode(), event.encode("utf-8", "replace"))
-    rows = [(key, call)]
-    return bool(
-        insert_many(
-            session, webhook_events, ("key", "call_id"), rows, conflict="ON CONFLICT (key) DO NOTHING"
-        )
+def event_key(account: str, event: str) -> str:
+    """What names an event among those of all accounts, by the provider's id."""
+    return digest(account.encode(), event.encode("utf-8", "replace"))
+
+
+def take(session: Session, found: Mapping[str, int]) -> set[str]:
+    """Take events by their keys, each with the call that brought it; gives those not taken before."""
+    if is_postgres(session):
+        given = "unnest(CAST(:keys AS text[]), CAST(:calls AS bigint[])) AS given(key, call)"
+        named: dict[str, Any] = {"keys": list(found), "calls": list(found.values())}
+        picks = "given.key, given.call"
+    else:
+        given, picks = "json_each(:found)", "value->>0, value->>1"
+        named = {"found": json.dumps(list(found.items()))}
+    statement = (
+        f"INSERT INTO webhook_events (key, call_id) SELECT {picks} FROM {given} WHERE true"
+        " ON CONFLICT (key) DO NOTHING RETURNING key"
     )
+    return set(session.scalars(sa.text(statement), named)) if found else set()
 
 
 def count(session: Session, account: str, amounts: Mapping[str, int], *, now: datetime) -> None:

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns.flows import hooking
 from campaigns.model.consent import suppressions
 from campaigns.model.events import events, hits
 from campaigns.model.mail import messages, runs
@@ -17,7 +16,7 @@ from campaigns.records import consent, webhooks
 from campaigns.records.webhooks import NewCall
 from campaigns.values import ConsentState, ContactId
 from tests.factories import NOW
-from tests.flows.test_hooking import HOOKS, KEYS, Told
+from tests.flows.test_hooking import Told, act_on
 
 HARD, FULL, BLOCK = "550 5.1.1 User unknown", "552 5.2.2 Mailbox full", "554 5.7.1 Message rejected as spam"
 #: What may happen to a message: a kind, how often, what is said.
@@ -101,7 +100,7 @@ def play(told, order, sizes):
 
 def read(told, at):
     for call in webhooks.waiting(told.session, now=at):
-        hooking.act(told.session, call, hooking.read(call, HOOKS), KEYS, now=at)
+        act_on(told.session, call, at)
 
 
 @settings(

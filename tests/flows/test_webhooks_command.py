@@ -57,7 +57,7 @@ def call(stores, name="1", *, account="pm", body=b"{}", at=None, state="waiting"
         session.execute(
             sa.update(webhook_calls).where(webhook_calls.c.id == number).values(state=state, problem=problem)
         )
-        records.take(session, account, name, number)
+        records.take(session, {records.event_key(account, name): number})
     return number
 
 

@@ -11,6 +11,7 @@ MAY_COMMIT = (
     "campaigns/flows/recovery.py",
     "campaigns/flows/probing.py",
     "campaigns/pulse.py",
+    "campaigns/listening.py",
     "campaigns/doctor/",
     "campaigns/cluster/",
     "campaigns/wiring.py",

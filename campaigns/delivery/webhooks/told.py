@@ -148,3 +148,18 @@ def moment(held: object) -> datetime | None:
         return read.astimezone(UTC) if EARLIEST <= read.timestamp() <= LATEST else None
     except (ValueError, OverflowError):
         return None
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether two addresses are one: in whatever letters, the domain as it travels."""
+    return _travelling(one) == _travelling(other)
+
+
+def _travelling(address: str) -> str:
+    local, _, domain = address.strip().lower().rpartition("@")
+    if not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode()
+        except UnicodeError:
+            return address
+    return f"{local}@{domain}"

@@ -17,11 +17,11 @@ from werkzeug.test import Client
 
 from campaigns.clock import utc_now
 from campaigns.delivery.webhooks import hook_url
+from campaigns.listening import Listening
 from campaigns.model.webhooks import webhook_calls
 from campaigns.records import webhooks
 from campaigns.tracking.tokens import Purpose
 from campaigns.wiring import Stores, routing_of
-from campaigns.worker import Worker
 from tests.delivery.webhooks import signing
 from tests.factories import SECRET
 from tests.web.public.scene import PUBLIC, Scene, a_scene, on_sqlite, settings
@@ -76,7 +76,7 @@ class House:
         return self.scene.rows(webhook_calls)
 
     def work(self) -> int:
-        return Worker(self.scene.stores, self.settings).tick_webhooks()
+        return Listening(self.scene.stores, self.settings).tick()
 
     def counted(self) -> dict[str, int]:
         with self.scene.stores.readers() as session:
@@ -228,11 +228,11 @@ def test_a_poisoned_call_stops_no_other(house: House, monkeypatch: pytest.Monkey
         assert house.post("pm", house.delivery(number)) == 200
     plain = hooking.act
 
-    def act(session: Any, call: Any, reading: Any, *rest: Any, **more: Any) -> Any:
-        if b'"m1"' in call.body:
-            plain(session, call, reading, *rest, **more)
+    def act(session: Any, heard: Any, *rest: Any, **more: Any) -> Any:
+        done = plain(session, heard, *rest, **more)
+        if any(b'"m1"' in one.call.body for one in heard):
             raise RuntimeError("poisoned")
-        return plain(session, call, reading, *rest, **more)
+        return done
 
     monkeypatch.setattr(hooking, "act", act)
     assert house.work() == 3
@@ -247,7 +247,7 @@ def test_a_subscription_is_confirmed_once_and_waits_while_amazon_is_away(
 ) -> None:
     from dataclasses import replace
 
-    from campaigns import worker
+    from campaigns import listening
     from campaigns.errors import BackendError
 
     url = "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&Token=x"
@@ -259,7 +259,7 @@ def test_a_subscription_is_confirmed_once_and_waits_while_amazon_is_away(
         if len(asked) == 1:
             raise BackendError("away")
 
-    monkeypatch.setitem(worker.HOOKS, "ses", replace(worker.HOOKS["ses"], visit=visit))
+    monkeypatch.setitem(listening.HOOKS, "ses", replace(listening.HOOKS["ses"], visit=visit))
     with house.scene.stores.sessions.begin() as session:
         webhooks.keep(session, webhooks.NewCall("eu", "ses", utc_now(), "1", body))
     house.work()

@@ -11,8 +11,8 @@ from campaigns.records import webhooks
 from campaigns.records.staff import Desk
 from campaigns.records.webhooks import NewCall
 from campaigns.tracking.tokens import Keyring, Purpose
-from campaigns.worker import HOOKS
 from tests.factories import NOW
+from tests.flows.test_hooking import act_on
 from tests.web.sales.conftest import HOSTILE, Shop, text_of
 
 TEXTS = {
@@ -49,7 +49,7 @@ def tell(shop: Shop, told: list[dict[str, object]], kind: str = "http") -> None:
     with shop.stores.sessions.begin() as session:
         webhooks.keep(session, NewCall("main", kind, NOW, "1", body))
         (call,) = webhooks.waiting(session, now=NOW)
-        hooking.act(session, call, hooking.read(call, HOOKS), keys, now=NOW)
+        act_on(session, call, NOW, keys)
 
 
 def about(shop: Shop) -> str:
