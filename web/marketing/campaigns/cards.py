@@ -13,10 +13,10 @@ from flask_babel import gettext as _
 from campaigns.errors import BadForm
 from campaigns.recurrence import next_occurrence
 from web.marketing.campaigns.fields import Fields
+from web.marketing.campaigns.hours import read_hours
 
 LONGEST_NAME = 200
 MOST_PER_MINUTE = 1_000_000
-CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::00)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ def read_when(form: Mapping[str, str], now: datetime) -> dict[str, Any]:
         "ends_at": None,
         "per_minute": fields.whole("per_minute", 1, MOST_PER_MINUTE),
         "send_within_hours": fields.whole("send_within_hours", 1, 24 * 30) or 72,
+        **read_hours(fields),
     }
     if schedule == "at":
         chosen["starts_at"] = _starts_at(fields, zone, now)
@@ -174,11 +175,12 @@ def _cron(fields: Fields, zone: ZoneInfo, now: datetime) -> str | None:
 
 def _plain_cron(fields: Fields) -> str | None:
     """Daily, weekly or monthly, at a time of day."""
-    clock = CLOCK.fullmatch(fields.text("at_time"))
+    clock = fields.clock("at_time")
     if clock is None:
-        fields.add("at_time", _("is not a time of day."), _("Write it like 09:30."))
+        if not fields.text("at_time"):
+            fields.add("at_time", _("is not a time of day."), _("Write it like 09:30."))
         return None
-    minute, hour = int(clock[2]), int(clock[1])
+    hour, minute = divmod(clock, 60)
     every = fields.text("every") or "day"
     if every == "week":
         weekday = fields.whole("weekday", 0, 6)

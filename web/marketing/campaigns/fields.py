@@ -1,5 +1,6 @@
 """Reads single fields of a form: each gives its value or adds a problem."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +9,8 @@ from flask_babel import gettext as _
 
 from campaigns.errors import BadForm
 from campaigns.values import Problem
+
+CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::00)?")
 
 
 @dataclass
@@ -57,6 +60,16 @@ class Fields:
             self.add(name, _("is not a date and time."), _("Write it like 2026-11-30T09:00."))
             return None
         return found
+
+    def clock(self, name: str) -> int | None:
+        """A time of day in minutes after midnight, or None for nothing typed."""
+        text = self.text(name)
+        if not text:
+            return None
+        if (found := CLOCK.fullmatch(text)) is not None:
+            return int(found[1]) * 60 + int(found[2])
+        self.add(name, _("is not a time of day."), _("Write it like 09:30."))
+        return None
 
     def done(self) -> None:
         """Say that all is read.

@@ -18,6 +18,7 @@ from web.marketing.campaigns import times
 from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.cards import Rhythm, rhythm_of
 from web.marketing.campaigns.choices import choices, is_complete
+from web.marketing.campaigns.hours import DAYS, hours_words, stored_hours, typed_days
 from web.marketing.campaigns.words import FIELDS, GATES, WEEKDAYS, label_of
 from web.session import read
 
@@ -65,6 +66,7 @@ def about(session: Session, campaign: Campaign) -> dict[str, Any]:
         "log": records.log_lines(session, campaign.id),
         "tests": records.runs_of(session, campaign.id, kind="test"),
         "schedule_words": times.schedule_words(campaign),
+        "hours_words": hours_words(campaign),
         "coming": times.coming(campaign, now),
         "gate_words": GATES,
         "field_words": FIELDS,
@@ -78,11 +80,13 @@ def card_values(campaign: Campaign, typed: Typed) -> dict[str, Any]:
     fields = stored(campaign)
     if typed.card:
         fields |= {"tracking": "tracking" in typed.form} if typed.card == "what" else {}
+        fields |= typed_days(typed.form) if typed.card == "when" else {}
         fields |= typed.form
     return {
         "fields": fields,
         "problems": {card: typed.problems if typed.card == card else () for card in (*CARDS, "name")},
         "weekdays": WEEKDAYS,
+        "days": DAYS,
     }
 
 
@@ -105,4 +109,5 @@ def stored(campaign: Campaign) -> dict[str, Any]:
         "at_time": rhythm.at_time,
         "weekday": rhythm.weekday,
         "month_day": rhythm.month_day,
+        **stored_hours(campaign),
     }

@@ -19,6 +19,7 @@ from web.language import number
 from web.marketing.campaigns import times
 from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.choices import choices
+from web.marketing.campaigns.hours import hours_words
 from web.marketing.campaigns.outside import MATTERS, lately
 from web.marketing.campaigns.parts import Checked, Reach, checked, reach_of
 from web.marketing.campaigns.preview import people_of, render
@@ -68,6 +69,7 @@ def _words(campaign: Campaign, now: datetime, reach: Reach | None) -> dict[str, 
         "field_of": field_of,
         "card_of": CARD_OF,
         "schedule_words": times.schedule_words(campaign),
+        "hours_words": hours_words(campaign),
         "coming": times.coming(campaign, now),
         "in_zone": times.in_zone,
         "lasts": times.throttled(reach.mailable, campaign.per_minute) if reach else None,
