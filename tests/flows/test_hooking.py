@@ -56,7 +56,7 @@ class Told(Sent):
         return dict(found)
 
     def event(self, kind, number=1, *, at=NOW + HOUR, run=None, **more):
-        told = {"kind": kind, "id": f"{kind}.{number}", "at": at.isoformat(), "reference": self.token(run)}
+        told = {"kind": kind, "id": f"{kind}.{number}", "at": at.isoformat(), "postroom": self.token(run)}
         return told | {"recipient": ADA} | more
 
     def rows(self, table):
@@ -82,7 +82,7 @@ def told(session):
 
 def test_a_dead_address_is_suppressed_with_the_evidence_and_the_account(told):
     said = f"550 5.1.1 <{ADA}>: User unknown"
-    assert told.tell(told.event("bounced", said=said), account="eu") == {"bounced": 1}
+    assert told.tell(told.event("bounced", text=said), account="eu") == {"bounced": 1}
     detail = told.detail("bounced")
     assert (detail["class"], detail["hard"], detail["account"]) == ("hard.address", True, "eu")
     assert detail["named by"] == "webhook of eu"
@@ -96,16 +96,16 @@ def test_a_dead_address_is_suppressed_with_the_evidence_and_the_account(told):
 @pytest.mark.parametrize(
     ("more", "kind"),
     [
-        ({"said": "554 5.7.1 blocked using zen.spamhaus.org", "class": "hard.address"}, "block.reputation"),
-        ({"said": "550 5.7.26 not authenticated: SPF and DKIM fail", "class": "hard.address"}, "block.auth"),
-        ({"said": "552 5.2.2 Mailbox full", "class": "hard.address"}, "full"),
-        ({"said": "550 5.1.1 User unknown", "class": "transient"}, "refused"),
-        ({"said": "550 5.1.1 User unknown", "class": "block.policy"}, "refused"),
-        ({"said": "", "class": "listed"}, "listed"),
-        ({"said": "550 5.1.1 User unknown", "class": "listed"}, "listed"),
-        ({"said": "", "class": "full"}, "full"),
-        ({"said": "", "class": "refused"}, "refused"),
-        ({"said": ""}, "unknown"),
+        ({"text": "554 5.7.1 blocked using zen.spamhaus.org", "class": "hard.address"}, "block.reputation"),
+        ({"text": "550 5.7.26 not authenticated: SPF and DKIM fail", "class": "hard.address"}, "block.auth"),
+        ({"text": "552 5.2.2 Mailbox full", "class": "hard.address"}, "full"),
+        ({"text": "550 5.1.1 User unknown", "class": "transient"}, "refused"),
+        ({"text": "550 5.1.1 User unknown", "class": "block.policy"}, "refused"),
+        ({"text": "", "class": "listed"}, "listed"),
+        ({"text": "550 5.1.1 User unknown", "class": "listed"}, "listed"),
+        ({"text": "", "class": "full"}, "full"),
+        ({"text": "", "class": "refused"}, "refused"),
+        ({"text": ""}, "unknown"),
     ],
 )
 def test_what_is_not_surely_dead_is_not_suppressed_whatever_the_provider_calls_it(told, more, kind):
@@ -124,12 +124,12 @@ def test_the_providers_class_decides_where_nothing_was_said(told):
 
 
 def test_a_block_stands_in_the_campaigns_log(told):
-    told.tell(told.event("bounced", said="554 5.7.1 Message rejected as spam"))
+    told.tell(told.event("bounced", text="554 5.7.1 Message rejected as spam"))
     assert [line for line in campaigns.log_lines(told.session, told.campaign) if "block.content" in line.what]
 
 
 def test_a_complaint_withdraws_and_suppresses(told):
-    assert told.tell(told.event("complained", said="abuse")) == {"complained": 1}
+    assert told.tell(told.event("complained", text="abuse")) == {"complained": 1}
     assert told.consent() is ConsentState.WITHDRAWN
     assert told.reasons() == {"complaint"}
     assert told.kinds() == ["complained", "suppressed"]
@@ -138,7 +138,7 @@ def test_a_complaint_withdraws_and_suppresses(told):
 @on_sqlite
 @pytest.mark.parametrize("said", ["not-spam", "auth-failure"])
 def test_a_report_that_complains_of_nothing_does_nothing(told, said):
-    told.tell(told.event("complained", said=said))
+    told.tell(told.event("complained", text=said))
     assert told.consent() is ConsentState.GRANTED
     assert told.kinds() == []
 
@@ -152,7 +152,7 @@ def test_leaving_at_the_provider_is_leaving_here(told):
 
 def test_delivered_and_delayed_are_in_the_history_at_their_own_time(told):
     told.tell(
-        told.event("delayed", at=NOW + HOUR, said="451 4.7.1 later"),
+        told.event("delayed", at=NOW + HOUR, text="451 4.7.1 later"),
         told.event("delivered", at=NOW + 2 * HOUR),
         at=NOW + 3 * HOUR,
     )
@@ -161,16 +161,16 @@ def test_delivered_and_delayed_are_in_the_history_at_their_own_time(told):
 
 
 def test_of_many_delays_few_are_kept_and_the_bounce_after_them_is(told):
-    delays = [told.event("delayed", number, said="451 4.7.1 later") for number in range(40)]
+    delays = [told.event("delayed", number, text="451 4.7.1 later") for number in range(40)]
     found = told.tell(*delays)
     assert found == {"delayed": 5, "flood": 35}
-    assert told.tell(told.event("bounced", said="550 5.1.1 User unknown")) == {"bounced": 1}
+    assert told.tell(told.event("bounced", text="550 5.1.1 User unknown")) == {"bounced": 1}
     assert told.suppressed
 
 
 @on_sqlite
 def test_a_delivery_after_a_bounce_takes_nothing_back(told):
-    told.tell(told.event("bounced", said="550 5.1.1 User unknown"))
+    told.tell(told.event("bounced", text="550 5.1.1 User unknown"))
     told.tell(told.event("delivered", at=NOW + 2 * HOUR), at=NOW + 3 * HOUR)
     assert told.suppressed
     assert told.kinds() == ["bounced", "suppressed", "delivered"]
@@ -183,14 +183,14 @@ def test_a_server_that_takes_mail_and_returns_it_each_time_wears_patience_out(to
         run = told.run if days == 0 else told.send(at)
         moments = (at + HOUR, at + 2 * HOUR) if delivered_first else (at + 2 * HOUR, at + HOUR)
         both = [told.event("delivered", days, run=run, at=moments[0]),
-                told.event("bounced", days, run=run, at=moments[1], said="550 5.2.1 The mailbox is disabled")]  # fmt: skip
+                told.event("bounced", days, run=run, at=moments[1], text="550 5.2.1 The mailbox is disabled")]  # fmt: skip
         told.tell(*(both if delivered_first else reversed(both)), at=at + 3 * HOUR)
     assert told.reasons() == {"kept bouncing"}
 
 
 @on_sqlite
 def test_a_robots_answer_is_recorded_only(told):
-    told.tell(told.event("auto-replied", said="On holiday"))
+    told.tell(told.event("auto-replied", text="On holiday"))
     assert told.kinds() == ["auto-replied"]
 
 
@@ -216,14 +216,14 @@ def test_an_event_proves_that_a_message_in_doubt_arrived(told, kind):
 @pytest.mark.parametrize(
     ("over", "word"),
     [
-        ({"reference": "forged"}, "stray"),
-        ({"reference": None}, "stray"),
-        ({"reference": 5}, "stray"),
+        ({"postroom": "forged"}, "stray"),
+        ({"postroom": None}, "stray"),
+        ({"postroom": 5}, "stray"),
         ({"recipient": "eve@example.com"}, "other address"),
     ],
 )
 def test_what_does_not_carry_our_token_about_an_address_of_ours_does_nothing(told, over, word):
-    assert told.tell(told.event("bounced", said="550 5.1.1 User unknown") | over) == {word: 1}
+    assert told.tell(told.event("bounced", text="550 5.1.1 User unknown") | over) == {word: 1}
     assert told.kinds() == []
     assert not told.suppressed
 
@@ -232,12 +232,12 @@ def test_what_does_not_carry_our_token_about_an_address_of_ours_does_nothing(tol
 @pytest.mark.parametrize("purpose", [one for one in Purpose if one is not Purpose.RETURN])
 def test_a_token_for_something_else_is_worth_nothing(told, purpose):
     token = Keyring(SECRET).sign(purpose, told.run, 1, told.contact)
-    assert told.tell(told.event("unsubscribed", reference=token)) == {"stray": 1}
+    assert told.tell(told.event("unsubscribed", postroom=token)) == {"stray": 1}
 
 
 def test_a_genuine_token_of_a_message_that_never_was_does_nothing(told):
     token = Keyring(SECRET).sign(Purpose.RETURN, told.run, 77, told.contact)
-    assert told.tell(told.event("complained", reference=token)) == {"stray": 1}
+    assert told.tell(told.event("complained", postroom=token)) == {"stray": 1}
     assert told.consent() is ConsentState.GRANTED
 
 
@@ -247,7 +247,7 @@ def test_a_genuine_token_of_a_message_that_never_was_does_nothing(told):
 )
 def test_the_token_is_found_in_a_reference_a_return_path_and_a_message_id(told, form):
     told.tell(
-        told.event("delivered", reference=form.format(told.token().upper() if "B+" in form else told.token()))
+        told.event("delivered", postroom=form.format(told.token().upper() if "B+" in form else told.token()))
     )
     assert told.kinds() == ["delivered"]
 
@@ -267,7 +267,7 @@ def test_what_is_said_of_a_test_mail_does_nothing(told):
 @on_sqlite
 def test_a_bounce_after_months_is_late(told):
     at = NOW + timedelta(days=100)
-    assert told.tell(told.event("bounced", at=at, said="550 5.1.1 User unknown"), at=at) == {"late": 1}
+    assert told.tell(told.event("bounced", at=at, text="550 5.1.1 User unknown"), at=at) == {"late": 1}
     assert told.tell(told.event("complained", at=at), at=at) == {"complained": 1}
 
 
@@ -285,7 +285,7 @@ def test_a_time_that_cannot_be_is_the_calls(told, at):
 
 
 def test_the_same_event_in_two_calls_is_taken_once(told):
-    one = told.event("bounced", said="550 5.1.1 User unknown")
+    one = told.event("bounced", text="550 5.1.1 User unknown")
     assert told.tell(one, one) == {"bounced": 1, "repeat": 1}
     assert told.tell(one) == {"repeat": 1}
     assert told.kinds() == ["bounced", "suppressed"]

@@ -50,7 +50,7 @@ def possible(told):
                 each = next(number)
                 at = NOW + timedelta(minutes=10 + each)
                 found.append(
-                    told.event(kind, each, at=at, run=run, said=said, url="https://shop.example/a")
+                    told.event(kind, each, at=at, run=run, text=said, url="https://shop.example/a")
                     | {"run": run}
                 )
     return found
@@ -60,7 +60,7 @@ def expected(chosen):
     """What should follow, said without any of the code that does it."""
     kept = {(one["kind"], one["run"], one["at"]) for one in chosen if one["kind"] in PLAIN}
     reasons = set()
-    if any(one["said"] == HARD for one in chosen):
+    if any(one["text"] == HARD for one in chosen):
         reasons.add("hard bounce")
     if any(one["kind"] == "complained" for one in chosen):
         reasons.add("complaint")

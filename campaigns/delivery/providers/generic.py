@@ -166,16 +166,16 @@ def _read(held: object) -> Iterator[Signal]:
 def _event(told: Told) -> Signal:
     word = told.word("kind")
     kind = _KINDS.get(word, SignalKind.UNKNOWN)
-    url, recipient, said = told.text("url", MOST_URL), told.mailbox("recipient"), told.text("said", MOST_SAID)
-    what = (word, told.text("reference", 300), recipient, told.text("at"), url, said)
+    url, recipient, said = told.text("url", MOST_URL), told.mailbox("recipient"), told.text("text", MOST_SAID)
+    what = (word, told.text(KEY, 300), recipient, told.text("at"), url, said)
     return Signal(
         kind,
         told.text("id", 300) or digest_of("\n".join(what).encode()),
         at=told.moment("at"),
-        references=(told.text("reference", 300),),
+        references=(told.text(KEY, 300),),
         recipient=recipient,
         said=said,
-        status=told.status("status"),
+        status=told.status("enhanced"),
         reply=told.reply("code"),
         word="/".join(one for one in (word, told.text("class")) if one),
         hint=_CLASSES.get(told.word("class")),

@@ -39,7 +39,7 @@ KINDS = (
     "unsubscribed",
     HOSTILE,
 )
-NAMES = ("id", "said", "class", "url", "agent", "ip", "at", "status", "code", "by", "recipient")
+NAMES = ("id", "text", "class", "url", "agent", "ip", "at", "enhanced", "code", "by", "recipient")
 
 
 def tell(shop: Shop, told: list[dict[str, object]], kind: str = "http") -> None:
@@ -61,9 +61,9 @@ def about(shop: Shop) -> str:
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 def test_hostile_texts_of_a_provider_stay_texts_on_the_customers_page(shop: Shop, text: object) -> None:
     reference = about(shop)
-    told = [{"kind": kind, "reference": reference, **dict.fromkeys(NAMES, text), "recipient": "", "id": f"{n}"}
+    told = [{"kind": kind, "postroom": reference, **dict.fromkeys(NAMES, text), "recipient": "", "id": f"{n}"}
             for n, kind in enumerate(KINDS)]  # fmt: skip
-    told += [{"kind": "bounced", "reference": reference, "id": f"{name}.", name: text} for name in NAMES]
+    told += [{"kind": "bounced", "postroom": reference, "id": f"{name}.", name: text} for name in NAMES]
     tell(shop, told)
     page = text_of(shop.at(Desk.ADMIN).get(f"/customers/{shop.lived.customer}", follow_redirects=True))
     assert "<script>alert" not in page
@@ -79,6 +79,6 @@ def test_hostile_texts_of_a_provider_stay_texts_on_the_customers_page(shop: Shop
 
 
 def test_a_list_of_the_providers_own_is_told_as_what_it_is(shop: Shop) -> None:
-    tell(shop, [{"kind": "bounced", "reference": about(shop), "id": "1", "class": "listed"}])
+    tell(shop, [{"kind": "bounced", "postroom": about(shop), "id": "1", "class": "listed"}])
     page = text_of(shop.at(Desk.SALES).get(f"/customers/{shop.lived.customer}"))
     assert "our provider has the address on a list of its own" in page
