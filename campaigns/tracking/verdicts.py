@@ -24,11 +24,13 @@ EARLY = timedelta(seconds=60)  #: few have
 BURST = timedelta(seconds=5)  #: nobody follows BURST_LINKS different links in that time
 BURST_LINKS = 3
 PAIR = timedelta(seconds=2)  #: nor, mostly, both links of a mail that has two
+DASH = timedelta(milliseconds=800)  #: from one link to another a hand takes longer
 SWEEP = timedelta(minutes=10)  #: nor all links of a mail that has SWEEP_LINKS or more
 SWEEP_LINKS = 5
 COMPANY = timedelta(seconds=60)  #: what a machine's address and agent ask for so near to it is the machine's
 TRAPPED = timedelta(minutes=10)  #: and so near to a link that no person sees
 ECHO = timedelta(seconds=30)  #: a gateway that checks a link at the click follows it beside the person
+LET_THROUGH = timedelta(seconds=5)  #: for so long at most, before it lets the person through
 READ = (
     timedelta(seconds=3),
     timedelta(hours=12),
@@ -113,12 +115,14 @@ class _Scene:
         clicks = [hit for hit in hits if hit.kind in _FOLLOWED and hit.link is not None]
         links = [hit for hit in clicks if hit.kind == "click"]
         self.groups = by_group(clicks, BURST, BURST_LINKS)
+        self.dashes = by_group(clicks, DASH, 2)
         self.everywhere = windows(clicks, BURST, BURST_LINKS)
         self.pairs = windows(links, PAIR, 2) if link_count == 2 else []
         seen = [hit for hit in links if not _is_trapped(hit)]
         self.sweeps = by_group(seen, SWEEP, link_count) if link_count >= SWEEP_LINKS else {}
         self.machines, self.trapped = self._known(hits)
-        self.looks = sorted(hit.at for hit in hits if self._is_look(hit))
+        looks = [hit for hit in hits if self._is_look(hit)]
+        self.looks, self.screens = sorted(hit.at for hit in looks), {network(hit.address) for hit in looks}
         self.twins: defaultdict[tuple[str, int | None], list[Hit]] = defaultdict(list)
         for hit in clicks:
             self.twins[hit.kind, hit.link].append(hit)
@@ -158,7 +162,7 @@ class _Scene:
             told = f"{hit.crowd} others of the domain had theirs followed from there in a minute"
             doubts.append(Doubt(points, told))
         points = sum(doubt.points for doubt in doubts)
-        if doubts and (echo := self._echo(hit, points)):
+        if echo := self._echo(hit, points):
             doubts.append(echo)
         elif points >= UNKNOWN_AT and (reason := self._read(hit)):
             doubts.append(Doubt(-FAINT, reason))
@@ -225,6 +229,8 @@ class _Scene:
             return
         if window := containing(self.everywhere, hit.at):
             yield Doubt(WEAK, in_words(window) + ", from several places")
+        if any(containing(self.dashes.get(group, []), hit.at) for group in groups_of(hit)):
+            yield Doubt(WEAK, "two links in less than a second")
         if window := containing(self.pairs, hit.at):
             yield Doubt(WEAK, in_words(window) + ", which are all there are")
 
@@ -238,11 +244,20 @@ class _Scene:
             yield Doubt(STRONG, f"address of {owner.name}, where programs run")
 
     def _echo(self, hit: Hit, points: int) -> Doubt | None:
-        """The same link, followed from another network at the same time by somebody with nothing odd."""
+        """The same link, followed from another network at the same time by somebody with nothing odd.
+
+        A gateway that checks a link at the click lets the person through when it has; so of two who are alike
+        it is the first, unless the mail was looked at from there.
+        """
+        here = network(hit.address)
         for twin in _around(self.twins.get((hit.kind, hit.link), []), hit.at, ECHO):
-            elsewhere = network(twin.address) != network(hit.address)
-            if elsewhere and not _by_itself(twin) and self._plain_points(twin) < min(points, UNKNOWN_AT):
+            if network(twin.address) == here or _by_itself(twin):
+                continue
+            plain, after = self._plain_points(twin), twin.at - hit.at
+            if plain < min(points, UNKNOWN_AT):
                 return Doubt(WEAK, f"the same link was followed from elsewhere within {seconds(ECHO)}")
+            if plain <= points and timedelta(0) < after <= LET_THROUGH and here not in self.screens:
+                return Doubt(MACHINE_AT, f"somebody else followed the same link {seconds(after)} later")
         return None
 
     def _plain_points(self, hit: Hit) -> int:

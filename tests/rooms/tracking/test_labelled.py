@@ -60,3 +60,26 @@ def test_the_halves_share_no_message_and_hold_hundreds() -> None:
     messages = [{line.message for line in lines_of(half)} for half in ("labelled", "heldout")]
     assert not set.intersection(*messages)
     assert min(map(len, messages)) >= 300
+
+
+def table():
+    """The table of docs/VERDICTS.md."""
+    yield "| half, networks | rule | clicks of people: precision, recall | machine: precision, recall |"
+    yield "|---|---|---|---|"
+    for half in ("labelled", "heldout"):
+        lines = lines_of(half)
+        for ranges, words in ((RANGES, "loaded"), (NONE, "none")):
+            ours = [judgement.verdict for judgement in judge_lines(lines, ranges=ranges)]
+            theirs = [three_signals(line, ranges) for line in lines]
+            for rule, said in (("ours", ours), ("three signals", theirs)):
+                found = {one.name: one for one in score(lines, said)}
+                cells = (
+                    f"{one.precision or 0:.3f}, {one.recall:.3f}"
+                    for one in (found["clicks of people"], found["machine"])
+                )
+                yield f"| {half}, {words} | {rule} | {' | '.join(cells)} |"
+
+
+def test_the_page_for_marketers_holds_these_very_numbers() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "VERDICTS.md").read_text(encoding="utf-8")
+    assert "\n".join(table()) in page
