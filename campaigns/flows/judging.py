@@ -87,7 +87,7 @@ def judge_again(session: Session, now: datetime, *, ranges: Ranges = NONE) -> Ro
     """
     newest = rounds.newest(session)
     if newest is None or (newest.finished_at is not None and newest.version < RULES_VERSION):
-        newest = rounds.begin(session, RULES_VERSION, None, now=now)
+        newest = rounds.start(session, RULES_VERSION, None, now=now)
     return None if newest.finished_at is not None else go_on(session, newest, now, ranges=ranges)
 
 
@@ -99,7 +99,7 @@ def open_round(session: Session, since: datetime | None, *, now: datetime) -> Ro
     """
     newest = rounds.newest(session)
     if newest is None or newest.finished_at is not None:
-        return rounds.begin(session, RULES_VERSION, since, now=now)
+        return rounds.start(session, RULES_VERSION, since, now=now)
     if newest.since != since:
         which = "all hits" if newest.since is None else f"hits since {newest.since:%Y-%m-%d}"
         cure = "--again" if newest.since is None else f"--again --since {newest.since:%Y-%m-%d}"

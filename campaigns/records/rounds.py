@@ -37,8 +37,8 @@ def newest(session: Session) -> Round | None:
     return None if row is None else Round(*row)
 
 
-def begin(session: Session, version: int, since: datetime | None, *, now: datetime) -> Round:
-    """Begin a round over all hits there are."""
+def start(session: Session, version: int, since: datetime | None, *, now: datetime) -> Round:
+    """Start a round over all hits there are."""
     last = session.scalar(sa.select(sa.func.max(hits.c.id))) or 0
     values = {
         "version": version,
