@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import IntegerConverter, Map
 
 from campaigns.config import Settings
 from campaigns.values import CampaignState, MessageState, RunState
@@ -42,6 +43,13 @@ PUBLIC_BLUEPRINTS: tuple[str, ...] = (
 MOST_BYTES = 32 * 1024 * 1024  #: of one request
 
 shell = Blueprint("shell", __name__)
+
+
+class RowNumbers(IntegerConverter):
+    """Numbers of rows in addresses; what no database can hold leads nowhere."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
 
 
 def create_app(stores: Stores, settings: Settings) -> Flask:
@@ -93,6 +101,7 @@ def dress(app: Flask, settings: Settings) -> None:
         MAX_CONTENT_LENGTH=MOST_BYTES,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(hours=1),
     )
+    app.url_map.converters["int"] = RowNumbers
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(CampaignState=CampaignState, RunState=RunState, MessageState=MessageState)
