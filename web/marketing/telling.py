@@ -23,9 +23,11 @@ def _told(value: object) -> object:
             amount, unit = value.said
             return f"{number(amount, 0 if amount == int(amount) else 1)} {unit}"
         case Share():
-            return share(value, 0)
-        case int() | float():
-            return number(value, 0 if isinstance(value, int) else 1)
+            return share(float(value), 0)
+        case int():
+            return number(int(value))
+        case float():
+            return number(value, 1)
         case _:
             return _words(value)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from campaigns.delivery.fetching.rounds import Wanted
 from campaigns.templates.preflight import Letter
@@ -50,7 +50,11 @@ def outward(letters: Sequence[Letter], contents: Iterable[tuple[str, Content]], 
                 near, line = (known.near, known.line) if known else (one.near, one.line)
                 both = tuple(dict.fromkeys((*languages, *one.languages)))
                 found[one.wanted] = Outward(one.url, one.picture, near, line, both)
-    return list(found.values())[:MOST]
+    every = {letter.compiled.language for letter in letters}
+    return [
+        replace(one, languages=()) if set(one.languages) == every else one
+        for one in list(found.values())[:MOST]
+    ]
 
 
 def _of_letter(letter: Letter, own: str) -> Iterator[Outward]:

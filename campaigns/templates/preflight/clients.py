@@ -132,13 +132,16 @@ def _lost(program: Program, share: float | None, lost: list[str], partly: list[s
 
 #: By whether nothing is shown, and whether companies' own mailboxes are among the readers.
 SHARED = {
-    (True, False): "%(share)s of this audience have a mailbox there: %(program)s does not show: %(names)s.",
-    (True, True): "%(share)s of this audience may read in it: %(program)s does not show: %(names)s.",
+    (
+        True,
+        False,
+    ): "%(program)s, where %(share)s of this audience have their mailbox, does not show: %(names)s.",
+    (True, True): "%(program)s, in which %(share)s of this audience may read, does not show: %(names)s.",
     (
         False,
         False,
-    ): "%(share)s of this audience have a mailbox there: %(program)s shows only partly: %(names)s.",
-    (False, True): "%(share)s of this audience may read in it: %(program)s shows only partly: %(names)s.",
+    ): "%(program)s, where %(share)s of this audience have their mailbox, shows only partly: %(names)s.",
+    (False, True): "%(program)s, in which %(share)s of this audience may read, shows only partly: %(names)s.",
 }
 
 
