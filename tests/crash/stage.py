@@ -159,6 +159,9 @@ class Stage:
     def hurry(self) -> None:
         """Let all that waits be due now."""
         with self.stores.sessions.begin() as session:
+            session.execute(
+                sa.update(messages).where(messages.c.not_before.is_not(None)).values(not_before=None)
+            )
             session.execute(sa.update(chunks).where(chunks.c.state == "ready").values(not_before=None))
 
     def look_after(self) -> None:
