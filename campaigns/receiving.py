@@ -30,7 +30,8 @@ from campaigns.values import ConsentState, ContactId, EventKind, Fact, MessageKe
 ACTOR = returns.SOURCE
 ANSWER_WITHIN = timedelta(days=2)
 MOST = 30  #: events that returned mails may make about one message; a hostile mailbox sends more
-MOST_DELAYS = 5  #: of them; a server that tries for days tells of each time
+MOST_DELAYS = 5  #: of delays; a server that tries for days tells of each time
+APART = {ReturnKind.DELAY: EventKind.DELAYED, ReturnKind.RECEIPT: EventKind.DELIVERED}
 BELIEVED_FOR = timedelta(days=90)  #: servers give up after days; a notice that comes later says nothing
 BELIEVED_FOR_A_TIME = frozenset({ReturnKind.BOUNCE, ReturnKind.DELAY, ReturnKind.RECEIPT})
 #: What an arrival proves, in the history's words.
@@ -115,12 +116,15 @@ def receive(session: Session, arrival: Arrival, secret: bytes) -> str:
 
 
 def is_flood(session: Session, arrival: Arrival) -> bool:
-    """Whether more has come about one message than servers and people send; of delays few are enough."""
-    whom = arrival.whom
-    delays = arrival.told.kind is ReturnKind.DELAY
-    kind = EventKind.DELAYED if delays else None
-    found = returns.count_of(session, whom.contact, whom.run, whom.seq, arrival.source, kind)
-    return found >= (MOST_DELAYS if delays else MOST)
+    """Whether more has come about one message than servers and people send; of delays few are enough.
+
+    Delays and deliveries are counted apart, so that no number of them hides what comes after.
+    """
+    whom, kind = arrival.whom, arrival.told.kind
+    apart = APART.get(kind)
+    kinds = [apart] if apart else [one for one in EventKind if one not in APART.values()]
+    found = returns.count_of(session, whom.contact, whom.run, whom.seq, arrival.source, kinds)
+    return found >= (MOST_DELAYS if kind is ReturnKind.DELAY else MOST)
 
 
 def is_late(arrival: Arrival) -> bool:

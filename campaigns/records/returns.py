@@ -1,6 +1,6 @@
 """What came back from a contact's mails before: the row of bounces that no sign of life has broken."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -46,15 +46,17 @@ def in_a_row(session: Session, contact: int, address: str, *, now: datetime) -> 
 
 
 def count_of(
-    session: Session, contact: int, run: int, seq: int, source: str = SOURCE, kind: EventKind | None = None
+    session: Session, contact: int, run: int, seq: int, source: str, kinds: Collection[EventKind]
 ) -> int:
-    """How many events, or of a kind, returned mails or webhooks have made about one message."""
+    """How many events of some kinds returned mails or webhooks (the source) have made about one message."""
     c = events.c
     query = sa.select(sa.func.count()).where(
-        c.contact_id == contact, c.run_id == run, c.seq == seq, c.source == source
+        c.contact_id == contact,
+        c.kind.in_([kind.value for kind in kinds]),
+        c.run_id == run,
+        c.seq == seq,
+        c.source == source,
     )
-    if kind is not None:
-        query = query.where(c.kind == kind.value)
     return session.scalar(query) or 0
 
 

@@ -169,6 +169,13 @@ def test_of_many_delays_few_are_kept_and_the_bounce_after_them_is(told):
 
 
 @on_sqlite
+def test_no_number_of_deliveries_hides_a_bounce(told):
+    told.tell(*[told.event("delivered", number) for number in range(50)])
+    assert told.tell(told.event("bounced", text="550 5.1.1 User unknown")) == {"bounced": 1}
+    assert told.suppressed
+
+
+@on_sqlite
 def test_a_delivery_after_a_bounce_takes_nothing_back(told):
     told.tell(told.event("bounced", text="550 5.1.1 User unknown"))
     told.tell(told.event("delivered", at=NOW + 2 * HOUR), at=NOW + 3 * HOUR)
