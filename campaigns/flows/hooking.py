@@ -129,7 +129,7 @@ def finish(
     for call, reading in read:
         found = Counter(words.get(call.id, {}))
         found += Counter(unreadable=bool(reading.problem), subscription=bool(reading.follow))
-        by_account.setdefault(call.account, Counter()).update(found)
+        by_account.setdefault(call.account, Counter()).update(found + Counter(call=1))
         forget = any(found[what] for what in NOT_KEPT)
         webhooks.settle(session, call.id, problem=reading.problem, forget=forget)
         total += found
@@ -140,7 +140,7 @@ def finish(
 
 def set_aside(session: Session, now: datetime, *, call: StoredCall, why: str) -> None:
     """Mark a call that could not be acted on, so that it stops no other."""
-    webhooks.count(session, call.account, {"unreadable": 1}, now=now)
+    webhooks.count(session, call.account, {"call": 1, "unreadable": 1}, now=now)
     webhooks.settle(session, call.id, problem=why)
 
 

@@ -79,7 +79,6 @@ def keep(session: Session, call: NewCall) -> Kept:
     row = (call.account, call.kind, call.at, name, body, call.body, "waiting", call.at)
     conflict = "ON CONFLICT (account, name) DO NOTHING"
     if insert_many(session, webhook_calls, _COLUMNS, [row], conflict=conflict):
-        count(session, call.account, {"call": 1}, now=call.at)
         return Kept.NEW
     c = webhook_calls.c
     stored = session.scalar(sa.select(c.digest).where(c.account == call.account, c.name == name))

@@ -124,7 +124,8 @@ def test_a_signed_call_is_stored_and_a_forged_one_is_not(house: House) -> None:
     assert house.send("own", good) == 200
     assert house.send("own", signing.standard({"kind": "delivered"}, at=utc_now())) == 401
     assert len(house.calls()) == 1
-    assert house.counted() == {"own call": 1, "own refused": 1}
+    house.work()
+    assert house.counted() == {"own call": 1, "own refused": 1, "own stray": 1}
     assert house.scene.strays() == {"webhook": 1}
 
 
