@@ -183,6 +183,9 @@ def _rate(env: Mapping[str, str], problems: list[Problem]) -> float | None:
     name = "POSTROOM_RATE"
     if not (text := env.get(name, "")):
         return None
+    if env.get("POSTROOM_ACCOUNTS"):
+        told = "is set beside POSTROOM_ACCOUNTS, and would limit nothing."
+        problems.append(Problem(name, told, "Write rate = … at each account of that file, and unset it."))
     try:
         rate = float(text)
     except ValueError:

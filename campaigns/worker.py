@@ -176,7 +176,7 @@ class Worker:
         with self._stores.readers() as session:
             if not sign_ups.any_waiting(session):  # the write lock is for those who need it
                 return 0
-        return self._write(asking.write_mails)
+        return self._write(partial(asking.write_mails, routing=self._routing))
 
     def tick_domains(self) -> int:
         """Find the lanes of domains that campaigns will soon send to; gives how many were asked about."""

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.routes import Routing
 from campaigns.forms.proof import asked
 from campaigns.records import (
     campaign_desk,
@@ -15,6 +16,7 @@ from campaigns.records import (
     form_people,
     forms,
     messages,
+    routes,
     sign_ups,
     suppressions,
     templates,
@@ -39,13 +41,13 @@ TIME_TO_ANSWER, MOST_UNTRIED = timedelta(minutes=10), 100
 HALT = timedelta(hours=1)
 
 
-def write_mails(session: Session, now: datetime) -> int:
+def write_mails(session: Session, now: datetime, routing: Routing | None = None) -> int:
     """Deal with what was posted: a mail into the outbox, or the reason for none; gives how many."""
     done = 0
     for one in sign_ups.waiting(session, limit=AT_ONCE):
         try:
             with session.begin_nested():
-                done += _deal(session, one, now)
+                done += _deal(session, one, now, routing)
         except OperationalError:
             raise  # about the store
         except Exception:
@@ -54,7 +56,7 @@ def write_mails(session: Session, now: datetime) -> int:
     return done
 
 
-def _deal(session: Session, one: SignUp, now: datetime) -> bool:
+def _deal(session: Session, one: SignUp, now: datetime, routing: Routing | None) -> bool:
     form = forms.hold(session, one.form)  # two workers at one address wait for each other here
     wanted, contact = _wanted(session, one)
     why = _why_not(session, form, one, wanted, now)
@@ -71,6 +73,7 @@ def _deal(session: Session, one: SignUp, now: datetime) -> bool:
     run = _run(session, form, now)
     assert one.address is not None
     seq = messages.add_one(session, run, contact, one.address, now=now)
+    routes.assign(session, run, routing, now, number=seq)
     sign_ups.mailed(session, one.id, contact=contact, made=made, run=run, seq=seq, now=now)
     forms.count(session, form.id, "mailed", now=now)
     return True

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -48,20 +48,25 @@ class _Stretch:
     sender: str
     lane: str
     account: str
+    number: int | None = None  #: of the one chunk that is meant; None: all
 
     def route(self, routing: Routing) -> Route:
         return routing.route_of(self.topic_class, self.sender, self.lane)
 
 
-def assign(session: Session, run: int, routing: Routing | None, now: datetime) -> None:
-    """Give the chunks of a run that was just frozen to accounts, as the routes say.
+def assign(
+    session: Session, run: int, routing: Routing | None, now: datetime, *, number: int | None = None
+) -> None:
+    """Give the chunks of a run that was just frozen to accounts, as the routes say; or one chunk of it.
 
     An account that has been broken for longer than its route bears is left out. Equal runs are dealt alike.
     """
     if routing is None or routing.is_plain():
         return
     known = accounts.standings(session)
-    for one in _stretches(session, chunks.c.run_id == run):
+    which = chunks.c.run_id == run if number is None else _this(run, number)
+    for found in _stretches(session, which):
+        one = replace(found, number=number)
         route = one.route(routing)
         weights = shares(route, lost(routing, route, known, now)) or route.accounts
         if len(weights) > 1:
@@ -119,7 +124,11 @@ def queues(session: Session) -> dict[str, Queue]:
 
 
 def _seed(one: _Stretch) -> str:
-    return f"{one.run}:{one.lane}"
+    return f"{one.run}:{one.lane}:{one.number or ''}"
+
+
+def _this(run: int, number: int) -> sa.ColumnElement[bool]:
+    return sa.and_(chunks.c.run_id == run, chunks.c.number == number)
 
 
 def _stretches(session: Session, which: sa.ColumnElement[bool]) -> list[_Stretch]:
@@ -150,7 +159,8 @@ def _stretches(session: Session, which: sa.ColumnElement[bool]) -> list[_Stretch
 
 def _ready(one: _Stretch) -> tuple[sa.ColumnElement[bool], ...]:
     c = chunks.c
-    return (c.run_id == one.run, c.state == "ready", c.lane == one.lane, c.account == one.account)
+    which = c.run_id == one.run if one.number is None else _this(one.run, one.number)
+    return (which, c.state == "ready", c.lane == one.lane, c.account == one.account)
 
 
 def _give(session: Session, one: _Stretch, dealt: Iterator[str]) -> list[Moved]:
