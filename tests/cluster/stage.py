@@ -66,13 +66,18 @@ class Stage:
             "POSTROOM_DATA": str(folder / "data"),
             "POSTROOM_DATABASE_URL": database_url,
             "POSTROOM_BROKER_URL": broker_url,
-            "POSTROOM_SMTP_URL": f"smtp://127.0.0.1:{self._port}",
+            "POSTROOM_SMTP_URL": self.smtp_url,
             "POSTROOM_SECRET": SECRET.decode(),
             "POSTROOM_SMTP_CONNECTIONS": str(CONNECTIONS),
             "POSTROOM_METRICS_PORT": "0",
             "POSTROOM_LOG": "json",
         }
         self._sink = self._open_sink(0.0)
+
+    @property
+    def smtp_url(self) -> str:
+        """Where the sink is."""
+        return f"smtp://127.0.0.1:{self._port}"
 
     def slow_down(self, delay: float) -> None:
         """Let the sink answer each mail so many seconds later; before anything is sent."""
