@@ -7,7 +7,7 @@ from typing import IO, NamedTuple
 
 LONGEST_VALUE = 200
 #: A spreadsheet would run a cell that begins so (OWASP: CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class Effect(StrEnum):
@@ -52,4 +52,4 @@ def harmless(cell: str) -> str:
     """Shorten a cell, and lead it by an apostrophe where a spreadsheet would run it."""
     cut = cell if len(cell) <= LONGEST_VALUE else cell[: LONGEST_VALUE - 1] + "…"
     cut = cut.replace("\0", "\ufffd")
-    return f"'{cut}" if cut.startswith(_FORMULA) else cut
+    return f"'{cut}" if cut.lstrip(" ").startswith(_FORMULA) else cut

@@ -106,12 +106,13 @@ def people(run_id: int, which: str) -> ResponseReturnValue:
 
 @reports.get("/<int:run_id>/people/<which>.csv")
 def export(run_id: int, which: str) -> ResponseReturnValue:
-    """Give a list of people as a file."""
+    """Give a list of people as a file; `?exact=1` leaves texts that a spreadsheet would run as they are."""
     chosen = _list(which)
     with read() as session:
         records.get_run(session, run_id)
     headers = {"Content-Disposition": f'attachment; filename="run-{run_id}-{chosen.value}.csv"'}
-    return Response(people_csv(run_id, chosen), mimetype="text/csv", headers=headers)
+    exact = request.args.get("exact") == "1"
+    return Response(people_csv(run_id, chosen, exact=exact), mimetype="text/csv", headers=headers)
 
 
 def _list(which: str) -> PeopleList:
