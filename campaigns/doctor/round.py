@@ -15,6 +15,7 @@ from campaigns.doctor.machine import examine_machine
 from campaigns.doctor.mail import examine_server
 from campaigns.doctor.senders import examine_senders
 from campaigns.doctor.store import examine_store, is_missing
+from campaigns.doctor.webhooks import examine_webhooks
 from campaigns.errors import BadSettings
 from campaigns.records import dkim_keys, senders
 from campaigns.records.dkim_keys import DkimKey
@@ -43,6 +44,7 @@ def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
         yield from guarded("mail server", lambda: examine_server(settings, env, now))
     else:
         yield from guarded("accounts", lambda: examine_accounts(settings, env, now))
+        yield from guarded("webhooks", lambda: examine_webhooks(settings, env, now))
     yield from guarded("senders", lambda: _examine_senders(settings, now))
     yield from guarded("public address", lambda: examine_addresses(settings))
 
