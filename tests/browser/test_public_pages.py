@@ -9,12 +9,14 @@ import pytest
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
+from campaigns.tracking.instrument import instrument
 from campaigns.wiring import open_stores
 from tests.browser.conftest import faults_of
 from tests.web.public.scene import Scene, a_scene
 
 pytestmark = pytest.mark.browser
 WIDE, NARROW = {"width": 1200, "height": 800}, {"width": 390, "height": 760}
+PICTURE = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
 LOOKS = [("light", NARROW, "en"), ("dark", NARROW, "de"), ("dark", WIDE, "en")]
 
 
@@ -56,6 +58,12 @@ def test_axe_finds_nothing_and_nothing_overflows(
     page.goto(scene.path("p"))
     page.locator("button[value=save]").click()
     check(page, "preferences")
+    page.locator("[name=level][value=aggregate]").check()
+    page.locator("button[value=track]").click()
+    expect(page.locator("[name=level][value=aggregate]")).to_be_checked()
+    check(page, "how closely we may look")
+    page.goto(scene.path("c") + "/0")
+    check(page, "what the hidden link leads to")
     page.goto(scene.path("s") + "?score=4")
     check(page, "survey with a score")
     page.locator("[name=how][value=foot]").check()
@@ -63,6 +71,25 @@ def test_axe_finds_nothing_and_nothing_overflows(
     check(page, "thanks")
     page.goto(scene.path("s"))
     check(page, "survey again")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_hidden_link_is_seen_heard_and_reached_by_nobody(
+    open_page: Callable[..., Page], scheme: str
+) -> None:
+    page = open_page(color_scheme=scheme, viewport=NARROW)
+    body = '<body><main><h1>A mail</h1><p><a href="https://shop.example/">Shop</a></p></main></body>'
+    html = instrument(f'<html lang="en"><head><title>A mail</title></head>{body}</html>').html
+    html = html.replace("{{ links.click }}", "/c/x").replace("{{ links.open }}", PICTURE)
+    page.set_content(html)
+    hidden = page.locator("a[href='/c/x/0']")
+    expect(hidden).to_be_hidden()
+    assert hidden.bounding_box() is None
+    assert [link.get_attribute("href") for link in page.get_by_role("link").all()] == ["/c/x/1"]
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')") != "/c/x/0"
+    assert faults_of(page) == []
 
 
 def test_a_survey_is_answered_without_scripts_and_by_keyboard(
@@ -91,7 +118,7 @@ def test_topics_are_chosen_without_scripts(open_page: Callable[..., Page], scene
     page = open_page(java_script_enabled=False, viewport=NARROW)
     page.goto(scene.path("p"))
     page.get_by_label("Events").check()
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_label("Events")).to_be_checked()
     expect(page.get_by_role("status")).to_be_visible()
     page.get_by_role("button", name="Unsubscribe from everything").click()
