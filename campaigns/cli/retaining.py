@@ -6,7 +6,7 @@ import click
 
 from campaigns.clock import utc_now
 from campaigns.config import from_environment
-from campaigns.flows import retaining
+from campaigns.flows import confirming, retaining
 from campaigns.records.retention import Old
 from campaigns.wiring import Stores, open_stores
 
@@ -43,7 +43,8 @@ def retain(months: int | None, days: int, address_days: int, dry_run: bool, yes:
     """Let raw events and hits go after some months, raw webhooks and whole addresses after some days.
 
     Reports keep all their numbers; customers' records and segments no longer know what went. The consent
-    ledger, suppressions, messages, orders, cases and answers are never touched.
+    ledger, suppressions, messages, orders, cases and answers are never touched. Sign-ups that nobody
+    confirmed within 14 days go as well, as they do with every tick of a worker.
     """
     stores = open_stores(from_environment().database_url)
     try:
@@ -53,6 +54,8 @@ def retain(months: int | None, days: int, address_days: int, dry_run: bool, yes:
             whole = retaining.whole_addresses(session, address_days, utc_now())
         click.echo(f"Older than {days} days: {calls:,} webhooks.")
         click.echo(f"Older than {address_days} days: {whole:,} hits with a whole address.")
+        if not dry_run:
+            _forget_unconfirmed(stores)
         is_idle = old is None or not (old.events or old.hits or old.months)
         if dry_run or (is_idle and not calls and not whole):
             return
@@ -83,6 +86,17 @@ def _cut_addresses(stores: Stores, days: int) -> None:
             count, place = retaining.cut_addresses(session, days, utc_now(), after=place)
         cut += count
     click.echo(f"{cut:,} addresses cut to their networks.")
+
+
+def _forget_unconfirmed(stores: Stores) -> None:
+    gone = 0
+    while True:
+        with stores.sessions.begin() as session:
+            some = confirming.forget_unconfirmed(session, utc_now())
+        gone += some
+        if not some:
+            break
+    click.echo(f"{gone:,} sign-ups that nobody confirmed were forgotten.")
 
 
 def _plan_in_words(old: Old, runs: int) -> str:

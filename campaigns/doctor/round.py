@@ -11,6 +11,7 @@ from campaigns.doctor.accounts import examine_accounts
 from campaigns.doctor.addresses import examine_addresses
 from campaigns.doctor.findings import Finding, bad, guarded, ok
 from campaigns.doctor.folders import examine_folders
+from campaigns.doctor.forms import examine_forms
 from campaigns.doctor.machine import examine_machine
 from campaigns.doctor.mail import examine_server
 from campaigns.doctor.senders import examine_senders
@@ -46,6 +47,7 @@ def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
         yield from guarded("accounts", lambda: examine_accounts(settings, env, now))
         yield from guarded("webhooks", lambda: examine_webhooks(settings, env, now))
     yield from guarded("senders", lambda: _examine_senders(settings, now))
+    yield from guarded("sign-up forms", lambda: examine_forms(settings, now))
     yield from guarded("public address", lambda: examine_addresses(settings))
 
 
