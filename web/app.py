@@ -33,6 +33,7 @@ BLUEPRINTS: tuple[str, ...] = (
     "web.service.pages:cases",
     "web.admin.pages:settings",
     "web.admin.pages:accounts",
+    "web.admin.pages:lanes",
     "web.admin.pages:staff",
 )
 #: Customers' pages and providers' webhooks; their blueprints are named in auth.OPEN_BLUEPRINTS.

@@ -86,6 +86,7 @@ DESKS = (
         (
             Entry(_("Settings"), "settings.index", "settings"),
             Entry(_("Accounts"), "accounts.index", "server"),
+            Entry(_("Lanes"), "lanes.index", "gauge"),
             Entry(_("Staff"), "staff.index", "users-group"),
             Entry(_("Imports"), "imports.index", "file-import"),
         ),

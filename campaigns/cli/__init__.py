@@ -26,6 +26,7 @@ class Commands(click.Group):
         "catcher": ("campaigns.cli.running", "catcher"),
         "metrics": ("campaigns.cli.watching", "metrics_"),
         "accounts": ("campaigns.cli.accounts", "accounts"),
+        "lanes": ("campaigns.cli.lanes", "lanes"),
         "doctor": ("campaigns.cli.doctor", "doctor"),
         "dns": ("campaigns.cli.dns", "dns"),
         "dkim": ("campaigns.cli.dkim", "dkim"),

@@ -3,5 +3,6 @@
 from web.admin import identity, people, senders, topics
 from web.admin.accounts import accounts
 from web.admin.desk import settings, staff
+from web.admin.lanes import lanes
 
-__all__ = ["accounts", "identity", "people", "senders", "settings", "staff", "topics"]
+__all__ = ["accounts", "identity", "lanes", "people", "senders", "settings", "staff", "topics"]

@@ -1,0 +1,151 @@
+"""`postroom lanes`: how fast each provider is served, why, and until when; caps, warm-ups, holds."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from campaigns.clock import utc_now
+from campaigns.config import from_environment
+from campaigns.delivery.lanes import ALL_LANES
+from campaigns.delivery.warmup import Plan
+from campaigns.errors import NotAllowed
+from campaigns.records import lanes as records
+from campaigns.records.lanes import EVERY_ACCOUNT, LaneLine, Limits
+from campaigns.values import MAIN
+from campaigns.wiring import Stores, open_stores
+
+COLOURS = {"open": "green", "held": "red", "half open": "cyan", "slowed": "yellow", "full": "blue"}
+HEADINGS = ("account", "lane", "state", "rate/min", "cap/min", "sent today", "of", "reopens (UTC)", "warm-up")
+
+_account = click.option("--account", default=MAIN, show_default=True, help="Or '*': every account.")
+_lane = click.argument("lane", type=click.Choice(ALL_LANES))
+_by = click.option("--by", required=True, help="Who decides, for the log.")
+
+
+@click.group("lanes", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.pass_context
+def lanes(context: click.Context, *, as_json: bool) -> None:
+    """Show each lane: its rate now and its caps, what went today, why it is slower, when it reopens."""
+    if context.invoked_subcommand is not None:
+        return
+    now = utc_now()
+    with _stores() as stores, stores.readers() as session:
+        lines = records.lane_lines(session, now)
+    if as_json:
+        click.echo(json.dumps({"lanes": [asdict(one) for one in lines]}, indent=1, default=str))
+    else:
+        _print(lines)
+
+
+@lanes.command()
+@_lane
+@_account
+@_by
+@click.option("--per-minute", type=click.FloatRange(0.01, 1e8), help="Mails a minute at most.")
+@click.option("--per-day", type=click.IntRange(1, 10**8), help="Mails a day at most, by the date in UTC.")
+@click.option("--warm-up", nargs=3, type=float, help="BASE GROWTH TARGET: such as 100 1.5 50000.")
+def limit(
+    lane: str,
+    account: str,
+    by: str,
+    per_minute: float | None,
+    per_day: int | None,
+    warm_up: tuple[float, float, float] | None,
+) -> None:
+    """Set all limits of a lane; those that are not named are taken away."""
+    plan = None
+    if warm_up is not None:
+        base, growth, target = warm_up
+        if not (base >= 1 and 1.05 <= growth <= 3 and target >= base):
+            raise NotAllowed("A warm-up is BASE GROWTH TARGET: from 1 on, 1.05 to 3, and not less than BASE.")
+        plan = Plan(int(base), growth, int(target))
+    with _stores() as stores, stores.sessions.begin() as session:
+        chosen = Limits(per_minute, per_day, plan)
+        records.set_limits(session, account, lane, chosen, actor=by, now=utc_now())
+
+
+@lanes.command()
+@_lane
+@_account
+@_by
+@click.option(
+    "--for", "hours", type=click.FloatRange(0.01, 8760), help="Hours; without it until it is opened."
+)
+@click.option("--reason", required=True, help="Why; it is shown beside the lane.")
+def hold(lane: str, account: str, by: str, hours: float | None, reason: str) -> None:
+    """Send nothing more to a lane for a while."""
+    if account == EVERY_ACCOUNT:
+        raise NotAllowed("A lane is held account by account; name one.")
+    now = utc_now()
+    until = None if hours is None else now + timedelta(hours=hours)
+    with _stores() as stores, stores.sessions.begin() as session:
+        records.hold(session, account, lane, reason, until=until, actor=by, now=now)
+
+
+@lanes.command("open")
+@_lane
+@_account
+@_by
+def open_(lane: str, account: str, by: str) -> None:
+    """Open a lane at once, whatever its servers said or who held it; its caps stay."""
+    with _stores() as stores, stores.sessions.begin() as session:
+        records.reopen(session, account, lane, actor=by, now=utc_now())
+
+
+@contextmanager
+def _stores() -> Iterator[Stores]:
+    opened = open_stores(from_environment().database_url)
+    try:
+        yield opened
+    finally:
+        opened.engine.dispose()
+
+
+def _print(lines: Sequence[LaneLine]) -> None:
+    if not lines:
+        click.echo("No lane was set or used yet; each that gets mail stands here from then on.")
+        return
+    rows = [_row(one) for one in lines]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
+    click.secho(_joined(HEADINGS, widths), bold=True)
+    for one, row in zip(lines, rows, strict=True):
+        click.secho(_joined(row, widths), fg=None if one.account == EVERY_ACCOUNT else COLOURS[one.word])
+        if one.rule:
+            click.echo(f"    {one.rule}" + (f": {one.sample}" if one.sample else ""))
+
+
+def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _row(one: LaneLine) -> tuple[str, ...]:
+    plan = one.limits.plan
+    warm = "" if plan is None else f"day {one.warm_day + 1} ({one.warm_word or 'begun'})"
+    return (
+        one.account,
+        one.lane,
+        "limits" if one.account == EVERY_ACCOUNT else one.word,
+        _number(one.rate),
+        _number(one.limits.per_minute),
+        _number(one.sent),
+        _number(one.cap_today),
+        _moment(one),
+        warm,
+    )
+
+
+def _moment(one: LaneLine) -> str:
+    at: datetime | None = one.reopens_at
+    if at is not None:
+        return f"{at:%Y-%m-%d %H:%M:%S}"
+    return "when it is opened" if one.word == "held" else ""
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None else f"{value:.6g}"

@@ -1,0 +1,51 @@
+"""`postroom lanes`: told and set from the shell."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from campaigns.cli.lanes import lanes as command
+from campaigns.clock import utc_now
+from campaigns.delivery.warmup import Plan
+from campaigns.errors import NotAllowed
+from campaigns.records import lanes
+from campaigns.records.lanes import Limits
+
+
+@pytest.fixture
+def shell(stores, database_url, tmp_path, monkeypatch):
+    monkeypatch.setenv("POSTROOM_DATABASE_URL", stores.engine.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("POSTROOM_DATA", str(tmp_path))
+
+    def run(*words):
+        answer = CliRunner().invoke(command, words, catch_exceptions=False)
+        assert answer.exit_code == 0, answer.output
+        return answer.output
+
+    return run
+
+
+def test_what_is_set_by_the_shell_is_told_by_it(shell, stores):
+    assert "No lane was set or used yet" in shell()
+    shell("limit", "google", "--per-minute", "600", "--warm-up", "100", "1.5", "5000", "--by", "ada")
+    shell("hold", "yahoo", "--for", "2", "--reason", "they called", "--by", "ada")
+    told = shell()
+    assert "held by ada: they called" in told
+    assert "day 1 (begun)" in told
+    with stores.readers() as session:
+        assert lanes.limits_of(session, "main", "google") == Limits(600, None, Plan(100, 1.5, 5000))
+        assert lanes.held(session, "main", utc_now()) == {"yahoo"}
+    shell("open", "yahoo", "--by", "bob")
+    by_name = {one["lane"]: one for one in json.loads(shell("--json"))["lanes"]}
+    assert (by_name["yahoo"]["word"], by_name["google"]["rate"]) == ("open", 600)
+
+
+def test_what_makes_no_sense_is_refused(shell):
+    with pytest.raises(NotAllowed, match="BASE GROWTH TARGET"):
+        shell("limit", "google", "--warm-up", "100", "9", "5000", "--by", "ada")
+    with pytest.raises(NotAllowed, match="account by account"):
+        shell("hold", "google", "--account", "*", "--reason", "x", "--by", "ada")
+    answer = CliRunner().invoke(command, ["hold", "nosuch", "--reason", "x", "--by", "ada"])
+    assert answer.exit_code == 2
+    assert "nosuch" in answer.output
