@@ -13,6 +13,7 @@ from campaigns.wiring import Stores, enter, open_stores
 from web.app import create_public_app
 from web.public.door import Door
 from web.public.front import Front
+from web.public.hooks import admits
 from web.public.visitor import Parts
 
 HOST = "127.0.0.1"
@@ -30,6 +31,7 @@ def application(stores: Stores, settings: Settings) -> Front:
         keyring=parts.signing.keyring,
         book=parts.book,
         destinations=parts.destinations,
+        takes_calls=partial(admits, app),
     )
 
 

@@ -7,7 +7,7 @@ import click
 
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
-from campaigns.delivery.providers import PROVIDERS
+from campaigns.delivery.providers.calling import calling
 from campaigns.delivery.smtp.replies import plain_text
 from campaigns.delivery.webhooks import hook_url
 from campaigns.records import webhooks as records
@@ -61,11 +61,10 @@ def _tell(settings: Settings, stores: Stores, accounts: Sequence[Account], days:
 
 
 def _about(settings: Settings, account: Account, counts: Sequence[Count]) -> list[str]:
-    provider = PROVIDERS.get(account.kind)
-    title = provider.title if provider else account.kind
-    if provider is None or provider.webhooks is None:
-        return [f"{account.name} ({title}): makes no calls; returned mail is read from its mailbox"]
-    reader = provider.webhooks
+    caller = calling(account)
+    if caller is None:
+        return [f"{account.name} ({account.kind}): makes no calls; returned mail is read from its mailbox"]
+    title, reader = caller.title, caller.webhooks
     lines = [
         f"{account.name} ({title})",
         f"  address   {hook_url(account, settings.secret, settings.public_url)}",

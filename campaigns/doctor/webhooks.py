@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.config import Settings
-from campaigns.delivery.providers import PROVIDERS
+from campaigns.delivery.providers.calling import calling
 from campaigns.doctor.findings import Finding, bad, ok, warn
 from campaigns.doctor.store import is_missing
 from campaigns.errors import BadSettings
@@ -22,18 +22,13 @@ ADDRESS = "Enter the address that `postroom webhooks` shows at the provider, for
 def examine_webhooks(settings: Settings, env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
     """Look at each account whose provider calls us; a file that does not hold has findings of its own."""
     try:
-        accounts = [one for one in routing_of(settings, env).accounts.values() if _calls(one)]
+        accounts = [one for one in routing_of(settings, env).accounts.values() if calling(one)]
     except BadSettings:
         return
     counts = _counts(settings, now) if accounts else []
     for account in accounts:
         mine = {one.what: one.count for one in counts if one.account == account.name}
         yield _examine(account, mine)
-
-
-def _calls(account: Account) -> bool:
-    provider = PROVIDERS.get(account.kind)
-    return provider is not None and provider.webhooks is not None
 
 
 def _counts(settings: Settings, now: datetime) -> Sequence[Count]:
@@ -52,8 +47,9 @@ def _counts(settings: Settings, now: datetime) -> Sequence[Count]:
 
 def _examine(account: Account, counts: dict[str, int]) -> Finding:
     check = f"webhooks of {account.name}"
-    reader = PROVIDERS[account.kind].webhooks
-    missing = [name for name in (reader.needs if reader else ()) if not account.options.get(name)]
+    caller = calling(account)
+    needs = caller.webhooks.needs if caller else ()
+    missing = [name for name in needs if not account.options.get(name)]
     if missing:
         cure = "Set it in the accounts file, or no bounce and no complaint is heard of."
         return bad(check, f"no {' and no '.join(missing)}: no call is believed", cure)

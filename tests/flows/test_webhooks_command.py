@@ -69,7 +69,7 @@ def rows(stores, table):
 def test_each_account_is_told_with_its_address_and_what_it_lacks(ask):
     said = ask(webhooks.webhooks)
     assert "/hooks/pm/a-path-that-nobody-guesses" in said
-    assert "main (SMTP" in said
+    assert "main (smtp)" in said
     assert "makes no calls" in said
     assert "missing   webhook_topics" in said
     assert "last call never" in said

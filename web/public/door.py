@@ -14,7 +14,6 @@ from web.public.book import Unwritten
 from web.public.destinations import NotAtOnce
 from web.public.front import BUSY, Environ, Front, Reply
 from web.public.gathering import Gathering
-from web.public.hooks import PATH as HOOKS
 
 PAGE_THREADS = 8  #: pages wait for the store more than they compute
 MOST_PAGES = 256  #: that wait for a thread; more are turned away
@@ -69,13 +68,17 @@ class Door:
     async def _page(self, environ: Environ, protocol: Any) -> Reply:
         try:
             async with asyncio.timeout(BODY_PATIENCE):
-                body = await _body(environ, protocol)
+                body = await _body(environ, protocol, self._most(environ["PATH_INFO"]))
         except TimeoutError:
             return Reply(408, [("Connection", "close")])
         except Cut:
             return Reply(400, [("Connection", "close")])
         environ["wsgi.input"] = BytesIO(body)
         return await self._in_thread(partial(_ask, self._front.pages, environ))
+
+    def _most(self, path: str) -> int:
+        """How long a body may be: of a provider's call longer than of anybody's."""
+        return MOST_OF_A_CALL if self._front.takes_calls(path) else MOST_BYTES
 
     async def _in_thread(self, act: Callable[[], Any]) -> Any:
         if self._pages >= MOST_PAGES:
@@ -87,12 +90,11 @@ class Door:
             self._pages -= 1
 
 
-async def _body(environ: Environ, protocol: Any) -> bytes:
+async def _body(environ: Environ, protocol: Any, most: int) -> bytes:
     """Read a request's body, as far as it may be long; Flask sees what is too long by its length."""
     told = environ.get("CONTENT_LENGTH")
     if told is None and "HTTP_TRANSFER_ENCODING" not in environ:
         return b""
-    most = MOST_OF_A_CALL if environ["PATH_INFO"].startswith(HOOKS) else MOST_BYTES
     if told is not None and int(told) > most:
         return b""
     pieces, size = [], 0

@@ -79,8 +79,10 @@ class Front:
         book: Book,
         destinations: Destinations,
         clock: Callable[[], datetime] = utc_now,
+        takes_calls: Callable[[str], bool] = lambda _path: False,
     ) -> None:
         self.pages = pages
+        self.takes_calls = takes_calls  #: whether a path is where a provider calls
         self.book = book
         self._keyring = keyring
         self._destinations = destinations

@@ -12,7 +12,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from campaigns import metrics
 from campaigns.clock import utc_now
-from campaigns.delivery.providers import PROVIDERS
+from campaigns.delivery.providers.calling import calling
 from campaigns.delivery.webhooks import MOST_BYTES, Call, Unproven, Webhooks, hook_secret
 from campaigns.delivery.webhooks.proofs import same
 from campaigns.errors import BackendError
@@ -34,6 +34,7 @@ class Place(NamedTuple):
     """One account's address."""
 
     account: Account
+    kind: str  #: whose calls they are
     secret: str
     webhooks: Webhooks
 
@@ -42,9 +43,8 @@ def places_of(accounts: dict[str, Account], installation: bytes) -> dict[str, Pl
     """The addresses of those accounts whose provider calls."""
     found = {}
     for name, account in accounts.items():
-        provider = PROVIDERS.get(account.kind)
-        if provider is not None and provider.webhooks is not None:
-            found[name] = Place(account, hook_secret(account, installation), provider.webhooks)
+        if caller := calling(account):
+            found[name] = Place(account, caller.kind, hook_secret(account, installation), caller.webhooks)
     return found
 
 
@@ -72,6 +72,13 @@ def receive(account: str, secret: str) -> Response:
     return _take(place, call)
 
 
+def admits(app: Flask, path: str) -> bool:
+    """Whether a path is the address of an account: only then is a large body waited for."""
+    account, _, secret = path.removeprefix(PATH).rstrip("/").partition("/")
+    place: Place | None = app.extensions["hooks"].get(account)
+    return path.startswith(PATH) and place is not None and same(secret[:200], place.secret)
+
+
 def _place(name: str, secret: str) -> Place | None:
     """The account's address, if the secret is its own; the comparison takes as long either way."""
     places: dict[str, Place] = current_app.extensions["hooks"]
@@ -89,7 +96,7 @@ def _take(place: Place, call: Call) -> Response:
     except BackendError as error:
         log.warning("a webhook cannot be proven now", account=place.account.name, why=str(error))
         return _answer(503)
-    new = NewCall(place.account.name, place.account.kind, now, name, call.body)
+    new = NewCall(place.account.name, place.kind, now, name, call.body)
     try:
         with write() as session:
             kept = webhooks.keep(session, new)

@@ -5,6 +5,9 @@ from campaigns.delivery.webhooks import FIT, SECRET
 from campaigns.delivery.webhooks.proofs import KEY, PASSWORD, USER
 from campaigns.delivery.webhooks.sns import TOPICS
 
+RELAYED_BY = "webhooks"
+CALLING = ("ses", "sendgrid", "mailgun", "postmark", "mailjet", "brevo", "resend")
+
 
 def hook_options(*own: Option) -> tuple[Option, ...]:
     """A provider's own options for its webhooks, with those that all have."""
@@ -29,6 +32,18 @@ def signing_key(means: str) -> Option:
 def topics() -> Option:
     """Which topics of SNS may call."""
     return Option(TOPICS, "the ARNs of the SNS topics that SES publishes to, with blanks between")
+
+
+def relay_options() -> tuple[Option, ...]:
+    """What an SMTP account says whose server is a provider's, so that its webhooks are heard."""
+    whose = Option(
+        RELAYED_BY, "the provider whose relay it is, if its webhooks are to be heard", check=_a_provider
+    )
+    return hook_options(whose, signing_key("what those webhooks are signed with"), topics())
+
+
+def _a_provider(value: str) -> str:
+    return "" if value in CALLING else f"is none of {', '.join(CALLING)}."
 
 
 def _a_secret(value: str) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from campaigns.delivery.contract import Backend, Capabilities
+from campaigns.delivery.providers.hook_options import relay_options
 from campaigns.delivery.providers.provider import Option, Options, Provider, Ways, a_count
 from campaigns.delivery.smtp.pool import SmtpBackend
 from campaigns.delivery.smtp.target import Limits, is_loopback, read_target
@@ -63,6 +64,7 @@ PROVIDER = Provider(
         Option("url", ADDRESS, required=True, secret=True, check=_an_smtp_address),
         Option("cafile", "a file of authorities to trust instead of the system's", check=_a_file),
         *COMMON,
+        *relay_options(),
     ),
     opener=_open,
 )

@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from campaigns.delivery.providers import PROVIDERS
+from campaigns.delivery.providers.hook_options import CALLING
 from campaigns.delivery.webhooks import Call, Unproven, sns
 from campaigns.errors import BackendError
 from campaigns.values import Account
@@ -300,6 +301,7 @@ def test_a_password_is_required_where_one_is_set(kind):
 
 def test_every_provider_that_calls_is_here():
     calling = {name for name, row in PROVIDERS.items() if row.webhooks}
+    assert calling == {*CALLING, "http"}
     assert calling == set(SCHEMES) == set(SIGNED) | set(UNSIGNED)
 
 

@@ -46,9 +46,14 @@ kind = "mailgun"
 key = "x"
 domain = "mg.shop.example"
 webhook_key = "{signing.MAILGUN_KEY}"
+[accounts.relay]
+kind = "smtp"
+url = "smtp://127.0.0.1:1"
+webhooks = "mailgun"
+webhook_key = "{signing.MAILGUN_KEY}"
 [[routes]]
 accounts = {{ main = 1 }}
-failover = ["pm", "own", "mg"]
+failover = ["pm", "own", "mg", "relay"]
 """
 MB = 1024 * 1024
 
@@ -166,6 +171,17 @@ def test_nothing_but_a_post_is_a_call(house: House, method: str) -> None:
 
 
 @on_sqlite
+def test_a_relay_of_a_providers_calls_as_the_provider_does(house: House) -> None:
+    """Our Message-ID is the reference: what goes by SMTP carries no other."""
+    headers = {"message-id": f"{house.scene.token(Purpose.RETURN)}@shop.example"}
+    told = {"event": "delivered", "id": "1", "recipient": "ada@example.com", "message": {"headers": headers}}
+    assert house.send("relay", signing.mailgun(told, at=utc_now())) == 200
+    assert house.calls()[0].kind == "mailgun"
+    house.work()
+    assert len(house.scene.events("delivered")) == 1
+
+
+@on_sqlite
 def test_no_session_begins_and_no_token_against_forgery_is_asked_for(house: House) -> None:
     answer = house.client.post(house.path("pm"), data=b"{}", headers={"Cookie": "postroom=x"})
     assert answer.status_code == 200
@@ -213,7 +229,9 @@ def test_a_certificate_that_cannot_be_had_lets_the_provider_try_again(
     from dataclasses import replace
 
     monkeypatch.setitem(
-        places, "pm", hooks.Place(Account("pm", "postmark"), places["pm"].secret, replace(row, check=away))
+        places,
+        "pm",
+        hooks.Place(Account("pm", "postmark"), "postmark", places["pm"].secret, replace(row, check=away)),
     )
     assert house.post("pm", b"{}") == 503
     assert house.calls() == []
