@@ -7,19 +7,21 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns.errors import NotAllowed
+from campaigns.config import from_environment
+from campaigns.errors import BadInput, NotAllowed
 from campaigns.flows import judging
 from campaigns.model.customers import activity, contacts
 from campaigns.model.events import events, hit_counts, verdict_rounds
 from campaigns.model.events import hits as table
 from campaigns.model.mail import messages
-from campaigns.records import hits, links, tracking
+from campaigns.records import hits, links, rounds, tracking
 from campaigns.records.consent import Provenance
 from campaigns.records.reports import run_report, summary_lines
 from campaigns.records.reports.figures import ApartLine
 from campaigns.tracking.ranges import Range, RangeKind, Ranges
 from campaigns.tracking.verdicts import RULES_VERSION
 from campaigns.values import ContactId, Hit, Link, Tracking
+from campaigns.worker import Worker
 from tests.factories import NOW, a_campaign, a_contact, a_run, a_topic
 
 LATER = NOW + timedelta(days=1)
@@ -320,3 +322,46 @@ def test_a_report_tells_apart_what_is_counted_without_a_name(session, ada):
     assert report.apart.opened == ApartLine(1, 1)
     assert dict(report.apart.links) == {2: 2}
     assert dict(summary_lines(report))["clicks counted without a name"] == 2
+
+
+# ---- the worker
+
+
+def test_the_worker_judges_with_the_networks_that_are_loaded_and_again_when_rules_are_newer(stores, tmp_path):
+    settings = from_environment({"POSTROOM_DATA": str(tmp_path)})
+    worker = Worker(stores, settings, clock=lambda: LATER)
+    ticks = {name: tick for name, _, tick in worker.ticks()}
+    ticks["verdicts"]()
+    with stores.sessions.begin() as session:
+        run, people = sent_to(session, "ada@example.com")
+        hits.store(session, [click(run, 1, people[1], 900, address=GATEWAY)])
+    (tmp_path / "ranges").mkdir()
+    (tmp_path / "ranges" / "scanner-sentry.txt").write_text("203.0.113.0/24\n")
+    ticks["hits"]()
+    with stores.sessions.begin() as session:
+        assert verdicts(session) == ["machine"]
+        older = sa.update(events).values(verdict="human")
+        session.execute(older)
+        session.execute(sa.update(table).values(verdict="human"))
+        session.execute(sa.update(verdict_rounds).values(version=RULES_VERSION - 1))
+    ticks["verdicts"]()
+    with stores.readers() as session:
+        assert verdicts(session) == ["machine"]
+        newest = rounds.newest(session)
+        assert newest is not None
+        assert (newest.version, dict(newest.changed)) == (RULES_VERSION, {"human to machine": 1})
+
+
+def test_a_list_of_networks_that_is_broken_keeps_no_hit_from_being_judged(stores, tmp_path):
+    worker = Worker(stores, from_environment({"POSTROOM_DATA": str(tmp_path)}), clock=lambda: LATER)
+    tick = {name: tick for name, _, tick in worker.ticks()}["hits"]
+    with stores.sessions.begin() as session:
+        run, people = sent_to(session, "ada@example.com")
+        hits.store(session, [click(run, 1, people[1], 900, address=GATEWAY)])
+    (tmp_path / "ranges").mkdir()
+    (tmp_path / "ranges" / "scanner-sentry.txt").write_text("nonsense\n")
+    with pytest.raises(BadInput, match=r"scanner-sentry.txt line 1: 'nonsense' is no network"):
+        tick()
+    tick()
+    with stores.readers() as session:
+        assert verdicts(session) == ["human"]
