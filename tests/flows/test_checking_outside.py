@@ -15,15 +15,16 @@ from campaigns.delivery.spam import Rule, Score
 from campaigns.flows import checking
 from campaigns.flows.checking import people
 from campaigns.flows.checking.outside import WHY, judge_links, judge_spam
-from campaigns.flows.checking.outward import MOST, Outward
+from campaigns.flows.checking.outward import MOST, Outward, outward
 from campaigns.flows.checking.specimen import of_campaign, of_template
 from campaigns.mailing import Signing
 from campaigns.model.commerce import products
 from campaigns.model.lanes import domains
 from campaigns.records import campaigns, readers, senders
-from campaigns.templates.preflight import Level
+from campaigns.templates.preflight import Letter, Level
+from campaigns.templates.render import compile_source
 from campaigns.tracking.tokens import Keyring
-from campaigns.values import Sender
+from campaigns.values import BodyKind, Sender, Source
 from tests.delivery.fetching.web_server import PUBLIC, WebServer, leading_to
 from tests.factories import HTML, NOW, SECRET, a_contact, a_topic
 from tests.flows.test_checking import GOOD, SIGNING, found, ready
@@ -68,6 +69,16 @@ def test_inner_addresses_examples_and_other_schemes_are_not_asked_for(session):
         "https://shop.example/a",
         "https://shop.example/b?x=1&y=2",
     }
+
+
+def test_addresses_in_plain_text_are_found_too():
+    body = "Read it (https://shop.example/a), or https://shop.example/b. {{ links.unsubscribe }}"
+    source = Source(BodyKind.TEXT, "s", body)
+    letter = Letter(compile_source(source), source)
+    assert [one.url for one in outward([letter], [], "https://ours.example")] == [
+        "https://shop.example/a",
+        "https://shop.example/b",
+    ]
 
 
 def test_of_very_many_links_some_are_asked_for(session):

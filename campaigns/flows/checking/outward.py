@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from campaigns.delivery.fetching.rounds import Wanted
 from campaigns.templates.preflight import Letter
 from campaigns.templates.preflight.letter import JINJA, masked
-from campaigns.templates.preflight.links import is_inner
+from campaigns.templates.preflight.links import host_of, is_inner
+from campaigns.templates.preflight.wording import ADDRESS
 from campaigns.templates.scan import Tag
 from campaigns.values import Compiled, Content
 
@@ -43,7 +44,7 @@ def outward(letters: Sequence[Letter], contents: Iterable[tuple[str, Content]], 
     ]
     found: dict[Wanted, Outward] = {}
     for letter in (*letters, *rendered):
-        for one in _of_letter(letter, own):
+        for one in (*_of_html(letter, own), *_of_text(letter, own)):
             known = found.get(one.wanted)
             languages = known.languages if known else ()
             if known is None or not set(one.languages) <= set(languages):
@@ -57,21 +58,35 @@ def outward(letters: Sequence[Letter], contents: Iterable[tuple[str, Content]], 
     ]
 
 
-def _of_letter(letter: Letter, own: str) -> Iterator[Outward]:
+def _of_html(letter: Letter, own: str) -> Iterator[Outward]:
     for tag in letter.tags:
         name = {"a": "href", "area": "href", "img": "src"}.get(tag.name)
         url = letter.value(tag, name) if name else None
-        if not url or not _WEB.match(url) or JINJA in masked(url):
-            continue
-        if _EXAMPLES.match(url) or url.startswith(f"{own}/") or is_inner(url.split("/")[2].partition(":")[0]):
-            continue
-        yield Outward(
-            url.partition("#")[0],
-            tag.name == "img",
-            _near(letter, tag),
-            letter.line_of(url) or letter.line_of(url.replace("&", "&amp;")),
-            (letter.compiled.language,),
-        )
+        if url and _is_outward(url, own):
+            line = letter.line_of(url) or letter.line_of(url.replace("&", "&amp;"))
+            yield _found(letter, url, _near(letter, tag), line, picture=tag.name == "img")
+
+
+def _of_text(letter: Letter, own: str) -> Iterator[Outward]:
+    """A letter in plain text has its addresses among its words, as has a text part written by hand."""
+    if letter.compiled.html is not None and not letter.source.text.strip():
+        return
+    text = masked(letter.compiled.text)
+    for found in ADDRESS.finditer(text):
+        url = found[0].strip("().,;:!?<>\"'")
+        if _is_outward(url, own):
+            yield _found(letter, url, "", letter.line_of(url))
+
+
+def _found(letter: Letter, url: str, near: str, line: int, *, picture: bool = False) -> Outward:
+    return Outward(url.partition("#")[0], picture, near, line, (letter.compiled.language,))
+
+
+def _is_outward(url: str, own: str) -> bool:
+    """Whether an address leads to somebody else's site, and to one that is somewhere."""
+    if not _WEB.match(url) or JINJA in masked(url) or _EXAMPLES.match(url) or url.startswith(f"{own}/"):
+        return False
+    return not is_inner(host_of(url))
 
 
 def _near(letter: Letter, tag: Tag) -> str:
