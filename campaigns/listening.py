@@ -73,6 +73,9 @@ class Listening:
             except BackendError as error:
                 log.warning("a subscription could not be confirmed", account=call.account, why=str(error))
                 self._write(partial(hooking.postpone, call=call, why=str(error)))
+            except Exception as error:
+                log.exception("a subscription could not be confirmed", account=call.account)
+                self._write(partial(hooking.set_aside, call=call, why=f"{type(error).__name__}"))
         return answered
 
     def _act_on(self, read: list[Read]) -> None:

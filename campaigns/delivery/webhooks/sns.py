@@ -60,7 +60,7 @@ def fetch(url: str, cafile: str | None = None) -> bytes:
                 if len(found) > MOST_OCTETS:
                     raise BackendError("Amazon SNS answered with more than a certificate.")
             return found
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise BackendError(f"Amazon SNS cannot be asked: {str(error)[:200]}") from error
 
 

@@ -293,6 +293,27 @@ def test_a_subscription_is_confirmed_once_and_waits_while_amazon_is_away(
     assert house.counted()["eu subscription"] == 1
 
 
+@on_sqlite
+def test_a_subscription_that_cannot_be_asked_for_stops_no_other_call(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from campaigns import listening
+
+    def visit(_address: str) -> None:
+        raise RuntimeError("broken")
+
+    url = "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&Token=x"
+    body = signing.sns("", kind="SubscriptionConfirmation", SubscribeURL=url, Token="x").body
+    monkeypatch.setitem(listening.HOOKS, "ses", replace(listening.HOOKS["ses"], visit=visit))
+    with house.scene.stores.sessions.begin() as session:
+        webhooks.keep(session, webhooks.NewCall("eu", "ses", utc_now(), "1", body))
+    assert house.post("pm", house.delivery()) == 200
+    house.work()
+    assert [row.state for row in house.calls()] == ["unreadable", "read"]
+
+
 # ---- through the real server
 
 SERVE = """
