@@ -82,7 +82,7 @@ def _prepare() -> Stage:
     mail = Catcher(folder / "caught", HOST, _free_port(CATCHER_PORT), refuse)
     for server in (returned, mail):
         server.start()
-    web, public = _free_port(8025), _free_port(8026)
+    web, public = _port("POSTROOM_WEB_PORT", 8025), _port("POSTROOM_HITS_PORT", 8026)
     os.environ |= {
         "POSTROOM_DATA": str(folder),
         "POSTROOM_WEB_PORT": str(web),
@@ -105,6 +105,12 @@ def _make_anew(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     mark.write_text(MARK + "\n")
+
+
+def _port(name: str, usual: int) -> int:
+    """The port that is asked for, else the usual one or any that is free."""
+    asked = os.environ.get(name, "")
+    return int(asked) if asked.isdigit() else _free_port(usual)
 
 
 def _free_port(wanted: int) -> int:

@@ -72,7 +72,7 @@ def install(app: Flask) -> None:
 
 def said(text: str) -> str:
     """Translate a text that comes from below the pages, such as a Problem's; it stays plain text."""
-    words: str = gettext(text)
+    words: str = gettext(text) if text else ""  # of nothing, gettext gives the catalogue's own header
     return words
 
 

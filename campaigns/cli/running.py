@@ -19,6 +19,7 @@ from campaigns.cli.accounts import account_option, chosen_account
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
 from campaigns.errors import BackendError, NotAllowed
+from campaigns.records import staff
 from campaigns.values import Account
 from campaigns.wiring import Stores, enter, migrate, open_stores, routing_of
 
@@ -92,9 +93,17 @@ def run() -> None:
     """Run everything on this machine: pages, tracking, worker and senders, until Ctrl-C."""
     settings = from_environment()
     migrate(settings.database_url)
-    _tell(f"Pages: http://127.0.0.1:{settings.web_port}/   (the first visit makes the administrator)")
+    _tell(f"Pages: http://127.0.0.1:{settings.web_port}/{_welcome(settings)}")
     _tell(f"Tracking, surveys and preferences: {settings.public_url}")
     supervise(processes(settings), Stopping())
+
+
+def _welcome(settings: Settings) -> str:
+    stores = open_stores(settings.database_url)
+    with stores.readers() as session:
+        anybody = staff.any_exist(session)
+    stores.engine.dispose()
+    return "" if anybody else "   (the first visit makes the administrator)"
 
 
 def processes(settings: Settings) -> list[list[str]]:

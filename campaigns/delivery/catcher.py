@@ -14,7 +14,7 @@ from weakref import WeakSet
 import uvloop
 
 from campaigns.clock import utc_now
-from campaigns.delivery.caught import Envelope, prepare, store
+from campaigns.delivery.caught import PORT, Envelope, prepare, store
 from campaigns.delivery.smtpd import Receiver, Refuse
 from campaigns.errors import BackendError
 
@@ -71,6 +71,7 @@ class Catcher:
             self.stop()
             what = f"the catcher cannot listen on {self.host}:{self.port}: {error.strerror or error}."
             raise BackendError(f"{what} Choose another port, or stop what uses it.") from error
+        (self.folder / PORT).write_text(str(self.port))
 
     def stop(self) -> None:
         """Stop listening; what was answered is on the disk."""

@@ -16,6 +16,7 @@ from campaigns.errors import NotFound
 
 ENVELOPE = b"X-Postroom-Envelope: "
 NAME = re.compile(r"\d{20}\.\d+\.\d+\.eml")
+PORT = "port"  #: the file in which a catcher says where it listens
 HEAD = 64 * 1024  #: bytes within which the headers of a listed mail are looked for
 MAX_HEADER = 4000  #: characters that are shown of one header
 _numbers = count()
@@ -90,6 +91,14 @@ def _write(folder: Path, envelope: Envelope, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def listens_on(folder: Path) -> int | None:
+    """The port of the catcher that keeps its mails here, by its own last word; None if none ever did."""
+    try:
+        return int((folder / PORT).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def mails(folder: Path, limit: int = 100, search: str = "") -> list[Caught]:

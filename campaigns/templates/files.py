@@ -64,7 +64,7 @@ def _problems(name: str, data: bytes) -> Sequence[Problem]:
     if not data:
         found.append(Problem("file", "is empty.", "Choose a file."))
     if len(data) > LARGEST:
-        what = f"has {len(data) / 1e6:.1f} MB; {LARGEST / 1e6:.1f} MB is the most."
+        what = f"is too large: {LARGEST / 1e6:.1f} MB is the most."
         found.append(Problem("file", what, "Make it smaller, or put it on a web page and link to it."))
     return found
 

@@ -14,7 +14,6 @@ from web.session import routing, settings
 catcher = desk("catcher", "/caught")
 
 PAGE = 100
-CATCHER_PORT = 2525
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 PARTS = ("mail", "headers", "source")
 
@@ -22,7 +21,8 @@ PARTS = ("mail", "headers", "source")
 def is_caught() -> bool:
     """Tell whether mail goes to the catcher on this machine."""
     urls = [urlsplit(one.options.get("url", "")) for one in routing().accounts.values()]
-    return any(url.hostname in LOOPBACK and url.port == CATCHER_PORT for url in urls)
+    port = caught.listens_on(settings().data / "caught")
+    return any(url.hostname in LOOPBACK and url.port == port for url in urls)
 
 
 @catcher.get("/")

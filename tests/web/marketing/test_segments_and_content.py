@@ -151,6 +151,7 @@ def mails(desktop):
         )
         envelope = caught.Envelope("b@x.example", (f"{name}@x.example",), datetime(2026, 11, 22, tzinfo=UTC))
         caught.store(folder, [(envelope, raw.encode())])
+    (folder / caught.PORT).write_text("2525")  # as a catcher does that listens
     return [mail.name for mail in caught.mails(folder)]
 
 
@@ -168,8 +169,8 @@ def test_caught_mails_are_listed_searched_and_read_without_running_anything(desk
     assert raw.mimetype == "message/rfc822"
 
 
-def test_with_a_real_mail_server_nothing_is_shown_as_caught(desktop, mails, monkeypatch):
-    monkeypatch.setattr("web.marketing.catcher.CATCHER_PORT", 1)
+def test_with_a_real_mail_server_nothing_is_shown_as_caught(desktop, mails):
+    (desktop.settings.data / "caught" / caught.PORT).write_text("1")
     assert "Nothing is caught here" in desktop.get("/caught/")
     desktop.get(f"/caught/{mails[0]}", 404)
 
