@@ -19,6 +19,8 @@ def unsubscribe(session: Session, token: Token, *, how: str, now: datetime) -> N
     `how` is kept as proof: "one-click post", "page", "mail".
     """
     receiving.left(session, token, how=how, now=now)
+    if how == "page":  # a person was there, so a click of the message may be a person's too
+        hits.judge_again(session, token.run, token.seq)
 
 
 def receive_mail(session: Session, raw: bytes, keyring: Keyring, secret: bytes, *, now: datetime) -> str:

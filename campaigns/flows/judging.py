@@ -139,6 +139,7 @@ def _judge(session: Session, found: Mapping[Key, Sequence[Stored]], ranges: Rang
     made = _Outcome()
     known = messages.find_many(session, list(found))
     posted = responses.posted_among(session, list(found))
+    said = history.posted_among(session, list(found))
     link_counts = {run: links.count(session, run) for run in {run for run, _ in found}}
     for key, stored in found.items():
         message = known.get(key)
@@ -149,7 +150,7 @@ def _judge(session: Session, found: Mapping[Key, Sequence[Stored]], ranges: Rang
             [one.hit for one in stored],
             sent_at=message.at,
             link_count=link_counts[key[0]],
-            confirmed=(key[0], message.contact) in posted,
+            confirmed=key in said or (key[0], message.contact) in posted,
             ranges=ranges,
         )
         _compare(made, key, stored, judgements, message)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from campaigns.records import consent, history, tracking
+from campaigns.records import consent, history, hits, tracking
 from campaigns.records.addressees import Addressee
 from campaigns.records.consent import Provenance, Topic
 from campaigns.values import ConsentState, ContactId, EventKind, Fact, TopicClass, Tracking
@@ -114,6 +114,7 @@ def track(
         detail={"tracking": level.value, "how": "preferences page"},
     )
     history.record(session, fact)
+    hits.judge_again(session, whom.run, whom.seq)
     return True
 
 
@@ -166,3 +167,4 @@ def _record(session: Session, whom: Addressee, topic: Topic, said: ConsentState,
         detail={"topic": topic.id, "how": "preferences page"},
     )
     history.record(session, fact)
+    hits.judge_again(session, whom.run, whom.seq)

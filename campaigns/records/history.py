@@ -49,6 +49,9 @@ SENT_ROWS = (
     " WHERE m.run_id = :run AND m.seq BETWEEN :first AND :last AND m.state = 'sent'"
 )
 OF_PEOPLE = {EventKind.OPENED, EventKind.CLICKED}
+#: What is said on pages of ours, and how their events call that.
+POSTED = (EventKind.UNSUBSCRIBED, EventKind.CONSENT_GRANTED, EventKind.CONSENT_WITHDRAWN)
+PAGES = ("page", "preferences page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,25 @@ def take_back(session: Session, facts: Iterable[Fact]) -> None:
         )
         mine = sa.and_(activity.c.contact_id == fact.contact, column == fact.at)
         session.execute(sa.update(activity).where(mine).values({column: newest.scalar_subquery()}))
+
+
+def posted_among(session: Session, keys: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """The messages among these (run, seq) from which a page of ours was posted: a person was there.
+
+    Leaving in one click, which mail programs do by themselves, is none.
+    """
+    found: set[tuple[int, int]] = set()
+    how = events.c.detail["how"].as_string()
+    for at in range(0, len(keys), 400):
+        piece = keys[at : at + 400]
+        query = sa.select(events.c.run_id, events.c.seq).where(
+            events.c.run_id.in_({run for run, _ in piece}),
+            events.c.kind.in_([kind.value for kind in POSTED]),
+            sa.tuple_(events.c.run_id, events.c.seq).in_(piece),
+            how.in_(PAGES),
+        )
+        found.update((row.run_id, row.seq) for row in session.execute(query))
+    return found
 
 
 def timeline(

@@ -302,3 +302,26 @@ def test_too_many_who_wait_are_turned_away(scene: Scene, monkeypatch) -> None:
     monkeypatch.setattr("web.public.book.MOST_WAITING", 0)
     with pytest.raises(Unwritten, match="Too many"):
         Book(scene.stores.sessions).write(a_hit(scene, 1))
+
+
+@pytest.mark.parametrize(
+    ("page", "data", "verdict"),
+    [
+        ("u", {}, "human"),
+        ("u", {"List-Unsubscribe": "One-Click"}, "unknown"),  # mail programs do that by themselves
+        ("p", {"do": "track", "level": "aggregate"}, "human"),
+        ("p", {"do": "save", "shown": "1", "topic": ""}, "human"),
+        ("p", {"do": "nothing"}, "unknown"),
+    ],
+)
+def test_a_click_that_nobody_knew_of_is_a_persons_once_a_page_was_posted(scene: Scene, page, data, verdict):
+    scene.client.get(scene.path("c") + "/1", headers={"User-Agent": BROWSER["User-Agent"]})
+
+    def judged():
+        with scene.stores.sessions.begin() as session:
+            judging.judge_hits(session, utc_now() + timedelta(seconds=5))
+        return [row.verdict for row in scene.events("clicked")]
+
+    assert judged() == ["unknown"]
+    scene.post(scene.path(page), data)
+    assert judged() == [verdict]
