@@ -76,7 +76,7 @@ RULES = (
     # Apple
     _rule("Apple HCM1, BS02: too much", r"\[(?:HCM1|BS02)\]", minutes=15),
     # Google
-    _rule("Google: unusual rate of unsolicited mail", r"4\.7\.28|unusual rate of (?:unsolicited|email)"),
+    _rule("unusual rate of mail (4.7.28)", r"4\.7\.28|unusual rate of (?:unsolicited|email)"),
     _rule(
         "Google: this recipient gets too much",
         r"4\.2\.1 .*receiving (?:mail|email) (?:at a rate|too quickly)|receiving mail at a rate",
