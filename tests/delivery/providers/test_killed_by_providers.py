@@ -80,9 +80,9 @@ def test_a_sender_that_is_killed_with_requests_on_the_wire_mails_nobody_twice(tm
             kill(sender)
             stage.postroom("sender", "--account", "main")
             stage.wait_for_end()
+            took, ledger = Counter(stand.recipients), ends(stage)
         finally:
             stage.close()
-        took, ledger = Counter(stand.recipients), ends(stage)
     assert max(took.values()) == 1, "somebody was mailed twice"
     assert len(ledger) == MAILS
     assert all(state in explains(who) for who, state in ledger.items())
