@@ -16,10 +16,12 @@ from campaigns.delivery.providers.calling import calling
 from campaigns.delivery.webhooks import MOST_BYTES, Call, Unproven, Webhooks, hook_secret
 from campaigns.delivery.webhooks.proofs import same
 from campaigns.errors import BackendError
-from campaigns.records import hits, webhooks
+from campaigns.records import webhooks
 from campaigns.records.webhooks import Kept, NewCall
 from campaigns.values import Account
 from campaigns.wiring import routing_of
+from web.public.book import Unwritten
+from web.public.visitor import parts
 from web.session import settings, write
 
 log = structlog.get_logger()
@@ -60,6 +62,7 @@ def receive(account: str, secret: str) -> Response:
     """Take one call."""
     place = _place(account, secret)
     if place is None:
+        metrics.webhook("stray")
         _count_stray()
         return _answer(404)
     request.max_content_length = MOST_BYTES
@@ -116,18 +119,17 @@ def _refuse(place: Place, why: str, status: int) -> Response:
     try:
         with write() as session:
             webhooks.count(session, place.account.name, {"refused": 1}, now=utc_now())
-            hits.stray(session, STRAY, now=utc_now())
     except Exception:  # noqa: BLE001 - counting is no reason to fail
         log.warning("a refused webhook could not be counted")
+    _count_stray()
     return _answer(status)
 
 
 def _count_stray() -> None:
-    metrics.webhook("stray")
+    """Anybody may ask anything: strays share their commits."""
     try:
-        with write() as session:
-            hits.stray(session, STRAY, now=utc_now())
-    except Exception:  # noqa: BLE001 - counting is no reason to fail
+        parts().book.write(STRAY)
+    except Unwritten:
         log.warning("a stray webhook could not be counted")
 
 
