@@ -12,10 +12,17 @@ from campaigns.model.mail import runs
 from campaigns.model.service import tasks
 from campaigns.model.surveys import responses
 from campaigns.records import campaigns, consent, hits, links, returns, segments, surveys
-from campaigns.records.reports import PeopleList, campaign_list_numbers, latest_runs, people, run_report
+from campaigns.records.reports import (
+    PeopleList,
+    campaign_list_numbers,
+    latest_runs,
+    people,
+    reasons_of,
+    run_report,
+)
 from campaigns.segments.reading import parse_rule
 from campaigns.surveys.form import parse_form
-from campaigns.values import Hit, Link
+from campaigns.values import Hit, Link, Verdict
 from tests.factories import NOW
 from tests.flows.test_judging import CHROME, LATER, OF_PEOPLE, sent_to
 
@@ -166,3 +173,12 @@ def test_the_hidden_link_stands_in_no_list_of_links(session, both):
     run, _, _ = both
     links.add(session, run, "en", [Link(number, f"https://shop.example/{number}") for number in (1, 2, 3)])
     assert sorted(line.number for line in run_report(session, run, LATER).links) == [1, 2, 3]
+
+
+def test_a_report_says_why_hits_are_no_persons(session, both):
+    run, _, _ = both
+    told = [(line.verdict, line.reason, line.count) for line in reasons_of(session, run)]
+    assert (Verdict.MACHINE, "4 links within 1 s", 6) in told
+    assert (Verdict.MACHINE, "followed a link that no person sees", 2) in told
+    assert all(verdict is not Verdict.HUMAN for verdict, _, _ in told)
+    assert [count for _, _, count in told] == sorted((count for _, _, count in told), reverse=True)

@@ -65,8 +65,10 @@ def show(run_id: int) -> ResponseReturnValue:
             raise NotFound(f"Run {run_id} is a test.")
         campaign = records.get(session, report.run.campaign_id)
         runs = records.runs_of(session, campaign.id)
+        reasons = counted.reasons_of(session, run_id)
     return render_template(
         "marketing/reports/show.html",
+        reasons=reasons,
         report=report,
         campaign=campaign,
         runs=runs,

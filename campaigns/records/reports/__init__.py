@@ -14,6 +14,7 @@ Words, alike for every number here:
 from campaigns.records.reports.figures import Average, ByVerdict, RunReport, rate
 from campaigns.records.reports.lists import ListNumbers, RunLine, campaign_list_numbers, latest_runs
 from campaigns.records.reports.people import PeopleList, Person, people
+from campaigns.records.reports.reasons import reasons_of
 from campaigns.records.reports.run import run_report, summary_lines, written
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "latest_runs",
     "people",
     "rate",
+    "reasons_of",
     "run_report",
     "summary_lines",
     "written",

@@ -7,7 +7,7 @@ from datetime import datetime
 from campaigns.records.campaigns import LogLine, Run
 from campaigns.records.reports.survey import SurveySummary
 from campaigns.surveys.scoring import Share, share
-from campaigns.values import Gate
+from campaigns.values import Gate, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,15 @@ class Apart:
         """Whether there are any."""
         lines = (self.opened, self.clicked, self.viewed)
         return any(line.others or line.programs for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonLine:
+    """Why hits were not taken for a person's, and how many."""
+
+    verdict: Verdict
+    reason: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
