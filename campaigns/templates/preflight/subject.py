@@ -8,7 +8,7 @@ from campaigns.errors import BadTemplate
 from campaigns.templates.preflight.findings import Finding, blocker, hint, warning
 from campaigns.templates.preflight.letter import Letter, outside_jinja
 from campaigns.templates.render import prepare
-from campaigns.values import Content
+from campaigns.values import Compiled, Content
 
 LONG_SUBJECT = 70
 LONG_PREHEADER = 140
@@ -58,13 +58,16 @@ def _shape(plain: str) -> Iterator[Finding]:
 def _gaps(letter: Letter) -> Iterator[Finding]:
     """Read the subject as somebody does of whom nothing is known; a mail that fails is told elsewhere."""
     full = letter.example
+    if not isinstance(full, Content) or "{" not in letter.source.subject:
+        return
     names: dict[str, Any] = letter.names()
     names["contact"] |= dict.fromkeys(LACKED)
+    alone = Compiled(letter.compiled.subject, None, "alone", letter.compiled.language)
     try:
-        bare = prepare(letter.compiled).render(names)
+        bare = prepare(alone).render(names)
     except BadTemplate:
         return
-    if not isinstance(full, Content) or full.subject == bare.subject:
+    if full.subject == bare.subject:
         return
     if not bare.subject.strip():
         cure = "Give it words that stand by themselves."
