@@ -66,9 +66,10 @@ class NotAllowed(PostroomError):
 class BackendError(PostroomError):
     """The backend failed as a whole; the messages were surely not handed over."""
 
-    def __init__(self, text: str, *, retry_after: timedelta | None = None) -> None:
+    def __init__(self, text: str, *, retry_after: timedelta | None = None, busy: bool = False) -> None:
         super().__init__(text)
         self.retry_after = retry_after  #: how long it asked to be left alone; None: it did not say
+        self.busy = busy  #: it works, and had too much of us; else it is broken, as far as we know
 
 
 class ExecutorAway(PostroomError):

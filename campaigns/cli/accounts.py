@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
@@ -83,6 +84,9 @@ def _shown(settings: Settings, routing: Routing, now: datetime) -> list[dict[str
     try:
         with stores.readers() as session:
             return [one.told() for one in overview(session, routing, now)]
+    except SQLAlchemyError as error:
+        told = "The store cannot be read: postroom doctor says why; perhaps postroom migrate helps."
+        raise NotAllowed(told) from error
     finally:
         stores.engine.dispose()
 

@@ -53,9 +53,14 @@ def _holds_keys(file: Path) -> bool:
     for told in tomllib.loads(file.read_text("utf-8"))["accounts"].values():
         secret = [one.name for one in PROVIDERS[told["kind"]].options if one.secret]
         values = [str(told.get(name, "")) for name in secret]
-        if any(value and not value.startswith("$") for value in values):
+        if any(value and not value.startswith("$") and not _is_open(value) for value in values):
             return True
     return False
+
+
+def _is_open(value: str) -> bool:
+    """Whether it is an address without a password."""
+    return "://" in value and "@" not in value
 
 
 def _tried(settings: Settings, account: Account) -> Finding:

@@ -51,19 +51,18 @@ class Overview:
         standing = self.standing
         if not self.is_known:
             return "The accounts file names it no more; what waits goes over to others."
-        if self.state is AccountState.OPEN or standing.closed_until is None:
+        if not standing.is_shut or standing.failing_since is None or standing.closed_until is None:
             return ""
-        if standing.failing_since is None:
-            return f"Left alone until {standing.closed_until:%H:%M:%S} UTC: {standing.sample}"
-        since = f"{standing.failing_since:%Y-%m-%d %H:%M}"
-        return f"Failed since {since} UTC, next try {standing.closed_until:%H:%M:%S}: {standing.sample}"
+        since, then = f"{standing.failing_since:%Y-%m-%d %H:%M}", f"{standing.closed_until:%H:%M:%S}"
+        what = "Asked to be left alone" if self.state is AccountState.RESTING else "Failed"
+        return f"{what} since {since} UTC, next try {then}: {standing.sample}"
 
 
 def overview(session: Session, routing: Routing, now: datetime) -> list[Overview]:
     """Every account that the file names, and every other that something waits for."""
     known, queues, uses = accounts.standings(session), routes.queues(session), accounts.uses(session, now)
     names = [*routing.accounts, *sorted(queues.keys() - routing.accounts.keys())]
-    return [_one(name, routing.accounts, known, queues, uses, now) for name in names]
+    return [_one(name, routing.accounts, known, queues, uses) for name in names]
 
 
 def _one(
@@ -72,7 +71,6 @@ def _one(
     known: Mapping[str, Standing],
     queues: Mapping[str, Queue],
     uses: Mapping[str, Use],
-    now: datetime,
 ) -> Overview:
     account = named.get(name)
     kind = account.kind if account else ""
@@ -81,7 +79,7 @@ def _one(
         name=name,
         kind=kind,
         title=PROVIDERS[kind].title if kind in PROVIDERS else kind,
-        state=standing.state(now),
+        state=standing.state,
         standing=standing,
         queue=queues.get(name, Queue()),
         use=uses.get(name, Use()),

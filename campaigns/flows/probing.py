@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from campaigns.errors import BackendError
 from campaigns.records import accounts
-from campaigns.values import AccountState
 
 log = structlog.get_logger()
 
@@ -19,7 +18,7 @@ log = structlog.get_logger()
 def note_failure(sessions: sessionmaker[Session], account: str, error: BackendError, now: datetime) -> None:
     """Close an account whose backend failed, for as long as it asked to, or a little longer each time."""
     with sessions.begin() as session:
-        standing = accounts.failed(session, account, str(error), retry_after=error.retry_after, now=now)
+        standing = accounts.failed(session, account, error, now)
     log.warning("an account is closed", account=account, until=str(standing.closed_until), failed=str(error))
 
 
@@ -43,7 +42,7 @@ def probe(
     with readers() as session:
         standing = accounts.standing(session, account)
     now = clock()
-    if standing.state(now) is not AccountState.BROKEN or (standing.closed_until or now) > now:
+    if not standing.is_shut or (standing.closed_until or now) > now:
         return None
     with sessions.begin() as session:
         if not accounts.take_probe(session, account, now):
@@ -52,7 +51,7 @@ def probe(
         ask()
     except BackendError as error:
         with sessions.begin() as session:
-            accounts.refused_again(session, account, str(error), retry_after=error.retry_after, now=clock())
+            accounts.refused_again(session, account, error, clock())
         log.warning("an account that was tried is still broken", account=account, said=str(error))
         return False
     with sessions.begin() as session:

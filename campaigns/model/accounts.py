@@ -1,6 +1,6 @@
 """The ways out, as far as senders have found out how they are; which there are is in the accounts file."""
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text
 
 from campaigns.model.base import Id, Moment, metadata
 
@@ -10,6 +10,7 @@ accounts = Table(
     Column("name", String(60), primary_key=True, comment="as the accounts file names it"),
     Column("failing_since", Moment, comment="first failure after which nothing went out; null: it works"),
     Column("failures", Integer, nullable=False, server_default="0", comment="in a row, since then"),
+    Column("busy", Boolean, nullable=False, server_default="0", comment="it asked to be left alone"),
     Column("closed_until", Moment, comment="nothing is claimed for it before; null: open"),
     Column("probed_at", Moment, comment="when a try succeeded after the last failure; null: none did"),
     Column("sample", Text, nullable=False, server_default="", comment="what the other side said last"),

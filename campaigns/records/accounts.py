@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.errors import BackendError
 from campaigns.model.accounts import account_uses, accounts
 from campaigns.model.dialect import changed, insert_many
 from campaigns.values import AccountState, Outcome, OutcomeKind
@@ -33,22 +34,28 @@ class Standing:
 
     failing_since: datetime | None = None  #: the first failure after which nothing went out
     failures: int = 0
+    busy: bool = False  #: it works, and asked to be left alone
     closed_until: datetime | None = None
     probed_at: datetime | None = None  #: when a try succeeded after the last failure
     sample: str = ""
     changed_at: datetime | None = None
 
-    def state(self, now: datetime) -> AccountState:
+    @property
+    def state(self) -> AccountState:
         """What that comes to."""
-        if self.failing_since is not None and self.probed_at is None:
-            return AccountState.BROKEN
-        resting = self.closed_until is not None and self.closed_until > now
-        return AccountState.RESTING if resting else AccountState.OPEN
+        if self.failing_since is None or self.probed_at is not None:
+            return AccountState.OPEN
+        return AccountState.RESTING if self.busy else AccountState.BROKEN
 
-    def broken_for(self, now: datetime) -> timedelta:
-        """How long it has been broken; 0 if it is not."""
-        broken = self.state(now) is AccountState.BROKEN and self.failing_since is not None
-        return max(timedelta(0), now - self.failing_since) if broken and self.failing_since else timedelta(0)
+    @property
+    def is_shut(self) -> bool:
+        """Whether it has to be tried before mail goes through it."""
+        return self.state is not AccountState.OPEN
+
+    def silent_for(self, now: datetime) -> timedelta:
+        """How long nothing could go through it; 0 while it is open."""
+        since = self.failing_since if self.is_shut else None
+        return timedelta(0) if since is None else max(timedelta(0), now - since)
 
 
 OPEN = Standing()  #: of an account that never failed
@@ -80,6 +87,7 @@ def _standing(row: sa.Row[tuple[object, ...]]) -> Standing:
     return Standing(
         row.failing_since,
         row.failures,
+        row.busy,
         row.closed_until,
         row.probed_at,
         row.sample,
@@ -87,24 +95,21 @@ def _standing(row: sa.Row[tuple[object, ...]]) -> Standing:
     )
 
 
-def is_closed(name: str, now: datetime) -> sa.Exists:
-    """Whether nothing may be claimed for an account: it rests, or it failed and nobody has tried it since."""
+def is_closed(name: str) -> sa.Exists:
+    """Whether nothing may be claimed for an account: it failed, and nobody has tried it since."""
     c = accounts.c
-    untried = sa.and_(c.failing_since.is_not(None), c.probed_at.is_(None))
-    return sa.exists().where(c.name == name, sa.or_(untried, c.closed_until > now))
+    return sa.exists().where(c.name == name, c.failing_since.is_not(None), c.probed_at.is_(None))
 
 
-def failed(
-    session: Session, name: str, sample: str, *, retry_after: timedelta | None = None, now: datetime
-) -> Standing:
+def failed(session: Session, name: str, error: BackendError, now: datetime) -> Standing:
     """Note that an account failed as a whole, and close it: as long as it asked to, or longer each time.
 
     Of many senders that fail at the same time the first counts.
     """
     _lock(session, name, now)
     before = standing(session, name)
-    told = _one_line(sample)
-    if before.state(now) is AccountState.BROKEN and (before.closed_until or now) > now:
+    told, asked = _one_line(str(error)), error.retry_after
+    if before.is_shut and (before.closed_until or now) > now:
         _write(session, name, sample=told)
         return standing(session, name)
     doubled = min(FIRST_REST * 2 ** min(before.failures, 10), LONGEST_REST)
@@ -113,20 +118,13 @@ def failed(
         name,
         failing_since=before.failing_since or now,
         failures=before.failures + 1,
-        closed_until=now + (doubled if retry_after is None else min(retry_after, LONGEST_WAIT)),
+        busy=error.busy,
+        closed_until=now + (doubled if asked is None else min(asked, LONGEST_WAIT)),
         probed_at=None,
         sample=told,
         changed_at=now,
     )
     return standing(session, name)
-
-
-def rest(session: Session, name: str, sample: str, *, until: datetime, now: datetime) -> None:
-    """Leave alone, until a moment, an account that works and asked for it."""
-    _lock(session, name, now)
-    before = standing(session, name).closed_until
-    until = min(max(until, before or until), now + LONGEST_WAIT)
-    _write(session, name, closed_until=until, sample=_one_line(sample), changed_at=now)
 
 
 def take_probe(session: Session, name: str, now: datetime) -> bool:
@@ -138,21 +136,19 @@ def take_probe(session: Session, name: str, now: datetime) -> bool:
     return bool(changed(session, due.values(closed_until=now + PROBE_LEASE)))
 
 
-def refused_again(
-    session: Session, name: str, sample: str, *, retry_after: timedelta | None = None, now: datetime
-) -> None:
+def refused_again(session: Session, name: str, error: BackendError, now: datetime) -> None:
     """Note that a try failed: the account stays closed, longer."""
     _lock(session, name, now)
     _write(session, name, closed_until=now)
-    failed(session, name, sample, retry_after=retry_after, now=now)
+    failed(session, name, error, now)
 
 
 def opened(session: Session, name: str, now: datetime) -> bool:
     """Note that a try succeeded: mail may go, and what becomes of it decides. False: it was open already."""
     c = accounts.c
-    shut = sa.or_(sa.and_(c.failing_since.is_not(None), c.probed_at.is_(None)), c.closed_until.is_not(None))
+    shut = (c.failing_since.is_not(None), c.probed_at.is_(None))
     values = {"probed_at": now, "closed_until": None, "changed_at": now}
-    return bool(changed(session, sa.update(accounts).where(c.name == name, shut).values(values)))
+    return bool(changed(session, sa.update(accounts).where(c.name == name, *shut).values(values)))
 
 
 def used(
@@ -170,7 +166,8 @@ def used(
     insert_many(session, account_uses, ("account", "at", "sent", "failed", "deferred", "unknown"), [row])
     if counts[OutcomeKind.SENT]:
         sent_at = max(moments.get(at, now) for at, one in outcomes.items() if one.kind is OutcomeKind.SENT)
-        values = {"failing_since": None, "failures": 0, "probed_at": None, "changed_at": now}
+        none = dict.fromkeys(("failing_since", "closed_until", "probed_at"))
+        values = {**none, "failures": 0, "changed_at": now}
         c = accounts.c
         failing = sa.update(accounts).where(c.name == name, c.failing_since < sent_at)
         session.execute(failing.values(values))

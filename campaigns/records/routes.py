@@ -59,7 +59,8 @@ def assign(
 ) -> None:
     """Give the chunks of a run that was just frozen to accounts, as the routes say; or one chunk of it.
 
-    An account that has been broken for longer than its route bears is left out. Equal runs are dealt alike.
+    An account through which nothing went for longer than its route bears is left out. Equal runs are dealt
+    alike.
     """
     if routing is None or routing.is_plain():
         return
@@ -79,8 +80,8 @@ def assign(
 def move(session: Session, routing: Routing, now: datetime) -> list[Moved]:
     """Take what waits for accounts that are lost over to others of its route, in proportion to their weights.
 
-    Lost is who has been broken for longer than the route bears, and who is in the accounts file no more. What
-    a sender holds stays where it is, and so does what no account of its route can take.
+    Lost is through whom nothing went for longer than the route bears, and who left the accounts file.
+    What a sender holds stays where it is, and so does what no account of its route can take.
     """
     known = accounts.standings(session)
     found = _stretches(session, chunks.c.account.in_(suspects(session, routing, now)))
@@ -99,18 +100,18 @@ def move(session: Session, routing: Routing, now: datetime) -> list[Moved]:
 
 
 def suspects(session: Session, routing: Routing, now: datetime) -> set[str]:
-    """The accounts that something waits for and that are broken, or are in the accounts file no more."""
+    """The accounts that something waits for and that are closed, or are in the accounts file no more."""
     waiting = _waiting(session)
-    broken = {name for name, one in accounts.standings(session).items() if one.broken_for(now)}
-    return waiting & (broken | (waiting - routing.accounts.keys()))
+    shut = {name for name, one in accounts.standings(session).items() if one.silent_for(now)}
+    return waiting & (shut | (waiting - routing.accounts.keys()))
 
 
 def lost(routing: Routing, route: Route, known: dict[str, Standing], now: datetime) -> Callable[[str], bool]:
     """Tells of an account whether a route must do without it."""
 
     def is_lost(name: str) -> bool:
-        broken = known[name].broken_for(now) if name in known else None
-        return name not in routing.accounts or (broken is not None and broken > route.failover_after)
+        silent = known[name].silent_for(now) if name in known else None
+        return name not in routing.accounts or (silent is not None and silent > route.failover_after)
 
     return is_lost
 

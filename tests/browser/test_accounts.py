@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 
 from campaigns.clock import utc_now
 from campaigns.config import from_environment
+from campaigns.errors import BackendError
 from campaigns.records import accounts
 from campaigns.values import Outcome, OutcomeKind
 from campaigns.wiring import Stores
@@ -62,10 +63,11 @@ def trouble(stores: Stores) -> None:
     with stores.sessions.begin() as session:
         a_running_run(session, {"google": 30, "other": 4}, size=1000)
         a_running_run(session, {"google": 2}, account="of-old")
-        accounts.failed(session, "main", f"421 4.7.0 {LONG}", now=now - timedelta(minutes=30))
-        accounts.rest(session, "ses-eu", "454 rate exceeded", until=now + timedelta(minutes=9), now=now)
+        accounts.failed(session, "main", BackendError(f"421 4.7.0 {LONG}"), now - timedelta(minutes=30))
+        busy = BackendError("454 rate exceeded", retry_after=timedelta(minutes=9), busy=True)
         some = dict.fromkeys(range(1234), Outcome(OutcomeKind.SENT)) | {5000: Outcome(OutcomeKind.FAILED)}
         accounts.used(session, "ses-eu", some, {}, now)
+        accounts.failed(session, "ses-eu", busy, now)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -13,7 +13,7 @@ from campaigns.clock import utc_now
 from campaigns.cluster.application import queue_name, queues
 from campaigns.config import from_environment
 from campaigns.delivery.lanes import ALL_LANES
-from campaigns.errors import BadSettings, NotAllowed
+from campaigns.errors import BackendError, BadSettings, NotAllowed
 from campaigns.model.mail import chunks
 from campaigns.records import accounts as standings
 from campaigns.values import AccountState
@@ -159,10 +159,10 @@ def states(stage, account):
 def test_a_broken_account_behind_a_broker_is_tried_and_opened(stage, broker):
     stage.fill(300)
     with stage.stores.sessions.begin() as session:
-        standings.failed(session, "main", "421 busy", now=utc_now())
+        standings.failed(session, "main", BackendError("421 busy"), utc_now())
     stage.postroom("worker")
     stage.celery_workers(1)
     stage.wait_for_end(60)
     assert stage.account().sound()
     with stage.stores.readers() as session:
-        assert standings.standing(session, "main").state(utc_now()) is AccountState.OPEN
+        assert standings.standing(session, "main").state is AccountState.OPEN

@@ -77,7 +77,7 @@ class TwoAccounts(Stage):
 
     def state_of(self, account):
         with self.stores.readers() as session:
-            return accounts.standing(session, account).state(utc_now())
+            return accounts.standing(session, account).state
 
     def lose_no_patience(self):
         """Do what the worker does from time to time; it runs besides."""

@@ -67,7 +67,7 @@ def breaks(stores, clock):
 
 def state(stores, clock):
     with stores.readers() as session:
-        return accounts.standing(session, "main").state(clock())
+        return accounts.standing(session, "main").state
 
 
 def test_an_account_that_is_well_is_not_asked(probe, desk):

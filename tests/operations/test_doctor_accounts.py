@@ -7,6 +7,7 @@ from campaigns.config import from_environment
 from campaigns.doctor.accounts import examine_accounts
 from campaigns.doctor.findings import Level
 from campaigns.doctor.round import examine
+from campaigns.errors import BackendError
 from campaigns.records import accounts
 from tests.delivery.peers import Peer, Say
 from tests.records.test_routes import a_running_run
@@ -62,7 +63,7 @@ def test_what_senders_found_is_told_and_what_waits_for_whom(look, peer, stores):
     with stores.sessions.begin() as session:
         a_running_run(session, {"google": 3})
         a_running_run(session, {"google": 2}, account="of old")
-        accounts.failed(session, "main", "421 busy", now=utc_now())
+        accounts.failed(session, "main", BackendError("421 busy"), utc_now())
     found = look(two(peer))
     assert "30 mails wait: 421 busy" in found["account main: senders"].found
     assert "20 mails wait" in found["account of old: senders"].found

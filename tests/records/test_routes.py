@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaigns.delivery.routes import Route, Routing
+from campaigns.errors import BackendError
 from campaigns.model.dialect import insert_many
 from campaigns.model.mail import chunks, runs
 from campaigns.records import accounts, outbox, routes
@@ -47,7 +48,7 @@ def shares(session, run, **where):
 
 
 def breaks(session, name, at=NOW):
-    accounts.failed(session, name, "421 no", now=at)
+    accounts.failed(session, name, BackendError("421 no"), at)
 
 
 ROUTES = st.lists(

@@ -58,7 +58,7 @@ class Health:
         """Fail as a whole, and remember it."""
         self.shut = True
         self.rest_until = monotonic() + (rest.total_seconds() if rest else 0)
-        return BackendError(f"{self.name}: {why}", retry_after=rest)
+        return BackendError(f"{self.name}: {why}", retry_after=rest, busy=isinstance(why, Busy))
 
     def require_rested(self) -> None:
         """Nothing, if the provider may be asked again.

@@ -73,7 +73,8 @@ def _send(post: Postbox, claim: Claim) -> int:
         post.backend.send(wire.mails(), wire)
     except BackendError as error:
         metrics.backend_failed(post.backend.name)
-        error.retry_after = error.retry_after or told(str(error))
+        asked = told(str(error))
+        error.retry_after, error.busy = error.retry_after or asked, error.busy or asked is not None
         rest = BACKEND_REST
         raise
     except Revoked:

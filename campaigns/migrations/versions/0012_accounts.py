@@ -47,6 +47,13 @@ def _accounts() -> None:
         sa.Column(
             "failures", sa.Integer(), server_default="0", nullable=False, comment="in a row, since then"
         ),
+        sa.Column(
+            "busy",
+            sa.Boolean(),
+            server_default="0",
+            nullable=False,
+            comment="it asked to be left alone",
+        ),
         sa.Column("closed_until", Moment(), comment="nothing is claimed for it before; null: open"),
         sa.Column(
             "probed_at", Moment(), comment="when a try succeeded after the last failure; null: none did"

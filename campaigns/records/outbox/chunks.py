@@ -94,7 +94,7 @@ def claim_this(session: Session, owner: str, run: int, number: int, account: str
             chunks.c.number == number,
             *_waiting(account),
             sa.or_(*_is_due(now)),
-            ~accounts.is_closed(account, now),
+            ~accounts.is_closed(account),
         )
     )
     if session.execute(this).one_or_none() is None:
@@ -111,7 +111,7 @@ def _runs_with_work(account: str, now: datetime) -> sa.Select[int]:
         .where(
             runs.c.state == RunState.RUNNING.value,
             sa.or_(*[one.is_not(None) for one in firsts]),
-            ~accounts.is_closed(account, now),
+            ~accounts.is_closed(account),
         )
         # somebody looks at the screen for a test mail: it goes before a million others
         .order_by(sa.case((runs.c.kind == "test", 0), else_=1), runs.c.id)

@@ -68,7 +68,7 @@ def publish(session: Session, serving: Collection[str], *, window: int) -> list[
 
 def _queues(session: Session, serving: Collection[str], now: datetime) -> list[Queue]:
     """Where something waits for what is open: a step of the index each, however many chunks there are."""
-    opened = {name for name in serving if not session.scalar(sa.select(accounts.is_closed(name, now)))}
+    opened = {name for name in serving if not session.scalar(sa.select(accounts.is_closed(name)))}
     shut = {Queue(name, lane) for name in opened for lane in lanes.closed(session, name, now)}
     found: list[Queue] = []
     after = Queue("", "")

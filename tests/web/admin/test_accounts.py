@@ -6,6 +6,7 @@ import pytest
 
 from campaigns.clock import utc_now
 from campaigns.config import from_environment
+from campaigns.errors import BackendError
 from campaigns.records import accounts, staff
 from campaigns.records.staff import Desk
 from campaigns.values import AccountState, Outcome, OutcomeKind
@@ -70,7 +71,7 @@ def test_states_queues_and_routes_are_shown_and_no_secret(office, peer):
     with office.stores.sessions.begin() as session:
         a_running_run(session, {"google": 3})
         a_running_run(session, {"google": 1}, account="of old")
-        accounts.failed(session, "main", "421 <b>too</b> busy", now=now - timedelta(hours=1))
+        accounts.failed(session, "main", BackendError("421 <b>too</b> busy"), now - timedelta(hours=1))
         sent = dict.fromkeys(range(1234), Outcome(OutcomeKind.SENT))
         accounts.used(session, "backup", sent, {}, now)
     page = words_of(office.get("/accounts/"))
@@ -91,10 +92,10 @@ def test_states_queues_and_routes_are_shown_and_no_secret(office, peer):
 
 def test_a_try_opens_an_account_that_takes_mail_again_and_sends_none(office, peer):
     with office.stores.sessions.begin() as session:
-        accounts.failed(session, "main", "421 busy", now=utc_now())
+        accounts.failed(session, "main", BackendError("421 busy"), utc_now())
     assert "would take mail. No mail was sent." in office.post("/accounts/main/check")
     with office.stores.readers() as session:
-        assert accounts.standing(session, "main").state(utc_now()) is AccountState.OPEN
+        assert accounts.standing(session, "main").state is AccountState.OPEN
     assert peer.taken == []
 
 
