@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 from campaigns.clock import utc_now
 from campaigns.delivery import caught
 from campaigns.delivery.caught import CaughtMail
+from campaigns.tracking.instrument import HONEYPOT
 from demo import browsers
 from demo.browsers import Browser
 from demo.fates import LETTER, SURVEY, Fate, fate_of
@@ -26,6 +27,7 @@ from demo.truth import Truth
 
 ADDRESS = pattern(r"""(?:href|src)=["'](https?://127\.0\.0\.1:\d+/[^"']+)["']""")
 CAMPAIGN = pattern(r"c(\d+):")
+HIDDEN = f"/{HONEYPOT}"  #: how the link ends that nobody sees
 FULL = "452 4.2.2 The mailbox is full"
 GONE = "550 5.1.1 The mailbox does not exist"
 #: Seconds after its arrival when something happens to a mail: people are slower than machines.
@@ -44,6 +46,7 @@ class Letter:
     address: str
     campaign: int
     links: tuple[str, ...]  #: numbered links, in the order they stand
+    hidden: tuple[str, ...]  #: the link that people do not see
     pixel: str | None
     unsubscribe: str
     view: str | None
@@ -141,7 +144,8 @@ def _open(mail: CaughtMail) -> Letter:
         mail=mail,
         address=mail.line.envelope.rcpt_to[0],
         campaign=int(found[1]),
-        links=tuple(of["c"]),
+        links=tuple(url for url in of["c"] if not url.endswith(HIDDEN)),
+        hidden=tuple(url for url in of["c"] if url.endswith(HIDDEN)),
         pixel=next(iter(of["o"]), None),
         unsubscribe=str(message["List-Unsubscribe"]).partition(">")[0].lstrip("<"),
         view=next(iter(of["v"]), None),
@@ -242,7 +246,7 @@ def _prefetch(letter: Letter, truth: Truth, draw: Random) -> None:
 def _scanner(letter: Letter, truth: Truth, draw: Random) -> None:
     """Fetch everything in a mail at once, the pages of survey and unsubscribe too: nothing may come of it."""
     browser = browsers.gateway(draw)
-    for url in letter.links:
+    for url in (*letter.links, *letter.hidden):
         browser.get(url, "HEAD" if draw.random() < 0.3 else "GET")
         truth.note_click("machine", letter.address, url.rsplit("/", 1)[1])
     for url in (letter.unsubscribe, *letter.survey):
