@@ -3,30 +3,25 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from campaigns import mailing
-from campaigns.errors import BadInput, NotFound
+from campaigns.errors import BadInput
 from campaigns.flows.checking.outward import Outward, outward
 from campaigns.flows.checking.people import named_of
 from campaigns.flows.checking.what import letters_of
 from campaigns.flows.checking.who import recipients
 from campaigns.mailing import UNSAID, Mailing, Signing, editions
-from campaigns.records import names, readers, samples, senders, surveys, templates
+from campaigns.records import named_templates, names, readers, samples, senders, surveys, templates
 from campaigns.records.campaigns import Campaign
+from campaigns.records.named_templates import NOWHERE, STAND_IN
 from campaigns.records.outbox import Recipient
-from campaigns.templates import starters
 from campaigns.templates.preflight import Letter
-from campaigns.templates.render import compile_source
 from campaigns.templates.samples import sample_names
-from campaigns.values import BodyKind, Content, Problem, Sender, Source
+from campaigns.values import Content
 
 PEOPLE = 12  #: for whom the links are made
-KINDS = {".mjml": BodyKind.MJML, ".html": BodyKind.HTML, ".htm": BodyKind.HTML, ".txt": BodyKind.TEXT}
-NOWHERE = "preview@example.com"  #: stands for the address of a contact without one
-STAND_IN = Sender("Your company", "hello@example.com", "bounce.example.com", None, "Your postal address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +55,8 @@ def of_template(session: Session, template: str, signing: Signing, now: datetime
         NotFound: there is no such template.
         BadTemplate: it does not compile.
     """
-    stored = templates.find(session, template)
-    version = 0 if stored is None else templates.newest_version(session, stored)
-    letters = letters_of(session, version) if version else _letters(session, template)
+    named = named_templates.find(session, template)
+    letters = [Letter(compiled, source, named.files) for source, compiled in named.bodies]
     known, offered = senders.listing(session), surveys.listing(session)
     draft = Mailing(
         run=0,
@@ -71,35 +65,10 @@ def of_template(session: Session, template: str, signing: Signing, now: datetime
         shared=names.common(session, "Preview", known[0][1] if known else STAND_IN),
         editions=editions([one.compiled for one in letters], tracking=False),
         signing=signing,
-        files=tuple(letters[0].files),
+        files=named.files,
         form=surveys.form_of(session, surveys.newest_version(session, offered[0].id)) if offered else None,
     )
-    return _made(session, draft, letters, readers.some(session, PEOPLE), version, now)
-
-
-def _letters(session: Session, template: str) -> list[Letter]:
-    path = Path(template)
-    if path.suffix in KINDS:
-        sources = [_file(path)]
-    elif template in starters.NAMES:
-        sources = [starters.load(template, language) for language in starters.LANGUAGES]
-    else:
-        keys = ", ".join([row.key for row in templates.listing(session)] + list(starters.NAMES))
-        known = f"Templates: {keys}; or name a file (.mjml, .html, .txt)."
-        raise NotFound(f"There is no template {template!r}. {known}")
-    return [Letter(compile_source(source), source) for source in sources]
-
-
-def _file(path: Path) -> Source:
-    try:
-        body = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise NotFound(f"There is no file {path}.") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            [Problem(str(path), f"is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.")]
-        ) from error
-    return Source(KINDS[path.suffix], path.stem, body)
+    return _made(session, draft, letters, readers.some(session, PEOPLE), named.version, now)
 
 
 def _made(
