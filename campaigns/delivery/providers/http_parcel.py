@@ -103,10 +103,12 @@ class Porter:
                 return self._ask_once(parcel, mails, pieces, key)
             except Doubtful as error:
                 doubt = error
-            except (NotReached, Busy, Closed):
+            except (NotReached, Busy, Closed, Refused):  # says nothing of the request before
                 if doubt is None:
                     raise
             pause = next(pauses, None)
+            if self.hurry.is_set():
+                pauses = iter(())  # once more at once, and then a person decides
             if pause is None or monotonic() + pause > until or self.gone.is_set():
                 raise doubt
             self.hurry.wait(pause)
