@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from babel import Locale, UnknownLocaleError
 
+from campaigns.countries import code_of
+
 LONGEST_TEXT = 500
 EARLIEST_BIRTH = date(1900, 1, 1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -152,18 +154,7 @@ def _zones_by_fold() -> dict[str, str]:
 
 def country(cell: str) -> str | Bad:
     """A country by its ISO 3166-1 code or its English or German name."""
-    return _countries().get(cell.casefold()) or Bad("is no country; write its two-letter code, as DE.")
-
-
-@cache
-def _countries() -> dict[str, str]:
-    known: dict[str, str] = {}
-    for language in ("en", "de"):
-        for code, name in Locale(language).territories.items():
-            if len(code) == 2 and code.isalpha() and code not in {"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"}:
-                known[code.casefold()] = code
-                known[name.casefold()] = code
-    return known | {"uk": "GB", "usa": "US", "u.s.a.": "US", "great britain": "GB", "holland": "NL"}
+    return code_of(cell) or Bad("is no country; write its two-letter code, as DE.")
 
 
 def roles(cell: str) -> list[str] | Bad:

@@ -22,7 +22,7 @@ class Spelling(StrEnum):
     """How texts of a field are stored, so that a rule's value can be brought to the same spelling."""
 
     FREE = "free"  #: as somebody typed it
-    UPPER = "upper"  #: a code that is always upper case
+    COUNTRY = "country"  #: a country's two-letter code
     ADDRESS = "address"  #: a mail address: lower case, its domain in ASCII
     DOMAIN = "domain"  #: a domain in ASCII, lower case
 
@@ -62,7 +62,7 @@ BUILT_IN: Mapping[str, Field] = {
         Field("contact.locale", _TEXT, "locale"),
         Field("contact.language", _TEXT, "language"),
         Field("contact.time_zone", _TEXT, "time zone"),
-        Field("contact.country", _TEXT, "country", Spelling.UPPER),
+        Field("contact.country", _TEXT, "country", Spelling.COUNTRY),
         Field("contact.region", _TEXT, "region"),
         Field("contact.city", _TEXT, "city"),
         Field("contact.birthday", _DATE, "birthday"),
@@ -73,7 +73,7 @@ BUILT_IN: Mapping[str, Field] = {
         Field("customer.external_id", _TEXT, "customer's external id"),
         Field("customer.stage", _TEXT, "customer's stage"),
         Field("customer.owner", _TEXT, "customer's owner"),
-        Field("customer.country", _TEXT, "customer's country", Spelling.UPPER),
+        Field("customer.country", _TEXT, "customer's country", Spelling.COUNTRY),
         Field("customer.region", _TEXT, "customer's region"),
         Field("customer.city", _TEXT, "customer's city"),
         Field("customer.created_at", _MOMENT, "customer's creation"),

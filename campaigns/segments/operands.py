@@ -8,6 +8,7 @@ from typing import Any
 
 import idna
 
+from campaigns.countries import code_of
 from campaigns.segments.fields import Field, FieldType, Spelling, nearest
 from campaigns.segments.rules import (
     MAX_TEXT,
@@ -178,6 +179,8 @@ def read_list(value: object, field: Field, where: str, problems: Problems) -> tu
     if len(value) > MAX_VALUES:
         return problems.add(where, f"has {len(value)} values; {MAX_VALUES} are allowed.", "Use an attribute.")
     found = [_read_one(item, field, f"{where}[{index}]", problems) for index, item in enumerate(value)]
+    for index, item in enumerate(found):
+        _require_known(item, field, f"{where}[{index}]", problems)
     return None if any(item is None for item in found) else tuple(dict.fromkeys(found))  # type: ignore[arg-type]
 
 
@@ -189,8 +192,8 @@ def _read_one(value: object, field: Field, where: str, problems: Problems) -> Sc
 def spelled(text: str, spelling: Spelling) -> str:
     """Bring a text to the spelling in which a field stores it."""
     match spelling:
-        case Spelling.UPPER:
-            return text.upper()
+        case Spelling.COUNTRY:
+            return code_of(text) or text.upper()
         case Spelling.ADDRESS:
             local, at, domain = text.rpartition("@")
             return f"{unicodedata.normalize('NFC', local.lower())}@{_ascii(domain)}" if at else text.lower()
@@ -210,6 +213,7 @@ def _ascii(domain: str) -> str:
 
 _LISTED = {Operator.IN, Operator.NOT_IN, Operator.ANY_OF, Operator.ALL_OF, Operator.NONE_OF}
 _SPANNED = {Operator.IN_THE_LAST, Operator.NOT_IN_THE_LAST, Operator.IN_THE_NEXT}
+_WHOLE = {Operator.EQUAL, Operator.NOT_EQUAL}
 VALUELESS = {Operator.SET, Operator.EMPTY}
 
 
@@ -224,7 +228,17 @@ def read_value(value: object, field: Field, operator: Operator, where: str, prob
         return read_span(value, where, problems, units)
     if operator is Operator.ANNIVERSARY:
         return _read_anniversary(value, where, problems)
-    return _read_one(value, field, where, problems)
+    found = _read_one(value, field, where, problems)
+    if operator in _WHOLE:
+        _require_known(found, field, where, problems)
+    return found
+
+
+def _require_known(found: Scalar | None, field: Field, where: str, problems: Problems) -> None:
+    """A slip of the pen must not read as "nobody"."""
+    if field.spelling is Spelling.COUNTRY and isinstance(found, str) and code_of(found) is None:
+        cure = 'Write its two-letter code, "DE", or its name.'
+        problems.add(where, f"is {shown(found)}, no country that we know.", cure)
 
 
 def _read_anniversary(value: object, where: str, problems: Problems) -> Span | None:

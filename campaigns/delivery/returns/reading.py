@@ -22,6 +22,8 @@ OLD_COMPLAINT = re.compile(
     r"complaint about message from|abuse report|spam (?:complaint|report)|feedback report|email feedback",
     re.IGNORECASE,
 )
+#: A mail that came by a server has some of these.
+OF_EVERY_MAIL = ("From", "Date", "Received", "Return-Path", "Subject", "Message-ID", "To", "Auto-Submitted")
 ANGLE = re.compile(r"<([^<>\s]{1,300})>")
 WHO_COMPLAINED = ("Original-Rcpt-To", "Removal-Recipient", "Original-Recipient")
 
@@ -62,6 +64,8 @@ def _kind(
     """What it is, by which rule, and about whom."""
     if mail.feedback is not None:
         return ReturnKind.COMPLAINT, "a feedback report", _complained(mail)
+    if not any(mail.top.get(name) for name in OF_EVERY_MAIL):
+        return ReturnKind.OTHER, "no mail: it has none of a mail's headers", ()
     if told:
         return _of_notice(told)
     if mail.disposition and not answers.REJECTED.search(mail.prose):

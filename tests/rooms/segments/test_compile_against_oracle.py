@@ -119,7 +119,7 @@ def every_question() -> Iterator[Condition]:
     values |= {FieldType.DATE: days, FieldType.MOMENT: [*days, NOW, NOW - timedelta(days=7, microseconds=1)]}
     for field in known_fields(DEFINITIONS).values():
         scalars: list[Any] = [value for value in values[field.type] if value != ""]
-        if field.spelling is Spelling.UPPER:
+        if field.spelling is Spelling.COUNTRY:
             scalars = ["DE", "GR"]
         if field.spelling in (Spelling.ADDRESS, Spelling.DOMAIN):
             scalars = ["shared@example.com", "p7@example.com", "xn--kln-sna.example", "mail.example", "e"]

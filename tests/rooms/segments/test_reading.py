@@ -248,3 +248,14 @@ def test_every_example_of_the_guide_is_a_rule() -> None:
     assert len(blocks) > 10
     for block in blocks:
         parse_rule(decode(block), DEFINITIONS)
+
+
+def test_a_country_may_be_named_and_an_unknown_one_is_no_silent_nobody():
+    field = {"field": "contact.country", "is": "in"}
+    assert read({**field, "value": ["Germany", "österreich", "uk"]}) == read(
+        {**field, "value": ["DE", "AT", "GB"]}
+    )
+    with pytest.raises(BadRule) as bad:
+        read({"any": [{**field, "value": ["DE", "Germoney"]}, {**field, "is": "!=", "value": "XQ"}]})
+    assert [problem.where for problem in bad.value.problems] == ["rule.any[0].value[1]", "rule.any[1].value"]
+    assert "GERMONEY" in str(bad.value)
