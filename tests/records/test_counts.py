@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from campaigns.model.events import events
+from campaigns.model.mail import run_figures
 from campaigns.records import campaigns, history, reports
 from campaigns.records.reports import counts
 from campaigns.values import EventKind, Fact, Verdict
@@ -77,6 +78,21 @@ def test_a_run_is_not_counted_again_at_once(session, run, monkeypatch):
     counts.note_verdicts(session, {run})
     assert one_tick(session, LATER + timedelta(seconds=59)) == []
     assert one_tick(session, LATER + timedelta(seconds=60)) == [run]
+
+
+def test_what_an_earlier_version_kept_is_read_and_counted_anew(session, run, monkeypatch):
+    monkeypatch.setattr(counts, "LARGE", 1)
+    before = report(session, run)
+    one_tick(session)
+    [old] = session.scalars(sa.select(run_figures.c.figures).where(run_figures.c.run_id == run))
+    old = {name: found for name, found in old.items() if name not in ("left", "blocked")}
+    old["hits"] = {**old["hits"], "unsubscribed": {"human": 0, "unknown": 7, "privacy": 0, "machine": 0}}
+    session.execute(sa.update(run_figures).where(run_figures.c.run_id == run).values(figures=old))
+    assert reports.run_report(session, run, LATER).unsubscribed == 7
+    later = LATER + timedelta(minutes=2)
+    assert one_tick(session, later) == [run]
+    assert report(session, run) == before
+    assert one_tick(session, later + timedelta(minutes=2)) == []
 
 
 def test_another_verdict_is_news(session, run, monkeypatch):

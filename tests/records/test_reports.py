@@ -93,12 +93,12 @@ def clicked(verdict, link=1, minutes=6):
     return (EventKind.CLICKED, verdict, minutes, {"link": link})
 
 
-def bounced(*, hard):
+def bounced(*, hard, kind="full"):
     return (
         EventKind.BOUNCED,
         Verdict.UNKNOWN,
         9,
-        {"hard": hard, "status": "5.1.1", "diagnostic": "no such user"},
+        {"hard": hard, "class": kind, "status": "5.1.1", "diagnostic": "no such user"},
     )
 
 
@@ -125,6 +125,19 @@ def test_many_clicks_of_one_person_count_once_and_rates_are_over_delivered(sessi
     assert (report.ledger.sent, report.bounced, report.delivered) == (3, 1, 2)
     assert (report.click_rate.count, report.click_rate.n, report.click_rate.value) == (1, 2, 0.5)
     assert report.click_rate.low < 0.5 < report.click_rate.high
+
+
+def test_of_what_came_back_it_is_told_how_much_was_refused_for_what_we_are(session):
+    people = [
+        sent(bounced(hard=False, kind="block.reputation"), bounced(hard=False, kind="block.content")),
+        sent(bounced(hard=False, kind="size")),
+        sent(bounced(hard=True, kind="hard.address")),
+        sent(bounced(hard=False)),
+        sent(),
+    ]
+    report = reports.run_report(session, play(session, people), AFTER)
+    assert (report.bounced, report.bounced_hard, report.blocked) == (4, 1, 2)
+    assert sum(line.bounced for line in report.domains) == 4
 
 
 def test_a_notice_about_a_message_in_doubt_takes_nothing_from_what_was_delivered(session):

@@ -20,6 +20,7 @@ from campaigns.records import campaigns
 from campaigns.records.campaigns import Run
 from campaigns.records.reports.figures import ByVerdict, DomainLine, GateCount, Hour, Ledger
 from campaigns.records.reports.hits import clicks_by_link, hits_of, hours_of, returns_of
+from campaigns.records.reports.leaving import left_by
 from campaigns.records.reports.ledger import bounces_of, domains_of, ledger_of
 from campaigns.records.reports.survey import clicked_score
 from campaigns.values import EventKind, Gate
@@ -39,12 +40,14 @@ class Counts:
     hits: dict[EventKind, ByVerdict]
     bounced: int  #: of the messages sent
     bounced_hard: int  #: of them, those whose address is dead
+    blocked: int  #: of them, those that were refused for what we are or wrote
     hours: tuple[Hour, ...]
     links: dict[int, ByVerdict]
     domains: tuple[DomainLine, ...]
     scores: int  #: contacts who clicked a score
     clickers: int  #: messages in which a person clicked
     returned: int  #: messages that came back
+    left: int  #: contacts who left a topic, and did not take it back
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,16 @@ def count(session: Session, run: Run) -> Counts:
     return Counts(
         ledger=ledger_of(session, run.id),
         hits=hits_of(session, run.id),
-        bounced=sum(found for _, _, found in bounces),
-        bounced_hard=sum(found for _, hard, found in bounces if hard),
+        bounced=sum(one.messages for one in bounces),
+        bounced_hard=sum(one.messages for one in bounces if one.hard),
+        blocked=sum(one.messages for one in bounces if one.blocked),
         hours=hours_of(session, run),
         links=clicks_by_link(session, run.id),
         domains=domains_of(session, run.id, bounces),
         scores=clicked_score(session, run.id),
         clickers=clickers,
         returned=returned,
+        left=left_by(session, run.id),
     )
 
 
@@ -172,11 +177,12 @@ def count_news(session: Session, now: datetime) -> list[Counted]:
     """Count the large runs of which something new is known and that were not counted just before."""
     c, young = run_figures.c, runs.c.frozen_at > now - YOUNG
     rested = sa.or_(c.at <= now - PAUSES[1], sa.and_(young, c.at <= now - PAUSES[0]))
+    outdated = c.figures["left"].as_integer().is_(None)  # by an earlier version, which counted less
     query = (
         sa.select(runs.c.id, sa.func.coalesce(c.news, 0))
         .outerjoin(run_figures, c.run_id == runs.c.id)
         .where(runs.c.mailable >= LARGE)
-        .where(sa.or_(c.run_id.is_(None), sa.and_(~c.final, c.news > c.counted, rested)))
+        .where(sa.or_(c.run_id.is_(None), sa.and_(~c.final, sa.or_(outdated, c.news > c.counted), rested)))
         .order_by(runs.c.id.desc())
         .limit(AT_ONCE)
     )
@@ -194,10 +200,12 @@ def _read(figures: dict[str, Any]) -> Counts:
         hits={EventKind(kind): ByVerdict(**found) for kind, found in figures["hits"].items()},
         bounced=figures["bounced"],
         bounced_hard=figures["bounced_hard"],
+        blocked=figures.get("blocked", 0),  # not counted by 0.1; nor who left by the preferences page
         hours=tuple(Hour(**hour) for hour in figures["hours"]),
         links={int(number): ByVerdict(**found) for number, found in figures["links"].items()},
         domains=tuple(DomainLine(**line) for line in figures["domains"]),
         scores=figures["scores"],
         clickers=figures["clickers"],
         returned=figures["returned"],
+        left=figures["left"] if "left" in figures else sum(figures["hits"]["unsubscribed"].values()),
     )

@@ -133,12 +133,13 @@ class RunReport:
     ledger: Ledger
     bounced: int
     bounced_hard: int  #: of them, those whose address is dead
+    blocked: int  #: of them, those that were refused for what we are or wrote: no fault of the contacts'
     delivered: int
     opened: ByVerdict
     clicked: ByVerdict
     viewed: ByVerdict
     complained: int
-    unsubscribed: int
+    unsubscribed: int  #: contacts who left a topic by their message, and did not take it back
     replied: int
     open_rate: Share
     click_rate: Share

@@ -18,8 +18,7 @@ COMPARED = 20  #: earlier runs that make the average
 #: Of several verdicts on one contact, the first of these decides.
 RANK = (Verdict.HUMAN, Verdict.UNKNOWN, Verdict.PRIVACY, Verdict.MACHINE)
 COUNTED = (
-    EventKind.OPENED, EventKind.CLICKED, EventKind.VIEWED, EventKind.COMPLAINED, EventKind.UNSUBSCRIBED,
-    EventKind.REPLIED,
+    EventKind.OPENED, EventKind.CLICKED, EventKind.VIEWED, EventKind.COMPLAINED, EventKind.REPLIED,
 )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
 """Numbers from the ledger: what became of a run's messages, and where they came back from."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.returns import OURS
 from campaigns.model.dialect import domain_of
 from campaigns.model.events import events
 from campaigns.model.mail import messages
@@ -38,11 +40,22 @@ def ledger_of(session: Session, run: int) -> Ledger:
     )
 
 
-def bounces_of(session: Session, run: int) -> list[tuple[str, bool, int]]:
-    """Count returned messages among those sent: domain, whether one notice was for good, how many."""
+class Bounces(NamedTuple):
+    """Messages that came back from one domain, alike in what their notices say."""
+
+    domain: str
+    hard: bool  #: one notice was for good
+    blocked: bool  #: one was about us: no fault of the contact's
+    messages: int
+
+
+def bounces_of(session: Session, run: int) -> list[Bounces]:
+    """Count returned messages among those sent."""
     hard = sa.case((events.c.detail["hard"].as_boolean(), 1), else_=0)
+    ours = events.c.detail["class"].as_string().in_(sorted(kind.value for kind in OURS))
+    blocked = sa.case((ours, 1), else_=0)
     each = (
-        sa.select(messages.c.address, sa.func.max(hard).label("hard"))
+        sa.select(messages.c.address, sa.func.max(hard).label("hard"), sa.func.max(blocked).label("blocked"))
         .select_from(events)
         .join(messages, sa.and_(messages.c.run_id == events.c.run_id, messages.c.seq == events.c.seq))
         .where(
@@ -54,13 +67,12 @@ def bounces_of(session: Session, run: int) -> list[tuple[str, bool, int]]:
         .subquery()
     )
     domain = domain_of(session, each.c.address)
-    query = sa.select(domain, each.c.hard, sa.func.count()).group_by(domain, each.c.hard)
-    return [(name or "", bool(dead), count) for name, dead, count in session.execute(query)]
+    alike = (domain, each.c.hard, each.c.blocked)
+    query = sa.select(*alike, sa.func.count()).group_by(*alike)
+    return [Bounces(name or "", bool(dead), bool(ours), n) for name, dead, ours, n in session.execute(query)]
 
 
-def domains_of(
-    session: Session, run: int, bounces: Sequence[tuple[str, bool, int]]
-) -> tuple[DomainLine, ...]:
+def domains_of(session: Session, run: int, bounces: Sequence[Bounces]) -> tuple[DomainLine, ...]:
     """The largest receiving domains, and one line for all others together."""
     domain = domain_of(session, messages.c.address)
 
@@ -75,8 +87,8 @@ def domains_of(
         .order_by(sa.func.count().desc(), domain)
     )
     returned: dict[str, int] = {}
-    for name, _, count in bounces:
-        returned[name] = returned.get(name, 0) + count
+    for one in bounces:
+        returned[one.domain] = returned.get(one.domain, 0) + one.messages
     lines = [
         DomainLine(name, mailed, sent, failed, unknown, returned.get(name, 0))
         for name, mailed, sent, failed, unknown in session.execute(query)

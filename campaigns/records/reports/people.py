@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.model.customers import contacts
 from campaigns.model.events import events
 from campaigns.model.mail import messages, runs
+from campaigns.records.reports.leaving import leavers
 from campaigns.values import EventKind, MessageState, Verdict
 
 
@@ -20,7 +21,7 @@ class PeopleList(StrEnum):
 
     CLICKED = "clicked"  #: a person clicked
     OPENED = "opened"  #: a person opened
-    UNSUBSCRIBED = "unsubscribed"  #: left the topic
+    UNSUBSCRIBED = "unsubscribed"  #: left a topic, and did not take it back
     COMPLAINED = "complained"  #: reported it as spam
     BOUNCED = "bounced"  #: the mail came back
     FAILED = "failed"  #: refused when it was sent
@@ -45,7 +46,6 @@ class Person:
 OF_EVENTS: Mapping[PeopleList, tuple[EventKind, bool]] = {  #: the kind, and whether only people's count
     PeopleList.CLICKED: (EventKind.CLICKED, True),
     PeopleList.OPENED: (EventKind.OPENED, True),
-    PeopleList.UNSUBSCRIBED: (EventKind.UNSUBSCRIBED, False),
     PeopleList.COMPLAINED: (EventKind.COMPLAINED, False),
     PeopleList.BOUNCED: (EventKind.BOUNCED, False),
 }
@@ -62,7 +62,7 @@ def people(
     """The people of a list by contact id, those after `after`; read on with the last one's id."""
     if which in OF_LEDGER and not _any(session, run, OF_LEDGER[which]):
         return []  # else all messages of the run would be gone through to find none
-    found = _told_by_events(run, which) if which in OF_EVENTS else _told_by_ledger(run, which)
+    found = _told(run, which)
     query = (
         sa.select(
             found, contacts.c.customer_id, contacts.c.given_name, contacts.c.family_name, contacts.c.email
@@ -73,6 +73,12 @@ def people(
         .limit(limit)
     )
     return [_person(row) for row in session.execute(query)]
+
+
+def _told(run: int, which: PeopleList) -> sa.Subquery:
+    if which in OF_LEDGER:
+        return _told_by_ledger(run, which)
+    return _mailed(run, leavers(run) if which is PeopleList.UNSUBSCRIBED else _told_by_events(run, which))
 
 
 def _any(session: Session, run: int, state: MessageState) -> bool:
@@ -102,7 +108,11 @@ def _told_by_events(run: int, which: PeopleList) -> sa.Subquery:
     )
     if only_people:
         query = query.where(events.c.verdict == Verdict.HUMAN.value)
-    counted = query.subquery()
+    return query.subquery()
+
+
+def _mailed(run: int, counted: sa.Subquery) -> sa.Subquery:
+    """Put the address of the message beside each contact."""
     at = sa.and_(messages.c.run_id == run, messages.c.seq == counted.c.seq)
     return sa.select(counted, messages.c.address).outerjoin(messages, at).subquery()
 

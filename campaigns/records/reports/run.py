@@ -27,25 +27,26 @@ def run_report(session: Session, run_id: int, now: datetime) -> RunReport:
     ledger, hits, bounced = counts.ledger, counts.hits, counts.bounced
     delivered = ledger.sent - bounced
     opened, clicked = hits[EventKind.OPENED], hits[EventKind.CLICKED]
-    complained, unsubscribed = hits[EventKind.COMPLAINED].total, hits[EventKind.UNSUBSCRIBED].total
+    complained = hits[EventKind.COMPLAINED].total
     return RunReport(
         run=run,
         campaign=campaigns.get(session, run.campaign_id).name,
         ledger=ledger,
         bounced=bounced,
         bounced_hard=counts.bounced_hard,
+        blocked=counts.blocked,
         delivered=delivered,
         opened=opened,
         clicked=clicked,
         viewed=hits[EventKind.VIEWED],
         complained=complained,
-        unsubscribed=unsubscribed,
+        unsubscribed=counts.left,
         replied=hits[EventKind.REPLIED].total,
         open_rate=rate(opened.human, delivered),
         click_rate=rate(clicked.human, delivered),
         bounce_rate=rate(bounced, ledger.sent),
         complaint_rate=rate(complained, delivered),
-        unsubscribe_rate=rate(unsubscribed, delivered),
+        unsubscribe_rate=rate(counts.left, delivered),
         average=average_before(session, run),
         hours=counts.hours,
         links=links_of(session, run_id, counts.links, clicked.human),
@@ -68,6 +69,7 @@ def summary_lines(report: RunReport) -> list[tuple[str, int | str]]:
         ("in doubt", ledger.unknown),
         ("waiting", ledger.waiting),
         ("bounced", report.bounced),
+        ("blocked, no fault of the contacts", report.blocked),
         ("delivered", report.delivered),
         ("people who opened", report.opened.human),
         ("opened by a mail proxy only", report.opened.privacy),
