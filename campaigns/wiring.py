@@ -157,15 +157,17 @@ def open_postbox(
     gc.freeze()
     gc.set_threshold(*SELDOM)
     account = account or routing_of(settings).accounts[MAIN]
+    backend = open_backend_of(settings, account)
+    is_signed = backend.capabilities.own_signature  # who writes a mail anew has no use for our signature
     return Postbox(
         sessions=stores.sessions,
         readers=stores.readers,
-        backend=open_backend_of(settings, account),
+        backend=backend,
         signing=Signing(Keyring(settings.secret), settings.public_url, settings.tracking),
         secret=settings.secret,
         journal=Journal(settings.journals, new_owner()),
         clock=utc_now,
-        identities=Identities(Vault(settings.secret)),
+        identities=Identities(Vault(settings.secret)) if is_signed else None,
         stopped=stopped,
         account=account.name,
         rate=account.rate,

@@ -340,6 +340,7 @@ class Round:
 
 
 def _closed(error: Closed) -> str:
+    told = str(error).rstrip(". ")
     return (
-        f"{error} Look after the account's key, rights and address; nothing more is sent with it meanwhile."
+        f"{told}. Look after the account's key, rights and address; nothing more is sent with it meanwhile."
     )

@@ -134,3 +134,36 @@ def _make_due(stores):
     with stores.sessions.begin() as session:
         session.execute(sa.update(chunks).values(not_before=utc_now()))
         session.execute(sa.update(messages).values(not_before=None))
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_signed"), [("smtp", True), ("mailgun", True), ("postmark", False), ("ses", False)]
+)
+def test_mail_is_signed_here_for_those_alone_who_leave_it_as_it_is(tmp_path, monkeypatch, kind, is_signed):
+    from types import SimpleNamespace
+
+    from campaigns import wiring
+    from campaigns.config import Settings
+    from campaigns.values import Account
+
+    monkeypatch.setattr(wiring, "gc", SimpleNamespace(freeze=lambda: None, set_threshold=lambda *_: None))
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    settings = Settings(
+        data=tmp_path,
+        database_url=url,
+        secret=SECRET,
+        public_url="https://t.shop.example",
+        web_port=1,
+        hits_port=2,
+        smtp_url="smtp://127.0.0.1:1",
+        bounce_maildir=None,
+        senders=1,
+        metrics_port=0,
+    )
+    desks = {"mailgun": MailgunDesk, "postmark": PostmarkDesk, "ses": SesDesk}
+    options = {"url": "smtp://127.0.0.1:9"} if kind == "smtp" else desks[kind]().options("http://127.0.0.1:9")
+    stores = wiring.open_stores(url)
+    post = wiring.open_postbox(settings, stores, lambda: False, Account("main", kind, options))
+    assert (post.identities is not None) is is_signed
+    post.backend.close()
+    stores.engine.dispose()
