@@ -60,3 +60,18 @@ def test_a_card_without_findings_says_so(desktop, site, open_page):
         keep(page, "review")
         assert faults_of(page) == []
         assert server.asked == []
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_a_templates_own_page_shows_what_the_template_tells_in_german_too(desktop, site, open_page, size):
+    leading_outside(desktop, FULL)
+    page = open_page(viewport=size, locale="de-DE")
+    enter(page, desktop, site)
+    page.goto(f"/content/{desktop.template + 1}")
+    expect(page.locator(".findings").first).to_contain_text("Der Link # führt nirgends hin.")
+    expect(page.locator("body")).to_contain_text(
+        "Outlook für Windows zeigt nicht: Hintergrundbild, bewegliche Spalten"
+    )
+    keep(page, f"template-{size['width']}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert faults_of(page) == []

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 
+import dns.exception
 import dns.resolver
 
-from campaigns.delivery.domains import Unasked, addresses, open_resolver
+from campaigns.delivery.domains import NOTHING, Unasked, open_resolver
 from campaigns.delivery.fetching.answers import Answer, Refused, Trouble
 from campaigns.delivery.fetching.networks import Address, plain, why_inner
 from campaigns.delivery.fetching.urls import Target, follow, read_url
@@ -128,14 +129,13 @@ class Fetcher:
 
     def _resolve(self, host: str) -> list[Address]:
         try:
-            told = addresses(host, self.resolver or open_resolver())
-            found = [plain(text) for text in told]
+            resolver = self.resolver or open_resolver()
         except Unasked as error:
             raise Refused(Trouble.NO_NAMES, host) from error
-        except ValueError as error:
-            raise Refused(Trouble.NO_HOST, host) from error
+        answers = [_told_by(resolver, host, kind) for kind in ("A", "AAAA")]
+        found = [address for answer in answers for address in answer or ()]
         if not found:
-            raise Refused(Trouble.NO_HOST, host)
+            raise Refused(Trouble.NO_NAMES if None in answers else Trouble.NO_HOST, host)
         return found
 
     def _ask(
@@ -153,6 +153,16 @@ class Fetcher:
     def _talk(self, method: str, target: Target, address: Address, deadline: Deadline, most: int) -> Reply:
         connected = self.dial(address, target.port, deadline.left())
         return ask(method, target, connected, self.context, deadline, most)
+
+
+def _told_by(resolver: dns.resolver.Resolver, host: str, kind: str) -> list[Address] | None:
+    """A host's addresses of a kind; None: no name server says, as some never do of IPv6."""
+    try:
+        return [plain(record.to_text()) for record in resolver.resolve(host, kind, search=False)]
+    except NOTHING:
+        return []
+    except (dns.exception.DNSException, OSError):
+        return None
 
 
 def _told(host: str, talk: Callable[[], Reply]) -> Reply:

@@ -6,6 +6,9 @@ import ssl
 import threading
 import time
 
+import dns.message
+import dns.rcode
+import dns.rdatatype
 import pytest
 
 from campaigns.delivery.fetching import Fetcher, Limits, Trouble
@@ -266,6 +269,27 @@ def test_the_second_address_of_a_host_is_tried_when_the_first_is_shut():
     with fetching(ok, table=table) as (fetcher, _, dialled):
         assert fetcher.fetch("http://shop.example/").trouble is Trouble.SHUT
     assert dialled == [(OTHER, 80), ("2606:4700::1", 80)]
+
+
+class Halting(NameServer):
+    """Fails at every question about IPv6."""
+
+    def _answer(self, data):
+        question = dns.message.from_wire(data)
+        if question.question[0].rdtype != dns.rdatatype.AAAA:
+            return super()._answer(data)
+        answer = dns.message.make_response(question)
+        answer.set_rcode(dns.rcode.SERVFAIL)
+        return answer.to_wire()
+
+
+def test_a_name_server_that_fails_at_ipv6_is_believed_in_ipv4():
+    table = {("shop.example", "A"): [PUBLIC]}
+    with fetching(ok) as (fetcher, _, dialled), Halting(table) as halting:
+        other = Fetcher(halting.resolver(), fetcher.limits, fetcher.context, fetcher.dial)
+        assert other.fetch("http://shop.example/").is_alive
+        assert other.fetch("http://silent.example/").trouble is Trouble.NO_NAMES
+        assert dialled == [(PUBLIC, 80)]
 
 
 def test_without_a_name_server_it_says_so():
