@@ -159,11 +159,12 @@ def test_mail_is_signed_here_for_those_alone_who_leave_it_as_it_is(tmp_path, mon
         bounce_maildir=None,
         senders=1,
         metrics_port=0,
+        accounts_file=tmp_path / "accounts.toml",
     )
     desks = {"mailgun": MailgunDesk, "postmark": PostmarkDesk, "ses": SesDesk}
     options = {"url": "smtp://127.0.0.1:9"} if kind == "smtp" else desks[kind]().options("http://127.0.0.1:9")
     stores = wiring.open_stores(url)
-    post = wiring.open_postbox(settings, stores, lambda: False, Account("main", kind, options))
+    post = wiring.open_postbox(settings, stores, lambda: False, Account("shop", kind, options))
     assert (post.identities is not None) is is_signed
     post.backend.close()
     stores.engine.dispose()
