@@ -141,14 +141,14 @@ def batch_option(most: int) -> Option:
     return Option("batch", means, default=str(min(most, 100)), check=check)
 
 
-def http_options(*own: Option, url: str) -> tuple[Option, ...]:
+def http_options(*own: Option, url: str, connections: str = "") -> tuple[Option, ...]:
     """A provider's own options with the common ones behind them."""
     where = "the address of its API; another region's, or that of a proxy of yours"
     address = Option(URL, where, required=not url, default=url, check=a_web_address)
     return (
         *own,
         address,
-        Option("connections", "requests at once, 1 to 64", check=a_count),
+        Option("connections", "requests at once, 1 to 64", default=connections, check=a_count),
         Option("timeout", "seconds to wait for an answer, 1 to 600", default="60", check=seconds),
         Option("tag", "a word that the provider's own statistics are kept by", check=a_word),
     )

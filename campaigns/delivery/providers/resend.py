@@ -248,7 +248,7 @@ PROVIDER = Provider(
     options=(
         Option("key", "an API key that may send", required=True, secret=True, check=a_word),
         batch_option(CAPABILITIES.max_batch or 1),
-        *http_options(url="https://api.resend.com"),
+        *http_options(url="https://api.resend.com", connections="2"),
         *hook_options(signing_key("the signing secret of the webhook, whsec_…")),
     ),
     opener=_open,
