@@ -15,8 +15,8 @@ MOST_URL = 2000
 MOST_ID = 300
 EARLIEST, LATEST = 946_684_800, 4_102_444_800  #: seconds since 1970: the years 2000 to 2100
 IN_MILLISECONDS = 100_000_000_000  #: a larger number of seconds would be beyond the year 5000
-STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
-REPLY = re.compile(r"[2-5]\d\d")
+STATUS = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
+REPLY = re.compile(r"[2-5][0-9]{2}")
 
 
 class Told:
