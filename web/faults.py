@@ -1,11 +1,13 @@
 """Pages for what went wrong; they say what to do, and nothing of what is inside."""
 
 import logging
+from contextlib import suppress
 
-from flask import Flask, current_app, g, render_template, request
+from flask import Flask, current_app, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, default_exceptions
+from werkzeug.routing import RoutingException
 
 from campaigns.errors import NotAllowed, NotFound
 
@@ -25,9 +27,25 @@ def _page(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error.response
     code = error.code or 500
+    if isinstance(error, MethodNotAllowed) and (page := _page_above()):
+        return redirect(page)
     if isinstance(error, InternalServerError):
         log.error("request %s failed", g.get("request_id"), exc_info=error.original_exception)
     return _show(code, "")
+
+
+def _page_above() -> str | None:
+    """Where somebody belongs who reloads the address that a form was sent to; None for anybody else."""
+    if request.method != "GET" or "shell" not in current_app.blueprints:
+        return None
+    adapter = current_app.create_url_adapter(request)
+    path = request.path.rstrip("/")
+    while adapter is not None and (path := path.rpartition("/")[0]):
+        for tried in (path, f"{path}/"):
+            with suppress(RoutingException, HTTPException):
+                adapter.match(tried, method="GET")
+                return tried
+    return None
 
 
 def _show(code: int, reason: str) -> ResponseReturnValue:

@@ -132,3 +132,9 @@ def test_the_pages_speak_german(office):
     office.post("/language", locale="de", next="/settings/")
     assert "Noch kein Thema" in office.get("/settings/")
     assert "ist keine Domain." in office.post("/settings/senders", 422, **SENDER | {"bounce_domain": "x"})
+
+
+@pytest.mark.parametrize("address", ["/settings/topics", "/settings/senders"])
+def test_reloading_where_a_form_was_sent_leads_to_its_page(office, address):
+    answer = office.client.get(address)
+    assert (answer.status_code, answer.location) == (302, "/settings/")
