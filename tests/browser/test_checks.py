@@ -70,7 +70,7 @@ def test_a_templates_own_page_shows_what_the_template_tells_in_german_too(deskto
     page.goto(f"/content/{desktop.template + 1}")
     expect(page.locator(".findings").first).to_contain_text("Der Link # führt nirgends hin.")
     expect(page.locator("body")).to_contain_text(
-        "Outlook für Windows zeigt nicht: Hintergrundbild, bewegliche Spalten"
+        "Nicht gezeigt in Outlook für Windows: Hintergrundbild, bewegliche Spalten"
     )
     keep(page, f"template-{size['width']}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

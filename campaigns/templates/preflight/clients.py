@@ -80,26 +80,35 @@ def check(letters: Sequence[Letter], audience: Audience | None) -> list[Finding]
     """Say for each program of this audience what it does not show; of looks, in one line for all."""
     used = [one for one in features() if any(_uses(letter, one) for letter in letters)]
     drawn = any("<v:" in letter.html for letter in letters)
-    found: list[Finding] = []
-    plainer: dict[str, list[str]] = {}
-    for program, share in _programs(audience):
-        seen = [
-            one
-            for one in used
-            if not (drawn and program.key == "outlook-windows" and "background" in one.name)
-        ]
-        lost = [one.name for one in seen if one.content and program.key in one.missing]
-        partly = [one.name for one in seen if one.content and program.key in one.partly]
-        looks = [one.name for one in seen if not one.content and program.key in one.missing | one.partly]
-        found += _lost(program, share, lost, partly)
-        if looks:
-            plainer[program.name] = looks
-    if plainer:
-        names = Phrases(dict.fromkeys(name for looks in plainer.values() for name in looks))
+    programs = list(_programs(audience))
+    lost: dict[tuple[str, ...], list[tuple[Program, float | None]]] = {}
+    partly: dict[tuple[str, ...], list[tuple[Program, float | None]]] = {}
+    plainer: dict[str, tuple[str, ...]] = {}
+    for program, share in programs:
+        seen = [one for one in used if not (drawn and _is_drawn(program, one))]
+        for kept, names in (
+            (lost, tuple(one.name for one in seen if one.content and program.key in one.missing)),
+            (partly, tuple(one.name for one in seen if one.content and program.key in one.partly)),
+        ):
+            if names:
+                kept.setdefault(names, []).append((program, share))
+        looks = (one.name for one in seen if not one.content and program.key in one.missing | one.partly)
+        if names := tuple(looks):
+            plainer[program.name] = names
+    return [*_told(lost, whole=True), *_told(partly, whole=False), *_plainer(plainer)]
+
+
+def _is_drawn(program: Program, feature: Feature) -> bool:
+    """What MJML draws for Outlook a second time, in VML."""
+    return program.key == "outlook-windows" and "background" in feature.name
+
+
+def _plainer(by_program: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
+    if by_program:
+        names = Phrases(dict.fromkeys(name for looks in by_program.values() for name in looks))
         what = "It looks plainer in %(programs)s: %(names)s."
         cure = "Nothing to do where it can be read without."
-        found.append(hint(what, cure, programs=Phrases(plainer), names=names))
-    return found
+        yield hint(what, cure, programs=Phrases(by_program), names=names)
 
 
 def _programs(audience: Audience | None) -> Iterator[tuple[Program, float | None]]:
@@ -112,22 +121,23 @@ def _programs(audience: Audience | None) -> Iterator[tuple[Program, float | None
     yield from ((one, share) for share, one in sorted(shares, key=lambda pair: -pair[0]) if share >= FEW)
 
 
-def _lost(program: Program, share: float | None, lost: list[str], partly: list[str]) -> Iterator[Finding]:
+def _told(
+    found: Mapping[tuple[str, ...], Sequence[tuple[Program, float | None]]], *, whole: bool
+) -> Iterator[Finding]:
     cure = "Make sure that it can be read without; look at it there before it goes out."
-    for names, whole in ((lost, True), (partly, False)):
-        if not names:
-            continue
-        values: dict[str, object] = {"program": Phrases((program.name,)), "names": Phrases(names)}
-        if share is None:
-            what = (
-                "%(program)s does not show: %(names)s."
-                if whole
-                else "%(program)s shows only partly: %(names)s."
-            )
-        else:
-            values["share"] = Share(share)
+    make = warning if whole else hint
+    for names, programs in found.items():
+        shared = [(program, share) for program, share in programs if share is not None]
+        for program, share in shared:
             what = SHARED[whole, "other" in program.providers]
-        yield (warning if whole else hint)(what, cure, **values)
+            values = {"program": Phrases((program.name,)), "share": Share(share), "names": Phrases(names)}
+            yield make(what, cure, **values)
+        if not shared:
+            what = "Not shown in %(program)s: %(names)s."
+            if not whole:
+                what = "Shown only partly in %(program)s: %(names)s."
+            everywhere = Phrases(program.name for program, _ in programs)
+            yield make(what, cure, program=everywhere, names=Phrases(names))
 
 
 #: By whether nothing is shown, and whether companies' own mailboxes are among the readers.

@@ -52,8 +52,9 @@ def needed(look: Look) -> float:
     return LARGE_TEXT if look.large else SMALL_TEXT
 
 
-def _rated(number: float) -> str:
-    return f"{int(number * 10) / 10:.1f}"
+def _rated(number: float) -> float:
+    """Cut off after a digit, so that what is too little never looks enough."""
+    return int(number * 10) / 10
 
 
 def _faint(seen: list[tuple[str, Look]]) -> Iterator[Finding]:
@@ -90,7 +91,7 @@ def _said(look: Look, got: float) -> dict[str, object]:
         "ink": str(look.ink),
         "ground": str(look.ground),
         "got": _rated(got),
-        "needed": _rated(needed(look)),
+        "needed": needed(look),
     }
 
 

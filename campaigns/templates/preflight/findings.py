@@ -134,7 +134,7 @@ def joined(by_language: Mapping[str, Iterable[Finding]]) -> list[Finding]:
 
 def alike(found: Iterable[Finding]) -> list[list[Finding]]:
     """Put findings that say the same of different things together, the first of each kind in its place."""
-    kinds: dict[tuple[Level, str], list[Finding]] = {}
-    for one in found:
-        kinds.setdefault((one.level, one.what), []).append(one)
+    kinds: dict[tuple[Level, str, object], list[Finding]] = {}
+    for one in found:  # what each mail program does is a line of its own
+        kinds.setdefault((one.level, one.what, one.values.get("program")), []).append(one)
     return list(kinds.values())
