@@ -71,7 +71,7 @@ class House:
 
     def path(self, rule: Rule) -> str:
         """The address of a page about something that is there."""
-        values = {name: self.ids[name] for name in rule.arguments}
+        values = {name: self.ids.get(name, 1) for name in rule.arguments}
         return self.app.url_map.bind("localhost").build(rule.endpoint, values)
 
 
@@ -125,7 +125,7 @@ def furnish(session: Any, lived: Lived) -> dict[str, Any]:
     return {
         "campaign_id": draft, "contact": lived.contact, "template_id": template, "language": "en", "customer": lived.customer,
         "run": lived.run, "seq": 1, "run_id": lived.run, "which": "sent", "segment_id": segment, "sender_id": run.sender_id,
-        "topic_id": lived.topic, "survey_id": survey, "form_id": form, "case": case, "task": 1, "account": "main",
+        "topic_id": lived.topic, "survey_id": survey, "form_id": form, "case": case, "task": 1, "account": "main", "lane": "google",
     }  # fmt: skip
 
 
@@ -187,6 +187,9 @@ def catch(settings: Settings) -> str:
     mail.set_content(PAYLOAD)
     mail.add_alternative(f"<p>{PAYLOAD}</p><script>alert(4)</script>", subtype="html")
     caught.prepare(settings.data / "caught")
+    (settings.data / "caught" / caught.PORT).write_text(
+        "2525"
+    )  # where the settings send, unless told otherwise
     store(settings.data / "caught", [(Envelope(PAYLOAD, (PAYLOAD,), NOW), mail.as_bytes())])
     return caught.mails(settings.data / "caught")[0].name
 
