@@ -75,6 +75,12 @@ class World:
         self.deferred[seq] += kind is DEFERRED
 
 
+def be_due(session):
+    """Let all that was deferred be tried again at once."""
+    session.execute(sa.update(messages).values(not_before=None))
+    session.execute(sa.update(chunks).values(not_before=None))
+
+
 @dataclass
 class Held:
     chunk: outbox.Chunk
@@ -94,7 +100,7 @@ class Sender:
 
     def live(self):
         with self.stores.sessions.begin() as session:  # whatever was deferred is due again
-            session.execute(sa.update(chunks).values(not_before=None))
+            be_due(session)
         for step, kind in self.life.steps:
             getattr(self, step)(kind)
 
@@ -144,7 +150,7 @@ class Sender:
                     is_test=False,
                     now=NOW,
                 )
-                session.execute(sa.update(chunks).values(not_before=None))
+                be_due(session)
             for seq, outcome in one.result.outcomes.items():
                 self.world.answered(seq, outcome.kind)
             one.page.discard()
@@ -248,7 +254,7 @@ def test_whenever_senders_end_nobody_is_mailed_twice_and_nobody_is_lost(
     assert ledger(stores, run) == {seq: (fate, world.deferred[seq]) for seq, fate in world.fate.items()}
 
     with stores.sessions.begin() as session:
-        session.execute(sa.update(chunks).values(not_before=None))
+        be_due(session)
     last = a_postbox(stores, Honest(), folder)
     drain(last)
     last.journal.close()
