@@ -25,7 +25,7 @@ from campaigns.records.campaigns import Pinned
 from campaigns.records.consent import Provenance
 from campaigns.records.forms import SignUpForm
 from campaigns.records.sign_ups import Refusal, SignUp
-from campaigns.values import ConsentState, ContactId, RunState, TopicClass
+from campaigns.values import ConsentState, ContactId, RunState
 
 log = structlog.get_logger()
 
@@ -38,6 +38,7 @@ SEND_WITHIN_HOURS = 48
 #: The breaker: of mails that people had time to answer, so many must be confirmed, or the form is halted.
 LOOKED_AT, ENOUGH, FEWEST = timedelta(hours=1), 30, 0.1
 TIME_TO_ANSWER, MOST_UNTRIED = timedelta(minutes=10), 100
+MOST_UNTRIED_IN_ALL = 300  #: of all forms together
 HALT = timedelta(hours=1)
 
 
@@ -63,7 +64,7 @@ def _deal(session: Session, one: SignUp, now: datetime, routing: Routing | None)
     if why is not None:
         _refuse(session, one, why, now)
         return True
-    if _untried(session, form, now) >= MOST_UNTRIED:
+    if _is_burst(session, form, now):
         return False  # it waits until people had time to answer
     made = contact is None
     if contact is None:
@@ -119,8 +120,14 @@ def _trips(session: Session, form: SignUpForm, now: datetime) -> bool:
     return True
 
 
+def _is_burst(session: Session, form: SignUpForm, now: datetime) -> bool:
+    """Tell whether more mails are out than people had time to answer, of this form or of all together."""
+    if _untried(session, form, now) >= MOST_UNTRIED:
+        return True
+    return sum(_untried(session, one, now) for one in forms.listing(session)) >= MOST_UNTRIED_IN_ALL
+
+
 def _untried(session: Session, form: SignUpForm, now: datetime) -> int:
-    """How many mails nobody had time to answer yet."""
     seen = sign_ups.answered(session, form.id, since=now - TIME_TO_ANSWER, until=now + TIME_TO_ANSWER)
     return seen.mailed - seen.confirmed
 
@@ -165,7 +172,7 @@ def _run(session: Session, form: SignUpForm, now: datetime) -> int:
         if alive and same and run.opened_at.date() == now.date():
             return run.id
     today = sum(run.opened_at.date() == now.date() for run in runs)
-    pinned = Pinned(_topic(session, now), form.sender_id, version, None, None)
+    pinned = Pinned(forms.confirmation_topic(session, now=now), form.sender_id, version, None, None)
     return campaigns.open_run(
         session,
         campaigns.get(session, campaign),
@@ -183,7 +190,7 @@ def _campaign(session: Session, form: SignUpForm, now: datetime) -> int:
         form.name,
         actor=WORKER,
         now=now,
-        topic_id=_topic(session, now),
+        topic_id=forms.confirmation_topic(session, now=now),
         template_id=form.template_id,
         sender_id=form.sender_id,
         tracking=False,
@@ -192,12 +199,3 @@ def _campaign(session: Session, form: SignUpForm, now: datetime) -> int:
     campaign_desk.delete(session, made, actor=WORKER, now=now)
     forms.note_campaign(session, form.id, made)
     return made
-
-
-def _topic(session: Session, now: datetime) -> int:
-    for topic in consent.all_topics(session):
-        if topic.key == forms.CONFIRMATION:
-            return topic.id
-    return consent.add_topic(
-        session, forms.CONFIRMATION, "Sign-up", TopicClass.TRANSACTIONAL, now=now, public=False
-    ).id

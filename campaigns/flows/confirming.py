@@ -17,15 +17,17 @@ from campaigns.records import (
     form_people,
     forms,
     history,
+    outbox,
     sign_ups,
     suppressions,
 )
 from campaigns.records.attributes import Source
 from campaigns.records.consent import Provenance, Topic
 from campaigns.records.forms import SignUpForm
+from campaigns.records.outbox import Evidence
 from campaigns.records.sign_ups import SignUp, SignUpState
 from campaigns.tracking.tokens import Token
-from campaigns.values import ConsentState, ContactId, EventKind, Fact
+from campaigns.values import ConsentState, ContactId, EventKind, Fact, MessageKey
 
 LASTS = timedelta(days=7)  #: as long a link can be confirmed
 KEPT = timedelta(days=14)  #: so long an unconfirmed sign-up is kept, with the contact that it made
@@ -86,6 +88,8 @@ def confirm(session: Session, token: Token, *, client: str, agent: str, now: dat
     contact = _contact(session, sign_up, now)
     if not sign_ups.confirm(session, sign_up, contact=contact, network=network, agent=agent, now=now):
         return found
+    arrived = Evidence(EventKind.CONSENT_GRANTED.value, now)
+    outbox.prove(session, {MessageKey(token.run, token.seq): arrived}, now=now)
     _learn(session, sign_up, contact, found.form, now)
     proof = _proof(found.form, sign_up, network, agent, now)
     for topic in found.topics:

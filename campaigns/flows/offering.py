@@ -38,6 +38,7 @@ def make(session: Session, key: str, draft: Draft, *, actor: str, now: datetime)
         BadForm: with everything that does not hold.
     """
     sender, template = _checked(session, draft, actor, now)
+    forms.confirmation_topic(session, now=now)  # before two forms need it at once
     return forms.add(
         session, key, draft.name, draft.spec, sender=sender, template=template, actor=actor, now=now
     )

@@ -13,6 +13,7 @@ from campaigns.forms.spec import Spec, read_spec, write_spec
 from campaigns.model.consent import topics
 from campaigns.model.dialect import changed, insert_many
 from campaigns.model.forms import form_counts, forms
+from campaigns.records import consent
 from campaigns.values import TopicClass
 
 #: The topic of every confirmation mail: asked for by the contact's own act.
@@ -164,6 +165,17 @@ def _form(row: Any) -> SignUpForm:
 def wording_key(form: int, topic: int) -> str:
     """How what a form said of a topic is named in the ledger."""
     return f"form {form} {topic}"
+
+
+def confirmation_topic(session: Session, *, now: datetime) -> int:
+    """The topic of all confirmation mails, made when it is first needed."""
+    known = session.scalar(sa.select(topics.c.id).where(topics.c.key == CONFIRMATION))
+    if known is not None:
+        return int(known)
+    made = consent.add_topic(
+        session, CONFIRMATION, "Sign-up", TopicClass.TRANSACTIONAL, now=now, public=False
+    )
+    return made.id
 
 
 def offerable(session: Session) -> dict[int, str]:

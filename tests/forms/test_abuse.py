@@ -271,6 +271,15 @@ def test_a_burst_waits_until_people_had_time_to_answer(scene, monkeypatch):
     assert [row.state for row in scene.rows(sign_ups)] == ["mailed"] * 8
 
 
+@on_sqlite
+def test_a_burst_over_all_forms_waits_too(scene, monkeypatch):
+    monkeypatch.setattr(asking, "MOST_UNTRIED_IN_ALL", 3)
+    for n in range(5):
+        scene.sign_up(f"p{n}@example.com", client=f"198.51.{n}.1")
+    scene.work()
+    assert sorted(row.state for row in scene.rows(sign_ups)) == ["mailed"] * 3 + ["posted"] * 2
+
+
 def test_counters_of_networks_are_bounded_and_name_nobody():
     keys = {
         visits.counter_key(b"k" * 32, "network", visits.counted_as(f"2001:db8:{n:x}::1"), buckets=50)

@@ -2,10 +2,12 @@
 
 import re
 from email import message_from_bytes, policy
+from threading import Barrier, Thread
 
 import pytest
 import sqlalchemy as sa
 
+from campaigns.config import from_environment
 from campaigns.flows import audience, schedule
 from campaigns.forms.spec import Asked
 from campaigns.model.consent import consents, suppressions, wordings
@@ -14,14 +16,28 @@ from campaigns.model.events import events
 from campaigns.model.forms import sign_ups
 from campaigns.model.mail import messages, runs
 from campaigns.model.service import cases
-from campaigns.records import attributes, campaign_desk, campaigns, consent, form_people, forms, segments
+from campaigns.records import (
+    attributes,
+    campaign_desk,
+    campaigns,
+    consent,
+    form_people,
+    forms,
+    outbox,
+    segments,
+    staff,
+)
 from campaigns.records import suppressions as never
 from campaigns.records.consent import Provenance
 from campaigns.records.sign_ups import SignUpState
+from campaigns.records.staff import Desk
 from campaigns.tracking.tokens import Keyring, Purpose
 from campaigns.values import ConsentState, ContactId, Gate, TopicClass
 from tests.factories import SECRET, a_campaign, a_contact, a_run, a_topic
 from tests.forms.scene import link_of, puzzle_of, solved, stamp_of
+from tests.web.public.scene import on_sqlite
+from tests.web.sales.conftest import NO_PASSWORD, enlist
+from web.app import create_app
 
 ADA = "ada@example.com"
 
@@ -56,6 +72,7 @@ def test_a_yes_on_the_mails_page_grants_with_proof_of_both_steps(scene):
     assert scene.counts() == {"shown": 1, "posted": 1, "mailed": 1, "confirmed": 1}
 
 
+@on_sqlite
 def test_no_get_ever_confirms(scene):
     mail = scene.mail_to(ADA)
     for method in (scene.client.get, scene.client.head, scene.client.options):
@@ -72,6 +89,7 @@ def test_a_second_press_of_the_button_changes_nothing(scene):
     assert (scene.rows(consents), scene.rows(events)) == before
 
 
+@on_sqlite
 def test_the_link_holds_for_seven_days(scene):
     mail = scene.mail_to(ADA)
     scene.pass_(days=7, seconds=1)
@@ -83,6 +101,7 @@ def test_the_link_holds_for_seven_days(scene):
 
 
 @pytest.mark.parametrize("purpose", [one for one in Purpose if one not in {Purpose.CONFIRM, Purpose.RETURN}])
+@on_sqlite
 def test_a_token_of_another_purpose_confirms_nothing(scene, purpose):
     scene.mail_to(ADA)
     contact = scene.rows(contacts)[0].id
@@ -91,6 +110,7 @@ def test_a_token_of_another_purpose_confirms_nothing(scene, purpose):
     assert scene.state(contact) is ConsentState.PENDING
 
 
+@on_sqlite
 def test_a_token_of_another_contact_or_mail_confirms_nothing(scene):
     scene.mail_to(ADA)
     stranger = Keyring(SECRET).sign(Purpose.CONFIRM, 1, 1, 4711)
@@ -105,6 +125,7 @@ def test_a_token_of_another_contact_or_mail_confirms_nothing(scene):
     assert scene.rows(sign_ups)[0].state == SignUpState.MAILED
 
 
+@on_sqlite
 def test_the_mail_holds_nothing_of_what_was_typed(scene):
     scene.edit(fields=(Asked("given_name"), Asked("family_name")))
     scene.sign_up(ADA, given_name="Buy-Cheap", family_name="Casino Pills")
@@ -342,6 +363,7 @@ def test_who_came_by_another_way_meanwhile_gets_the_yes_and_no_double_stays(scen
     assert [row.id for row in scene.rows(contacts)] == [imported]
 
 
+@on_sqlite
 def test_two_forms_ask_one_waiting_contact(scene):
     scene.mail_to(ADA)
     scene.pass_(hours=25)
@@ -391,6 +413,7 @@ def test_what_cannot_be_dealt_with_keeps_no_other_from_its_mail(scene, monkeypat
     assert told == {"b…@example.com": ("refused", "failed"), "a…@example.com": ("mailed", "")}
 
 
+@on_sqlite
 def test_a_form_speaks_german(scene):
     page = scene.page("?lang=de")
     assert '<html lang="de"' in page
@@ -407,6 +430,7 @@ def test_a_form_speaks_german(scene):
     assert scene.rows(contacts)[0].locale == "de"
 
 
+@on_sqlite
 def test_where_to_go_afterwards_is_the_marketers_word_alone(scene):
     scene.edit(after="https://www.shop.example/welcome?from=form")
     mail = scene.mail_to(ADA)
@@ -418,6 +442,7 @@ def test_where_to_go_afterwards_is_the_marketers_word_alone(scene):
     assert answer.headers["Location"] == "https://www.shop.example/welcome?from=form"
 
 
+@on_sqlite
 def test_a_form_that_is_off_takes_nothing(scene):
     data = scene.fill(ADA)
     with scene.stores.sessions.begin() as session:
@@ -427,6 +452,7 @@ def test_a_form_that_is_off_takes_nothing(scene):
     assert scene.rows(sign_ups) == []
 
 
+@on_sqlite
 def test_what_was_posted_before_a_form_went_off_gets_no_mail(scene):
     scene.sign_up(ADA)
     with scene.stores.sessions.begin() as session:
@@ -435,6 +461,7 @@ def test_what_was_posted_before_a_form_went_off_gets_no_mail(scene):
     assert scene.newest().reason == "off"
 
 
+@on_sqlite
 def test_role_addresses_are_flagged_and_disposable_ones_refused_where_wished(scene):
     scene.sign_up("info@example.com")
     assert scene.newest().flags == "role"
@@ -444,3 +471,50 @@ def test_role_addresses_are_flagged_and_disposable_ones_refused_where_wished(sce
     answer = scene.sign_up("y@sub.mailinator.com")
     assert answer.status_code == 422
     assert re.search("address that you keep", answer.get_data(as_text=True))
+
+
+def test_two_workers_at_one_address_write_one_mail(scene):
+    for _ in range(3):
+        scene.sign_up(ADA)
+    begun = Barrier(2)
+
+    def work():
+        begun.wait()
+        for _ in range(2):
+            scene.work()
+
+    workers = [Thread(target=work) for _ in range(2)]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+    assert len(scene.rows(messages)) == 1
+    assert len(scene.rows(contacts)) == 1
+    assert sorted(row.reason for row in scene.rows(sign_ups)) == ["", "too soon", "too soon"]
+
+
+def test_a_yes_proves_that_a_mail_in_doubt_arrived(scene):
+    mail = scene.mail_to(ADA)
+    with scene.stores.sessions.begin() as session:
+        session.execute(sa.update(messages).values(state="unknown", at=scene.now))
+        session.execute(sa.update(runs).values(unknown=1, sent=0))
+    scene.pass_(minutes=5)
+    scene.confirm(mail)
+    assert [row.state for row in scene.rows(messages)] == ["sent"]
+    assert [(row.sent, row.unknown) for row in scene.rows(runs)] == [(1, 0)]
+
+
+@on_sqlite
+def test_the_page_of_doubts_shows_a_confirmation_mail_in_doubt(scene, tmp_path):
+    scene.mail_to(ADA)
+    with scene.stores.sessions.begin() as session:
+        session.execute(sa.update(messages).values(state="unknown", at=scene.now))
+        session.execute(sa.update(runs).values(unknown=1, sent=0))
+        number = enlist(session, Desk.MARKETING)
+    settings = from_environment({"POSTROOM_DATA": str(tmp_path / "data")})
+    client = create_app(scene.stores, settings).test_client()
+    with client.session_transaction() as cookie:
+        cookie.update(staff=number, seal=staff.seal_of(NO_PASSWORD))
+    page = client.get("/doubts/")
+    assert page.status_code == 200
+    assert "Letter" in page.get_data(as_text=True)
