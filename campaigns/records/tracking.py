@@ -35,6 +35,12 @@ def level(session: Session, contact: ContactId) -> Tracking | None:
     return None if found is None else Tracking(found)
 
 
+def levels(session: Session, asked: Collection[int]) -> dict[int, Tracking]:
+    """What those among some contacts chose who chose anything."""
+    found = rows_among(session, _CHOSE, list(asked), index="ix_contacts_tracking")
+    return {row.id: Tracking(row.tracking) for row in found}
+
+
 def choose(session: Session, contact: ContactId, said: Tracking, how: Provenance, *, now: datetime) -> bool:
     """Write down what a contact wants; False if it stands so already."""
     mine = contacts.c.id == contact
@@ -68,5 +74,5 @@ def one_by_one(session: Session, asked: Collection[int], default: Tracking) -> C
     """Those among some contacts whose opens and clicks may stand in their own history."""
     if not asked:
         return ()
-    chose = dict(rows_among(session, _CHOSE, list(asked), index="ix_contacts_tracking"))
-    return {contact for contact in asked if chose.get(contact, default) == Tracking.INDIVIDUAL}
+    chose = levels(session, asked)
+    return {contact for contact in asked if chose.get(contact, default) is Tracking.INDIVIDUAL}

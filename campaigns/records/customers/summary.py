@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from campaigns.model.consent import consent_states, consents, topics
 from campaigns.model.customers import activity, contacts
 from campaigns.model.mail import campaigns, messages, runs
-from campaigns.records import attributes, cases, orders, suppressions, tasks
+from campaigns.records import attributes, cases, orders, suppressions, tasks, tracking
 from campaigns.records.attributes import Definition
 from campaigns.records.cases import Case
 from campaigns.records.customers import people
@@ -19,7 +19,7 @@ from campaigns.records.customers.people import Address, Contact, Customer, Role
 from campaigns.records.orders import Value
 from campaigns.records.suppressions import Listing
 from campaigns.records.tasks import Task
-from campaigns.values import CampaignState, MessageState, RunState, TopicClass
+from campaigns.values import CampaignState, MessageState, RunState, TopicClass, Tracking
 
 CONTACTS_SHOWN = 25  #: of a large customer; the rest is counted
 PLANS_SHOWN = 8
@@ -67,6 +67,7 @@ class Person:
     addresses: tuple[Address, ...]
     roles: tuple[Role, ...]
     consent: tuple[Said, ...]
+    tracking: Tracking | None  #: how closely they let us look; None: they never said
     suppressed: tuple[Listing, ...]  #: why its mail address is never mailed; empty where it may be
     traits: tuple[Trait, ...]
 
@@ -158,6 +159,7 @@ def _persons(session: Session, customer: int, shown: Sequence[Contact]) -> tuple
     further = people.addresses_of(session, ids)
     roles = people.roles_at(session, customer, ids)
     said = _consent(session, ids)
+    levels = tracking.levels(session, ids)
     listed = suppressions.listed(session, [one.email_hash for one in shown if one.email_hash])
     labels = attributes.definitions(session)
     return tuple(
@@ -166,6 +168,7 @@ def _persons(session: Session, customer: int, shown: Sequence[Contact]) -> tuple
             addresses=tuple(further.get(one.id, ())),
             roles=tuple(roles.get(one.id, ())),
             consent=tuple(said[one.id]),
+            tracking=levels.get(one.id),
             suppressed=tuple(listed.get(one.email_hash or b"", ())),
             traits=_traits(one.attributes, labels, _facts(session, one)),
         )
