@@ -21,7 +21,7 @@ from campaigns.config import Settings
 from campaigns.metrics import FOLDER, names
 from campaigns.metrics.counts import Series, read_all
 from campaigns.metrics.names import Metric, Sort
-from campaigns.records import backlog, ticks
+from campaigns.records import accounts, backlog, routes, ticks
 from campaigns.wiring import Stores
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -74,6 +74,10 @@ def measure(session: Session) -> Gauges:
         names.CHUNKS: {(state,): float(count) for state, count in queue.chunks.items()},
         names.OLDEST_READY: {(): queue.oldest_ready.total_seconds()},
         names.BACK_OFF: {(): queue.backed_off.total_seconds()},
+        names.ACCOUNT_SILENT: {
+            (name,): silent.total_seconds() for name, silent in accounts.silences(session).items()
+        },
+        names.ACCOUNT_WAITING: {(name,): float(one.mails) for name, one in routes.queues(session).items()},
         names.IN_DOUBT: {(): float(queue.in_doubt)},
         names.HITS_WAITING: {(): float(queue.hits)},
         names.TICK_AGE: {(tick.name,): tick.age.total_seconds() for tick in ticks.ages(session)},

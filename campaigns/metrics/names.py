@@ -156,6 +156,18 @@ BACK_OFF = Metric(
     Sort.GAUGE,
     "Until the first deferred chunk is due (its backend failed, or recipients were deferred); 0: none is.",
 )
+ACCOUNT_SILENT = Metric(
+    "postroom_account_silent_seconds",
+    Sort.GAUGE,
+    "How long nothing could go through an account, for it failed; 0: it works again.",
+    ("account",),
+)
+ACCOUNT_WAITING = Metric(
+    "postroom_account_waiting",
+    Sort.GAUGE,
+    "Messages that wait in an account's queue, at most.",
+    ("account",),
+)
 IN_DOUBT = Metric("postroom_in_doubt", Sort.GAUGE, "Messages whose fate is unknown and a person must decide.")
 HITS_WAITING = Metric(
     "postroom_tracking_queue_depth",
@@ -168,4 +180,14 @@ TICK_AGE = Metric(
 STORE_UP = Metric("postroom_store_up", Sort.GAUGE, "1: the database answered; 0: the gauges are missing.")
 
 #: Read from the database when asked, by the one exporter.
-MEASURED = (CHUNKS, OLDEST_READY, BACK_OFF, IN_DOUBT, HITS_WAITING, TICK_AGE, STORE_UP)
+MEASURED = (
+    CHUNKS,
+    OLDEST_READY,
+    BACK_OFF,
+    ACCOUNT_SILENT,
+    ACCOUNT_WAITING,
+    IN_DOUBT,
+    HITS_WAITING,
+    TICK_AGE,
+    STORE_UP,
+)

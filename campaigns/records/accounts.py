@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.errors import BackendError
 from campaigns.model.accounts import account_uses, accounts
-from campaigns.model.dialect import changed, insert_many
+from campaigns.model.dialect import changed, database_now, insert_many
 from campaigns.values import AccountState, Outcome, OutcomeKind
 
 FIRST_REST = timedelta(seconds=5)  #: after the first failure; then twice as long each time
@@ -93,6 +93,12 @@ def _standing(row: sa.Row[tuple[object, ...]]) -> Standing:
         row.sample,
         row.changed_at,
     )
+
+
+def silences(session: Session) -> dict[str, timedelta]:
+    """How long nothing could go through each account that ever was not well, by the database's clock."""
+    now = database_now(session)
+    return {name: one.silent_for(now) for name, one in standings(session).items()}
 
 
 def is_closed(name: str) -> sa.Exists:

@@ -15,12 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from campaigns import metrics
 from campaigns.config import Settings
+from campaigns.errors import BackendError
 from campaigns.exporter import Everything, Exporter, start_exporter
 from campaigns.metrics import names
 from campaigns.metrics.names import Sort
 from campaigns.model.dialect import database_now
 from campaigns.model.mail import chunks, runs
-from campaigns.records import hits, ticks
+from campaigns.records import accounts, hits, ticks
 from campaigns.records.ticks import Tick
 from campaigns.values import Hit, OutcomeKind, Verdict
 from campaigns.wiring import open_stores
@@ -90,6 +91,8 @@ def test_what_waits_is_measured(stores, tmp_path):
         a_queue(session)
         hits.store(session, [Hit(NOW, "open", 1, seq, 1, None, "GET", "", "") for seq in range(5)])
         hits.mark_judged(session, {1: Verdict.HUMAN, 2: Verdict.HUMAN})
+        ago = database_now(session) - timedelta(minutes=5)
+        accounts.failed(session, "main", BackendError("421 busy"), ago)
         tick = Tick("runs", timedelta(seconds=0.5), timedelta(seconds=7))
         ticks.record(session, [tick])
     found = samples(stores, tmp_path)
@@ -97,6 +100,8 @@ def test_what_waits_is_measured(stores, tmp_path):
     assert states == {"ready": 2, "deferred": 1, "claimed": 1, "held": 2}
     assert found["postroom_oldest_ready_chunk_age_seconds",] == pytest.approx(100, abs=5)
     assert found["postroom_backoff_seconds",] == pytest.approx(60, abs=5)
+    assert found["postroom_account_silent_seconds", "main"] == pytest.approx(300, abs=5)
+    assert found["postroom_account_waiting", "main"] == 5
     assert found["postroom_in_doubt",] == 7
     assert found["postroom_tracking_queue_depth",] == 3
     assert found["postroom_tick_age_seconds", "runs"] == pytest.approx(7, abs=5)
