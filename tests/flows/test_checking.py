@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from campaigns.delivery.dkim import Algorithm
@@ -11,9 +12,10 @@ from campaigns.model.mail import runs
 from campaigns.records import campaigns, dkim_keys, history, segments, surveys
 from campaigns.surveys.form import parse_form
 from campaigns.templates.preflight import Level
+from campaigns.templates.preflight.duty import LEGAL
 from campaigns.templates.preflight.findings import RANK
 from campaigns.tracking.tokens import Keyring
-from campaigns.values import EventKind, Fact
+from campaigns.values import EventKind, Fact, TopicClass
 from tests.factories import HTML, NOW, SECRET, a_campaign, a_contact, a_run, a_template, a_topic, template_of
 
 SIGNING = Signing(Keyring(SECRET), "https://mail.shop.example")
@@ -73,6 +75,26 @@ def test_a_template_that_fails_for_somebody_is_a_blocker_with_the_reason(session
     [words] = [words for words in found(session, campaign) if words.startswith("It fails for")]
     assert words.startswith("It fails for 1 of 2 people tried: body: ")
     assert "contact.city" in words
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [
+        (TopicClass.MARKETING, Level.BLOCKER),
+        (TopicClass.SERVICE, Level.BLOCKER),
+        (TopicClass.TRANSACTIONAL, Level.WARNING),
+    ],
+)
+def test_only_a_receipt_may_go_without_a_way_out_and_a_postal_address(session, kind, level):
+    bare = GOOD.replace("{{ sender.postal_address }}", "").replace(
+        "{{ links.unsubscribe }}", "{{ links.view }}"
+    )
+    number, _ = ready(session, html=bare)
+    campaigns.edit(session, number, now=NOW, topic_id=a_topic(session, kind))
+    one = campaigns.get(session, number)
+    told = checking.check(session, one, reach={"mailable": 1}, signing=SIGNING, now=NOW)
+    assert {each.level for each in told if each.what in LEGAL} == {level}
+    assert sum(each.what in LEGAL for each in told) == 2
 
 
 def test_languages_that_the_template_lacks_are_named(session):

@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 from campaigns import mailing
 from campaigns.flows.checking import people, sender
 from campaigns.flows.checking.findings import Finding, blocker, on, warning
-from campaigns.flows.checking.who import recipients
 from campaigns.mailing import Mailing, Signing
-from campaigns.records import campaigns, consent, readers, template_files, templates
+from campaigns.records import campaigns, consent, readers, segments, template_files, templates
 from campaigns.records.campaigns import Campaign
 from campaigns.templates import preflight
 from campaigns.templates.preflight import Letter, Level
@@ -54,9 +53,11 @@ def _template(session: Session, campaign: Campaign, version: int, now: datetime)
 
 
 def _readers(session: Session, campaign: Campaign, now: datetime) -> Mapping[str, int] | None:
+    """Of the whole segment: who is stopped by a gate has much the same mailboxes, and gates take time."""
     if campaign.segment_id is None:
         return None
-    return readers.by_provider(session, recipients(session, campaign, now))
+    version = segments.newest_version(session, campaign.segment_id)
+    return readers.by_provider(session, segments.members_of_version(session, version, now=now))
 
 
 def _leavable(session: Session, campaign: Campaign) -> bool:
