@@ -140,6 +140,13 @@ def find(session: Session, key: str) -> SignUpForm | None:
     return None if row is None else _form(row)
 
 
+def of_campaign(session: Session, campaign: int) -> int | None:
+    """The form whose confirmation mails a campaign stands for; None for every other campaign."""
+    query = sa.select(forms.c.id).where(forms.c.campaign_id == campaign, forms.c.archived_at.is_(None))
+    found: int | None = session.scalar(query)
+    return found
+
+
 def hold(session: Session, form: int) -> SignUpForm:
     """Load a form and keep others who write its mails away until the end."""
     query = sa.select(forms).where(forms.c.id == form).with_for_update()

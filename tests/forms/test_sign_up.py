@@ -23,7 +23,6 @@ from campaigns.records import (
     consent,
     form_people,
     forms,
-    outbox,
     segments,
     staff,
 )
@@ -518,3 +517,6 @@ def test_the_page_of_doubts_shows_a_confirmation_mail_in_doubt(scene, tmp_path):
     page = client.get("/doubts/")
     assert page.status_code == 200
     assert "Letter" in page.get_data(as_text=True)
+    (campaign,) = {row.campaign_id for row in scene.rows(runs)}
+    assert client.get(f"/campaigns/{campaign}").headers["Location"] == f"/forms/{scene.form}"
+    assert client.get(f"/forms/{scene.form}").status_code == 200

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from flask import render_template, request
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from campaigns.clock import utc_now
-from campaigns.records import campaign_desk
+from campaigns.records import campaign_desk, forms
 from campaigns.records import campaigns as records
 from campaigns.records.campaigns import Campaign
 from campaigns.values import CampaignState, Problem
@@ -37,7 +37,9 @@ class Typed:
 @campaigns.get("/<int:campaign_id>")
 def show(campaign_id: int) -> ResponseReturnValue:
     """Show a campaign."""
-    return page(campaign_id)
+    with read() as session:
+        form = forms.of_campaign(session, campaign_id)
+    return page(campaign_id) if form is None else redirect(url_for("forms.show", form_id=form))
 
 
 def page(campaign_id: int, typed: Typed | None = None) -> ResponseReturnValue:
