@@ -15,7 +15,7 @@ from campaigns.clock import utc_now
 from campaigns.delivery.providers.calling import calling
 from campaigns.delivery.webhooks import MOST_BYTES, Call, Unproven, Webhooks, hook_secret
 from campaigns.delivery.webhooks.proofs import same
-from campaigns.errors import BackendError
+from campaigns.errors import BackendError, BadSettings
 from campaigns.records import webhooks
 from campaigns.records.webhooks import Kept, NewCall
 from campaigns.values import Account
@@ -54,12 +54,18 @@ def places_of(accounts: dict[str, Account], installation: bytes) -> dict[str, Pl
 def _furnish(state: BlueprintSetupState) -> None:
     app = cast("Flask", state.app)
     own = app.extensions["settings"]
-    app.extensions["hooks"] = places_of(dict(routing_of(own).accounts), own.secret)
+    try:
+        app.extensions["hooks"] = places_of(dict(routing_of(own).accounts), own.secret)
+    except BadSettings as bad:  # customers must be able to leave all the same
+        log.error("the accounts file does not hold; every webhook is put off", why=str(bad))  # noqa: TRY400
+        app.extensions["hooks"] = None
 
 
 @hooks.post("/hooks/<account>/<secret>", strict_slashes=False)
 def receive(account: str, secret: str) -> Response:
     """Take one call."""
+    if current_app.extensions["hooks"] is None:
+        return _answer(503)
     place = _place(account, secret)
     if place is None:
         metrics.webhook("stray")
@@ -78,7 +84,8 @@ def receive(account: str, secret: str) -> Response:
 def admits(app: Flask, path: str) -> bool:
     """Whether a path is the address of an account: only then is a large body waited for."""
     account, _, secret = path.removeprefix(PATH).rstrip("/").partition("/")
-    place: Place | None = app.extensions["hooks"].get(account)
+    places: dict[str, Place] = app.extensions["hooks"] or {}
+    place = places.get(account)
     return path.startswith(PATH) and place is not None and same(secret[:200], place.secret)
 
 

@@ -237,6 +237,16 @@ def test_a_certificate_that_cannot_be_had_lets_the_provider_try_again(
     assert house.calls() == []
 
 
+@on_sqlite
+def test_an_accounts_file_that_does_not_hold_shuts_no_other_page(house: House, tmp_path: Path) -> None:
+    path, leave = house.path("pm"), house.scene.path("u")
+    (tmp_path / "accounts.toml").write_text("nonsense")
+    client = Client(application(house.scene.stores, house.settings))
+    assert client.post(path, data=b"{}").status_code == 503
+    assert client.post("/hooks/x/y", data=b"{}").status_code == 503
+    assert client.get(leave).status_code == 200
+
+
 # ---- the worker
 
 
