@@ -54,9 +54,10 @@ def page(key: str) -> ResponseReturnValue:
     if shown is None:
         return nowhere("form")
     if request.method != "POST":
-        with write() as session:
-            records.count(session, shown.form.id, "shown", now=utc_now())
-        return _page(shown, request.args.to_dict(), Step.FORM)
+        if request.method == "GET":
+            with write() as session:
+                records.count(session, shown.form.id, "shown", now=utc_now())
+        return _page(shown, {}, Step.FORM)
     if request.is_json:
         return _allowed(_posted_by_script(shown), shown)
     ask = _ask(shown, request.form.to_dict(), frozenset(_numbers(request.form.getlist("topic"))))
