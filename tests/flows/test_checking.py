@@ -78,6 +78,26 @@ def test_a_template_that_fails_for_somebody_is_a_blocker_with_the_reason(session
 
 
 @pytest.mark.parametrize(
+    ("words", "public_url", "tracking", "told"),
+    [
+        ("www.shop.example", "https://links.elsewhere.example", True, True),
+        ("www.shop.example", "https://mail.shop.example", True, False),
+        ("www.shop.example", "https://links.elsewhere.example", False, False),
+        ("Our shop", "https://links.elsewhere.example", True, False),
+    ],
+)
+def test_an_address_as_a_links_words_does_not_go_with_counted_clicks(
+    session, words, public_url, tracking, told
+):
+    html = GOOD.replace(">One<", f">{words}<")
+    campaign, _ = ready(session, html=html, tracking=tracking)
+    said = found(session, campaign, signing=Signing(Keyring(SECRET), public_url))
+    assert (
+        any("with its clicks counted, leads by way of links.elsewhere.example" in one for one in said) == told
+    )
+
+
+@pytest.mark.parametrize(
     ("kind", "level"),
     [
         (TopicClass.MARKETING, Level.BLOCKER),

@@ -1,6 +1,6 @@
 """What a campaign would say: the template in all of its languages, from whom, to whom, with which survey."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from campaigns.mailing import Mailing, Signing
 from campaigns.records import campaigns, consent, readers, segments, template_files, templates
 from campaigns.records.campaigns import Campaign
 from campaigns.templates import preflight
-from campaigns.templates.preflight import Letter, Level
+from campaigns.templates.preflight import Letter, Level, joined, links
 from campaigns.templates.preflight.duty import LEGAL
 from campaigns.values import RunState, TopicClass
 
@@ -26,7 +26,11 @@ def check(session: Session, campaign: Campaign, signing: Signing, now: datetime)
     if campaign.template_id is None:
         return
     version = templates.newest_version(session, campaign.template_id)
-    yield from _template(session, campaign, version, now)
+    letters = letters_of(session, version)
+    yield from _template(session, campaign, letters, now)
+    if campaign.tracking:
+        counted = {one.compiled.language: [*links.counted(one, signing.public_url)] for one in letters}
+        yield from on("what", joined(counted))
     draft = mailing.draft(session, campaign, signing)
     assert draft is not None
     yield from sender.check(session, campaign)
@@ -45,8 +49,10 @@ def letters_of(session: Session, version: int) -> list[Letter]:
     return [Letter(compiled, source, files) for compiled, source in pairs]
 
 
-def _template(session: Session, campaign: Campaign, version: int, now: datetime) -> Iterator[Finding]:
-    found = preflight.check_all(letters_of(session, version), _readers(session, campaign, now))
+def _template(
+    session: Session, campaign: Campaign, letters: Sequence[Letter], now: datetime
+) -> Iterator[Finding]:
+    found = preflight.check_all(letters, _readers(session, campaign, now))
     for one in on("what", found):
         is_legal = one.what in LEGAL
         yield replace(one, level=Level.WARNING) if is_legal and not _leavable(session, campaign) else one

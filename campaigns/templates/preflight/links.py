@@ -82,6 +82,20 @@ def _words(letter: Letter, tag: Tag, address: str, words: str) -> Iterator[Findi
         yield hint(what, "Give it words, or take it out.", link=address[:80])
 
 
+def counted(letter: Letter, own: str) -> Iterator[Finding]:
+    """Look for links whose words are an address, once clicks are counted by way of our own host."""
+    ours = host_of(own)
+    for tag in [one for one in letter.tags if one.name == "a"][:MOST]:
+        words = letter.words_in(tag)
+        says = _SAYS_HOST.match(words)
+        if says is None or _FILE.search(words) or not host_of(letter.value(tag, "href") or ""):
+            continue
+        if not _is_kin(says["host"].lower(), ours):
+            what = "A link shows %(shown)s and, with its clicks counted, leads by way of %(own)s."
+            cure = "Let its words say what is there; some mail programs warn of such links as fraud."
+            yield hint(what, cure, shown=says["host"].lower(), own=ours).at(words)
+
+
 def _shows_picture(letter: Letter, tag: Tag) -> bool:
     """Whether a picture stands in a link; without an alternative text, that is told of the picture."""
     start, end = letter.inside(tag)
