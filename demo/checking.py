@@ -51,11 +51,20 @@ def differences(
     ]
     found += _compare(report, "hard bounces", report.bounced_hard, len(truth.bounced_hard))
     found += _compare(report, "viewed in a browser", report.viewed.human, len(truth.viewed))
-    links = {str(link.number): link.clicked.human for link in report.links if link.clicked.human}
-    found += _compare(report, "people's clicks by link", links, dict(truth.clicks_by_people))
+    found += _of_links(report, truth)
     if gates is not None:
         found += _of_gates(report, gates)
     return found + _of_survey(report, truth)
+
+
+def _of_links(report: RunReport, truth: Truth) -> list[Difference]:
+    """A line of the report stands for one link in all its languages."""
+    said = {line.numbers: line.clicked.human for line in report.links if line.clicked.human}
+    line_of = {str(number): line.numbers for line in report.links for number in line.numbers}
+    happened: Counter[tuple[int, ...] | None] = Counter()
+    for number, clicks in truth.clicks_by_people.items():
+        happened[line_of.get(number)] += clicks
+    return _compare(report, "people's clicks by link", said, dict(happened))
 
 
 def _of_gates(report: RunReport, gates: Counter[str]) -> list[Difference]:

@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 from campaigns.clock import utc_now
 from campaigns.delivery import caught
 from campaigns.delivery.caught import CaughtMail
+from campaigns.records.reports.figures import SCORES
 from campaigns.tracking.instrument import HONEYPOT
 from demo import browsers
 from demo.browsers import Browser
@@ -204,7 +205,7 @@ def _leaves_by_button(letter: Letter, truth: Truth, draw: Random) -> None:
 
 def _answers(letter: Letter, truth: Truth, draw: Random) -> None:
     browser, score = browsers.person(draw), _score(draw)
-    page = _click_score(letter, browser, score)
+    page = _click_score(letter, truth, browser, score)
     time.sleep(READING)
     posted = {
         "recommend": str(score),
@@ -220,7 +221,7 @@ def _answers(letter: Letter, truth: Truth, draw: Random) -> None:
 
 
 def _scores_only(letter: Letter, truth: Truth, draw: Random) -> None:
-    _click_score(letter, browsers.person(draw), _score(draw))
+    _click_score(letter, truth, browsers.person(draw), _score(draw))
     truth.note(truth.scored_only, letter.address)
 
 
@@ -228,11 +229,12 @@ def _score(draw: Random) -> int:
     return draw.choices(range(11), (1, 1, 1, 2, 2, 4, 6, 12, 20, 25, 26))[0]
 
 
-def _click_score(letter: Letter, browser: Browser, score: int) -> str:
-    """Follow the link of a score; gives its address."""
+def _click_score(letter: Letter, truth: Truth, browser: Browser, score: int) -> str:
+    """Follow the link of a score, which is a click and no answer yet; gives its address."""
     url = next(url for url in letter.survey if url.endswith(f"score={score}"))
     answer = browser.get(url)
     assert answer.status == 200, f"the survey page answered {answer.status}"
+    truth.note_click("human", letter.address, str(SCORES))
     return url
 
 
@@ -251,6 +253,8 @@ def _scanner(letter: Letter, truth: Truth, draw: Random) -> None:
         truth.note_click("machine", letter.address, url.rsplit("/", 1)[1])
     for url in (letter.unsubscribe, *letter.survey):
         assert browser.get(url).status == 200
+    if letter.survey:
+        truth.note_click("machine", letter.address, str(SCORES))
     if letter.links:
         _fetch_pixel(letter, truth, browser, "machine")
 

@@ -10,7 +10,7 @@ LEFT, RIGHT, TOP, BOTTOM = 48, 8, 10, 26  #: room for the axes' words
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line: its name and a value for each label."""
+    """One line: its name and a value for each label, or for the first ones: the rest is not known yet."""
 
     name: str
     values: tuple[float, ...]
@@ -58,15 +58,20 @@ class Chart:
     wide: Drawing
     narrow: Drawing
 
+    @property
+    def known(self) -> int:
+        """How many labels have a value in some series."""
+        return max((len(one.values) for one in self.series), default=0)
+
 
 def line_chart(labels: Sequence[str], series: Sequence[Series]) -> Chart:
     """Lay out one to three lines over the same labels, from zero up.
 
     Raises:
-        ValueError: a series has not one value for each label.
+        ValueError: a series has more values than there are labels.
     """
     for one in series:
-        if len(one.values) != len(labels):
+        if len(one.values) > len(labels):
             raise ValueError(f"{one.name!r} has {len(one.values)} values for {len(labels)} labels")
     return Chart(
         tuple(labels),
@@ -94,9 +99,13 @@ def _draw(labels: Sequence[str], series: Sequence[Series], width: int, height: i
 
     lines = []
     for one in series:
-        points = " L".join(place(index, value) for index, value in enumerate(one.values))
-        last = LEFT + (len(labels) - 1) * step
-        lines.append(Line(one.name, f"M{points}", f"M{LEFT},{base} L{points} L{last:.1f},{base} Z"))
+        if not one.values:
+            continue
+        places = [place(index, value) for index, value in enumerate(one.values)]
+        points = " L".join(places)
+        dot = "" if len(places) > 1 else " h0"  # a line of no length
+        last = LEFT + (len(one.values) - 1) * step
+        lines.append(Line(one.name, f"M{points}{dot}", f"M{LEFT},{base} L{points} L{last:.1f},{base} Z"))
     every = ceil(len(labels) / words) or 1
     across = tuple(Tick(LEFT + n * step, label) for n, label in enumerate(labels) if n % every == 0)
     up = tuple(Tick(base - n / GAPS * (base - TOP), top * n / GAPS) for n in range(GAPS + 1))

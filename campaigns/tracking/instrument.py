@@ -19,6 +19,9 @@ PIXEL = (
 )
 #: The number of a link that no person sees, so that only what follows all links of a mail follows it.
 HONEYPOT = 0
+#: Stands for a survey's own page, whose links have no number: the hits on it are clicks too. It is not -1,
+#: which stands for no link at all where hits are only counted.
+SURVEY_PAGE = -2
 #: Empty, so that there is nothing to see even where a mail program knows no styles. It has the token of the
 #: other links, and stands beside the pixel: of all pieces of a mail it is the least.
 TRAP = (

@@ -118,7 +118,7 @@ class _Scene:
         self.dashes = by_group(clicks, DASH, 2)
         self.everywhere = windows(clicks, BURST, BURST_LINKS)
         self.pairs = windows(links, PAIR, 2) if link_count == 2 else []
-        seen = [hit for hit in links if not _is_trapped(hit)]
+        seen = [hit for hit in links if hit.link is not None and hit.link > HONEYPOT]  # the numbered ones
         self.sweeps = by_group(seen, SWEEP, link_count) if link_count >= SWEEP_LINKS else {}
         self.machines, self.trapped = self._known(hits)
         looks = [hit for hit in hits if self._is_look(hit)]

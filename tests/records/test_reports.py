@@ -13,12 +13,17 @@ from campaigns.model.mail import links, messages, runs
 from campaigns.model.surveys import answers, responses
 from campaigns.records import campaigns, history, reports, surveys
 from campaigns.records.reports import PeopleList
+from campaigns.records.reports.figures import SCORES
 from campaigns.surveys.form import parse_form
+from campaigns.tracking.instrument import SURVEY_PAGE
 from campaigns.values import EventKind, Fact, Gate, MessageState, Verdict
 from tests.factories import NOW, a_campaign, a_contact, a_run, a_topic
 
 RANKS = [Verdict.HUMAN, Verdict.UNKNOWN, Verdict.PRIVACY, Verdict.MACHINE]
 AFTER = NOW + timedelta(days=3)
+ONE_QUESTION = parse_form(
+    {"version": 1, "title": "Visit", "questions": [{"key": "nps", "type": "scale", "text": "Recommend?"}]}
+)
 
 
 @dataclass
@@ -104,6 +109,10 @@ def bounced(*, hard, kind="full"):
 
 def happened(kind):
     return (kind, Verdict.UNKNOWN, 10, {})
+
+
+def scored(verdict, score=9):
+    return (EventKind.SCORE_CLICKED, verdict, 7, {"score": score})
 
 
 # ---- what the words mean
@@ -279,6 +288,7 @@ def test_a_survey_is_summed_up_from_posted_responses_alone(session):
                 version_id=version,
                 contact_id=contact,
                 run_id=run,
+                seq=contacts.index(contact) + 1,
                 posted=posted,
                 started_at=NOW,
             )
@@ -304,6 +314,68 @@ def test_a_survey_is_summed_up_from_posted_responses_alone(session):
         ("b", 2, 2),
     ]
     assert {text.text for text in why.texts} == {"for 10", "for 3"}
+    report = reports.run_report(session, run, AFTER)
+    assert (report.answer_rate.count, report.answer_rate.n) == (2, 3)
+    listed = reports.people(session, run, PeopleList.ANSWERED)
+    assert [(person.contact, person.address) for person in listed] == [
+        (contacts[0], "p1@example.com"),
+        (contacts[1], "p2@example.com"),
+    ]
+
+
+def test_whoever_follows_a_score_or_the_surveys_page_has_clicked(session):
+    run = play(
+        session,
+        [
+            sent(scored(Verdict.HUMAN, 9), scored(Verdict.HUMAN, 10)),
+            sent(scored(Verdict.HUMAN), clicked(Verdict.HUMAN, SURVEY_PAGE)),
+            sent(clicked(Verdict.MACHINE, SURVEY_PAGE), scored(Verdict.MACHINE)),
+            sent(clicked(Verdict.HUMAN, 1), scored(Verdict.MACHINE)),
+            sent(),
+        ],
+        linked=True,
+    )
+    assert [line.number for line in reports.run_report(session, run, AFTER).links] == [1]  # and no survey
+    surveys.save(session, "visit", "Visit", ONE_QUESTION, author="test", now=NOW)
+    version = surveys.newest_version(session, surveys.find(session, "visit"))
+    session.execute(sa.update(runs).where(runs.c.id == run).values(survey_version_id=version))
+    report = reports.run_report(session, run, AFTER)
+    assert (report.clicked.human, report.clicked.machine, report.click_rate.count) == (3, 1, 3)
+    assert sum(hour.clicked for hour in report.hours) == 3
+    assert [
+        (line.number, line.clicked.human, line.clicked.machine, line.share.n) for line in report.links
+    ] == [
+        (SCORES, 2, 2, 3),
+        (SURVEY_PAGE, 1, 1, 3),
+        (1, 1, 0, 3),
+    ]
+    assert [(line.is_survey, line.is_score) for line in report.links] == [
+        (True, True),
+        (True, False),
+        (False, False),
+    ]
+    assert len(reports.people(session, run, PeopleList.CLICKED)) == 3
+    assert [line.numbers.clicked for line in reports.latest_runs(session)] == [3]
+
+
+def test_one_address_has_one_line_for_all_languages_and_one_for_each_place(session):
+    run = play(session, [sent(clicked(Verdict.HUMAN, n)) for n in (1, 1, 3, 4, 6, 6)])
+    addresses = {1: "en a", 2: "en b", 3: "en a", 4: "de a", 5: "de b", 6: "de a", 7: "fr a", 8: " a"}
+    session.execute(
+        sa.insert(links),
+        [
+            {"run_id": run, "number": n, "language": where.split(" ")[0], "url": where.split(" ")[1]}
+            for n, where in addresses.items()
+        ],
+    )
+    lines = reports.run_report(session, run, AFTER).links
+    told = [(line.url, line.place, line.numbers, line.languages, line.clicked.human) for line in lines]
+    assert told == [
+        ("a", 1, (1, 4, 7), ("en", "de", "fr"), 3),
+        ("a", 2, (3, 6), ("en", "de"), 3),
+        ("b", 0, (2, 5), ("en", "de"), 0),
+        ("a", 0, (8,), (), 0),
+    ]
 
 
 # ---- people, and lists of campaigns
@@ -317,7 +389,7 @@ def test_the_lists_hold_exactly_the_people_that_the_numbers_count(session):
     ]  # fmt: skip
     run = play(session, people)
     sizes = {which: len(reports.people(session, run, which)) for which in PeopleList}
-    assert set(sizes.values()) == {1}
+    assert sizes == dict.fromkeys(PeopleList, 1) | {PeopleList.ANSWERED: 0}
     [person] = reports.people(session, run, PeopleList.BOUNCED)
     assert (person.why, person.address) == ("5.1.1 no such user", "p3@example.com")
     assert reports.people(session, run, PeopleList.SKIPPED)[0].why == "no consent"
@@ -366,7 +438,7 @@ def test_a_deleted_campaign_keeps_its_report_but_leaves_the_list_of_runs(session
 # ---- any history, against a plain count
 
 hits = st.tuples(
-    st.sampled_from([EventKind.OPENED, EventKind.CLICKED, EventKind.VIEWED]),
+    st.sampled_from([EventKind.OPENED, EventKind.CLICKED, EventKind.VIEWED, EventKind.SCORE_CLICKED]),
     st.sampled_from(RANKS),
     st.integers(0, 60 * 72),
     st.just({"link": 1}),
@@ -394,7 +466,8 @@ a_person = st.builds(
 
 
 def rank_of(one, kind):
-    return min((RANKS.index(verdict) for found, verdict, _, _ in one.events if found is kind), default=None)
+    kinds = {kind, EventKind.SCORE_CLICKED} if kind is EventKind.CLICKED else {kind}
+    return min((RANKS.index(verdict) for found, verdict, _, _ in one.events if found in kinds), default=None)
 
 
 def by_verdict(people, kind):

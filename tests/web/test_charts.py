@@ -33,9 +33,26 @@ def test_every_point_lies_at_its_height_within_the_frame(values: list[int]) -> N
             assert abs((drawing.base - y) / high * top - value) <= top / high
 
 
-def test_a_line_of_another_length_is_refused() -> None:
-    with pytest.raises(ValueError, match="'People' has 1 values for 2 labels"):
-        line_chart(["a", "b"], [Series("People", (1,))])
+def test_a_line_that_goes_on_beyond_the_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="'People' has 3 values for 2 labels"):
+        line_chart(["a", "b"], [Series("People", (1, 2, 3))])
+
+
+@pytest.mark.parametrize(("known", "points"), [(0, 0), (1, 1), (3, 3)])
+def test_what_is_not_known_yet_is_not_drawn(app: Flask, known: int, points: int) -> None:
+    labels = [f"{hour} h" for hour in range(48)]
+    chart = line_chart(labels, [Series("People", (7, 5, 6)[:known])])
+    whole = line_chart(labels, [Series("People", (7, 5, 6) + (0,) * 45)])
+    for drawing, full in ((chart.wide, whole.wide), (chart.narrow, whole.narrow)):
+        found = [re.findall(r"[ML]([\d.]+,[\d.]+)", line.path) for line in drawing.lines]
+        assert [len(one) for one in found] == ([points] if known else [])
+        if known:
+            assert set(found[0]) == set(re.findall(r"[ML]([\d.]+,[\d.]+)", full.lines[0].path)[:known])
+            assert found[0][-1].split(",")[0] in drawing.lines[0].area.split(" L")[-1]
+        assert drawing.across == full.across  # the axis has all hours
+    with app.test_request_context():
+        ui = app.jinja_env.get_template("ui.html").module
+        assert ui.line_chart(chart, "Opens", "Hour").count("<tr>") == 1 + known
 
 
 def test_a_chart_of_nothing_draws(app: Flask) -> None:

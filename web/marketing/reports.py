@@ -4,13 +4,14 @@ from datetime import timedelta
 
 from flask import Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale, lazy_gettext
+from flask_babel import LazyString, get_locale, lazy_gettext
 from flask_babel import gettext as _
 
 from campaigns.clock import utc_now
 from campaigns.errors import NotFound
 from campaigns.records import campaigns as records
 from campaigns.records import reports as counted
+from campaigns.records.campaigns import Run
 from campaigns.records.reports import PeopleList, RunReport
 from web.charts import Chart, Series, line_chart
 from web.language import share
@@ -24,7 +25,9 @@ reports = desk("reports", "/reports")
 
 PAGE = 50
 EARLY = timedelta(days=1)  #: most clicks come within a day; before, nothing is compared
+FRESH = timedelta(seconds=5)  #: numbers older than that say as of when they are
 PEOPLE = {
+    PeopleList.ANSWERED: lazy_gettext("Answered"),
     PeopleList.CLICKED: lazy_gettext("Clicked"),
     PeopleList.OPENED: lazy_gettext("Opened"),
     PeopleList.UNSUBSCRIBED: lazy_gettext("Unsubscribed"),
@@ -33,6 +36,13 @@ PEOPLE = {
     PeopleList.FAILED: lazy_gettext("Refused"),
     PeopleList.DOUBT: lazy_gettext("In doubt"),
     PeopleList.SKIPPED: lazy_gettext("Not mailed"),
+}
+#: How somebody left, by the history's words.
+LEFT = {
+    "page": lazy_gettext("by the link in the mail"),
+    "one-click post": lazy_gettext("by the button of the mail program"),
+    "preferences page": lazy_gettext("on the preferences page"),
+    "mail": lazy_gettext("by a mail to us"),
 }
 
 
@@ -76,8 +86,9 @@ def show(run_id: int) -> ResponseReturnValue:
         chart=chart(report),
         machines=sum(hour.machines for hour in report.hours),
         gate_words=GATES,
-        lists=PEOPLE,
+        lists=lists(report.run),
         counts=counts(report),
+        as_of=report.at if now - report.at > FRESH else None,
         progress=times.progress(report.run, now),
         language=get_locale().language,
         log=report.log,
@@ -98,11 +109,11 @@ def people(run_id: int, which: str) -> ResponseReturnValue:
         run=report_run,
         campaign=campaign,
         which=chosen,
-        lists=PEOPLE,
+        lists=lists(report_run),
         rows=rows[:PAGE],
         more=len(rows) > PAGE,
         after=after,
-        gate_words={gate.value: words for gate, words in GATES.items()},
+        reasons=LEFT if chosen is PeopleList.UNSUBSCRIBED else {one.value: GATES[one] for one in GATES},
     )
 
 
@@ -124,10 +135,17 @@ def _list(which: str) -> PeopleList:
         raise NotFound(f"There is no list {which!r}.") from None
 
 
+def lists(run: Run) -> dict[PeopleList, LazyString]:
+    """Which lists a run has, by name: that of who answered only if it invites to a survey."""
+    asked = run.survey_version_id is not None
+    return {which: words for which, words in PEOPLE.items() if asked or which is not PeopleList.ANSWERED}
+
+
 def counts(report: RunReport) -> dict[PeopleList, int]:
     """How many people stand on each list."""
     ledger = report.ledger
     return {
+        PeopleList.ANSWERED: report.survey.posted if report.survey else 0,
         PeopleList.CLICKED: report.clicked.human,
         PeopleList.OPENED: report.opened.human,
         PeopleList.UNSUBSCRIBED: report.unsubscribed,
@@ -165,10 +183,12 @@ def _compared(rate: str, clicked: float, average: float) -> str:
 
 
 def chart(report: RunReport) -> Chart:
-    """Lay out the first 48 hours: people who opened and who clicked, by the hour."""
+    """Lay out the first 48 hours: people who opened and who clicked, by the hour, as far as it is known."""
     labels = [_("%(hours)s h", hours=hour) for hour in range(len(report.hours))]
+    known = report.at - (report.run.frozen_at or report.run.opened_at)
+    past = report.hours[: max(0, known // timedelta(hours=1)) + 1]
     series = [
-        Series(_("People who opened"), tuple(hour.opened for hour in report.hours)),
-        Series(_("People who clicked"), tuple(hour.clicked for hour in report.hours)),
+        Series(_("People who opened"), tuple(hour.opened for hour in past)),
+        Series(_("People who clicked"), tuple(hour.clicked for hour in past)),
     ]
     return line_chart(labels, series)

@@ -13,6 +13,7 @@ from campaigns.flows import answering
 from campaigns.flows.answering import Sheet
 from campaigns.surveys.answers import LONGEST_TEXT, Answer, read_click
 from campaigns.surveys.form import Form, Question, QuestionType
+from campaigns.tracking.instrument import SURVEY_PAGE
 from campaigns.tracking.tokens import Purpose
 from web.public.visitor import Visitor, by_token, note_hit, show
 from web.session import read, write
@@ -37,9 +38,14 @@ def page(visitor: Visitor) -> ResponseReturnValue:
 
 
 def _clicked(visitor: Visitor, sheet: Sheet) -> Answer | None:
-    """Read a score clicked in the mail: a raw hit to be judged, chosen on the page, no answer yet."""
+    """Read a score clicked in the mail: a raw hit to be judged, chosen on the page, no answer yet.
+
+    Whoever came by the survey's plain link made a click.
+    """
     question = next((one for one in sheet.form.questions if one.type is QuestionType.SCALE), None)
     score = request.args.get("score")
+    if score is None:
+        note_hit(visitor, "click", SURVEY_PAGE)
     if question is None or score is None:
         return None
     answer = read_click(sheet.form, question.key, score)

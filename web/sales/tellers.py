@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from campaigns.records.customers.stream import Sheet, order_number
 from campaigns.surveys.answers import Answer
-from campaigns.tracking.instrument import HONEYPOT
+from campaigns.tracking.instrument import HONEYPOT, SURVEY_PAGE
 from web.language import day, money
 from web.sales import words
 from web.sales.telling import Line, Telling, name_of, say
@@ -62,6 +62,8 @@ def _clicked(told: Telling) -> Line:
     if told.detail.get("link") == HONEYPOT:
         hidden = _("Followed a link in %(campaign)s that no person sees")
         return Line("click", say(hidden, campaign=told.campaign), "info")
+    if told.detail.get("link") == SURVEY_PAGE:
+        return Line("click", say(_("Followed the survey of %(campaign)s"), campaign=told.campaign), "info")
     url = told.page.links.get((told.event.run or 0, told.detail.get("link") or 0), "")
     if not url:
         return Line("click", say(_("Clicked a link in %(campaign)s"), campaign=told.campaign), "info")

@@ -22,7 +22,9 @@ def average_before(session: Session, run: Run) -> Average | None:
             runs.c.opened_at < run.opened_at,
             runs.c.finished_at.is_not(None),
             runs.c.sent > 0,
-            sa.exists().where(links.c.run_id == runs.c.id),  # without links nobody can click
+            sa.or_(  # without links nobody can click
+                runs.c.survey_version_id.is_not(None), sa.exists().where(links.c.run_id == runs.c.id)
+            ),
             campaigns.c.deleted_at.is_(None),
         )
         .order_by(runs.c.opened_at.desc())

@@ -7,7 +7,10 @@ from datetime import datetime
 from campaigns.records.campaigns import LogLine, Run
 from campaigns.records.reports.survey import SurveySummary
 from campaigns.surveys.scoring import Share, share
+from campaigns.tracking.instrument import SURVEY_PAGE
 from campaigns.values import Gate, Verdict
+
+SCORES = -3  #: stands among the numbers of links for all scores in a mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,15 @@ class ByVerdict:
     def total(self) -> int:
         """All of them, whoever it was."""
         return self.human + self.unknown + self.privacy + self.machine
+
+    def with_others(self, others: "ByVerdict") -> "ByVerdict":
+        """Count some contacts more, none of whom was counted."""
+        return ByVerdict(
+            self.human + others.human,
+            self.unknown + others.unknown,
+            self.privacy + others.privacy,
+            self.machine + others.machine,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +65,30 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class LinkLine:
-    """One link of the mail and who followed it."""
+    """One link of the mail, in all its languages, and who followed it."""
 
-    number: int
-    language: str
-    url: str
+    numbers: tuple[int, ...]  #: one of each language
+    languages: tuple[str, ...]  #: none: of links to offered products, which all languages share
+    url: str  #: "": it leads to the survey
+    place: int  #: which of the links to the same address, from 1; 0: there is but one
     clicked: ByVerdict
     share: Share  #: of the people who clicked anything
+    unnamed: int  #: clicks counted without a name
+
+    @property
+    def number(self) -> int:
+        """The first of its numbers."""
+        return self.numbers[0]
+
+    @property
+    def is_survey(self) -> bool:
+        """Whether it leads to the survey."""
+        return self.number in (SURVEY_PAGE, SCORES)
+
+    @property
+    def is_score(self) -> bool:
+        """Whether it stands for the scores in the mail."""
+        return self.number == SCORES
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +175,7 @@ class RunReport:
     bounce_rate: Share
     complaint_rate: Share
     unsubscribe_rate: Share
+    answer_rate: Share | None  #: None: it invites to no survey
     average: Average | None  #: None: there is no earlier run to compare with
     hours: tuple[Hour, ...]
     links: tuple[LinkLine, ...]

@@ -1,7 +1,9 @@
 """Numbers from the history: who opened and clicked, when, and what."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import reduce
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -10,7 +12,8 @@ from campaigns.model.dialect import hours_after
 from campaigns.model.events import events
 from campaigns.model.mail import links
 from campaigns.records.campaigns import Run
-from campaigns.records.reports.figures import ByVerdict, Hour, LinkLine, rate
+from campaigns.records.reports.figures import SCORES, ByVerdict, Hour, LinkLine, rate
+from campaigns.tracking.instrument import SURVEY_PAGE
 from campaigns.values import EventKind, Verdict
 
 HOURS = 48  #: of the chart
@@ -20,6 +23,8 @@ RANK = (Verdict.HUMAN, Verdict.UNKNOWN, Verdict.PRIVACY, Verdict.MACHINE)
 COUNTED = (
     EventKind.OPENED, EventKind.CLICKED, EventKind.VIEWED, EventKind.COMPLAINED, EventKind.REPLIED,
 )  # fmt: skip
+#: A score in a mail is a link to the survey: whoever follows it has clicked.
+CLICKS = (EventKind.CLICKED.value, EventKind.SCORE_CLICKED.value)
 
 
 def most_human() -> sa.ColumnElement[int]:
@@ -30,17 +35,20 @@ def most_human() -> sa.ColumnElement[int]:
 
 def hits_of(session: Session, run: int) -> dict[EventKind, ByVerdict]:
     """Contacts by kind of event and by the most human verdict."""
+    kind = sa.case(
+        (events.c.kind == EventKind.SCORE_CLICKED.value, EventKind.CLICKED.value), else_=events.c.kind
+    )
     each = (
-        sa.select(events.c.kind, events.c.contact_id, most_human().label("rank"))
-        .where(events.c.run_id == run, events.c.kind.in_([kind.value for kind in COUNTED]))
-        .group_by(events.c.kind, events.c.contact_id)
+        sa.select(kind.label("kind"), events.c.contact_id, most_human().label("rank"))
+        .where(events.c.run_id == run, events.c.kind.in_([*(one.value for one in COUNTED), *CLICKS]))
+        .group_by(kind, events.c.contact_id)
         .subquery()
     )
     query = sa.select(each.c.kind, each.c.rank, sa.func.count().label("n")).group_by(each.c.kind, each.c.rank)
-    counts: dict[EventKind, dict[str, int]] = {kind: {} for kind in COUNTED}
+    counts: dict[EventKind, dict[str, int]] = {one: {} for one in COUNTED}
     for row in session.execute(query):
         counts[EventKind(row.kind)][RANK[row.rank].value] = row.n
-    return {kind: ByVerdict(**found) for kind, found in counts.items()}
+    return {one: ByVerdict(**found) for one, found in counts.items()}
 
 
 def hours_of(session: Session, run: Run) -> tuple[Hour, ...]:
@@ -49,7 +57,7 @@ def hours_of(session: Session, run: Run) -> tuple[Hour, ...]:
     human = events.c.verdict == Verdict.HUMAN.value
     sort = sa.case(
         (sa.and_(human, events.c.kind == EventKind.OPENED.value), "opened"),
-        (sa.and_(human, events.c.kind == EventKind.CLICKED.value), "clicked"),
+        (sa.and_(human, events.c.kind.in_(CLICKS)), "clicked"),
         (machine, "machines"),
     )
     start = run.frozen_at or run.opened_at
@@ -57,7 +65,7 @@ def hours_of(session: Session, run: Run) -> tuple[Hour, ...]:
         sa.select(events.c.contact_id, sort.label("sort"), sa.func.min(events.c.at).label("at"))
         .where(
             events.c.run_id == run.id,
-            events.c.kind.in_([EventKind.OPENED.value, EventKind.CLICKED.value]),
+            events.c.kind.in_([EventKind.OPENED.value, *CLICKS]),
             sa.or_(human, machine),
         )
         .group_by(events.c.contact_id, sort)
@@ -76,11 +84,12 @@ def hours_of(session: Session, run: Run) -> tuple[Hour, ...]:
 
 
 def clicks_by_link(session: Session, run: int) -> dict[int, ByVerdict]:
-    """Contacts by the number of the link that they followed."""
-    number = events.c.detail["link"].as_integer()
+    """Contacts by the number of the link that they followed, all scores in the mail together."""
+    score = events.c.kind == EventKind.SCORE_CLICKED.value
+    number = sa.case((score, SCORES), else_=events.c.detail["link"].as_integer())
     each = (
         sa.select(number.label("number"), events.c.contact_id, most_human().label("rank"))
-        .where(events.c.run_id == run, events.c.kind == EventKind.CLICKED.value)
+        .where(events.c.run_id == run, events.c.kind.in_(CLICKS))
         .group_by(number, events.c.contact_id)
         .subquery()
     )
@@ -92,20 +101,53 @@ def clicks_by_link(session: Session, run: int) -> dict[int, ByVerdict]:
 
 
 def links_of(
-    session: Session, run: int, clicks: Mapping[int, ByVerdict], clickers: int
+    session: Session, run: Run, clicks: Mapping[int, ByVerdict], unnamed: Mapping[int, int], clickers: int
 ) -> tuple[LinkLine, ...]:
-    """The mail's links, the most followed first."""
-    known = session.execute(sa.select(links).where(links.c.run_id == run).order_by(links.c.number))
+    """The mail's links in all languages together, the most followed first.
+
+    An address that stands in a mail more than once has a line for each place, so that places can be told
+    apart; a contact gets one language, so nobody is counted twice in a line.
+    """
     lines = []
-    for row in known:
-        clicked = clicks.get(row.number, ByVerdict())
-        lines.append(LinkLine(row.number, row.language, row.url, clicked, rate(clicked.human, clickers)))
-    return tuple(sorted(lines, key=lambda line: (-line.clicked.human, -line.clicked.total, line.number)))
+    for (url, _), places in _places(session, run).items():
+        for place, rows in enumerate(places, start=1):
+            numbers, languages = zip(*rows, strict=True)
+            clicked = _together(clicks.get(number, ByVerdict()) for number in numbers)
+            others = sum(unnamed.get(number, 0) for number in numbers)
+            known = tuple(language for language in languages if language)
+            which = place if len(places) > 1 else 0
+            lines.append(LinkLine(numbers, known, url, which, clicked, rate(clicked.human, clickers), others))
+    shown = [line for line in lines if not line.is_survey or line.clicked.total or line.unnamed]
+    return tuple(sorted(shown, key=lambda line: (-line.clicked.human, -line.clicked.total, line.number)))
+
+
+def _places(session: Session, run: Run) -> dict[tuple[str, bool], list[list[tuple[int, str]]]]:
+    """By address and place: the link's number and language, of each language one.
+
+    Links to offered products, which all languages share, stand apart from those that templates hold.
+    """
+    query = sa.select(links.c.number, links.c.language, links.c.url)
+    found: dict[tuple[str, bool], list[list[tuple[int, str]]]] = {}
+    met: Counter[tuple[str, str]] = Counter()
+    for row in session.execute(query.where(links.c.run_id == run.id).order_by(links.c.number)):
+        places = found.setdefault((row.url, bool(row.language)), [])
+        place = met[row.url, row.language]
+        met[row.url, row.language] += 1
+        if place == len(places):
+            places.append([])
+        places[place].append((row.number, row.language))
+    if run.survey_version_id is not None:
+        found["", False] = [[(SURVEY_PAGE, "")], [(SCORES, "")]]
+    return found
+
+
+def _together(counts: Iterable[ByVerdict]) -> ByVerdict:
+    return reduce(ByVerdict.with_others, counts, ByVerdict())
 
 
 def returns_of(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
     """For each run: messages in which a person clicked, and messages that came back."""
-    clicked = sa.and_(events.c.kind == EventKind.CLICKED.value, events.c.verdict == Verdict.HUMAN.value)
+    clicked = sa.and_(events.c.kind.in_(CLICKS), events.c.verdict == Verdict.HUMAN.value)
     bounced = events.c.kind == EventKind.BOUNCED.value
     query = (
         sa.select(

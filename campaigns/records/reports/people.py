@@ -1,6 +1,6 @@
 """Who is behind a report's numbers: the people of each list, page by page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from campaigns.model.customers import contacts
 from campaigns.model.events import events
 from campaigns.model.mail import messages, runs
+from campaigns.model.surveys import responses
+from campaigns.records.reports.hits import CLICKS
 from campaigns.records.reports.leaving import leavers
 from campaigns.values import EventKind, MessageState, Verdict
 
@@ -19,6 +21,7 @@ from campaigns.values import EventKind, MessageState, Verdict
 class PeopleList(StrEnum):
     """Which people of a run."""
 
+    ANSWERED = "answered"  #: posted the survey
     CLICKED = "clicked"  #: a person clicked
     OPENED = "opened"  #: a person opened
     UNSUBSCRIBED = "unsubscribed"  #: left a topic, and did not take it back
@@ -43,11 +46,11 @@ class Person:
 
 
 #: Lists that the history tells; the others are told by the ledger.
-OF_EVENTS: Mapping[PeopleList, tuple[EventKind, bool]] = {  #: the kind, and whether only people's count
-    PeopleList.CLICKED: (EventKind.CLICKED, True),
-    PeopleList.OPENED: (EventKind.OPENED, True),
-    PeopleList.COMPLAINED: (EventKind.COMPLAINED, False),
-    PeopleList.BOUNCED: (EventKind.BOUNCED, False),
+OF_EVENTS: Mapping[PeopleList, tuple[Sequence[str], bool]] = {  #: kinds, and whether only people's count
+    PeopleList.CLICKED: (CLICKS, True),
+    PeopleList.OPENED: ((EventKind.OPENED.value,), True),
+    PeopleList.COMPLAINED: ((EventKind.COMPLAINED.value,), False),
+    PeopleList.BOUNCED: ((EventKind.BOUNCED.value,), False),
 }
 OF_LEDGER = {
     PeopleList.FAILED: MessageState.FAILED,
@@ -78,6 +81,8 @@ def people(
 def _told(run: int, which: PeopleList) -> sa.Subquery:
     if which in OF_LEDGER:
         return _told_by_ledger(run, which)
+    if which is PeopleList.ANSWERED:
+        return _mailed(run, _told_by_responses(run))
     return _mailed(run, leavers(run) if which is PeopleList.UNSUBSCRIBED else _told_by_events(run, which))
 
 
@@ -92,7 +97,7 @@ def _any(session: Session, run: int, state: MessageState) -> bool:
 
 
 def _told_by_events(run: int, which: PeopleList) -> sa.Subquery:
-    kind, only_people = OF_EVENTS[which]
+    kinds, only_people = OF_EVENTS[which]
     status = events.c.detail["status"].as_string()
     said = events.c.detail["diagnostic"].as_string()
     query = (
@@ -103,12 +108,28 @@ def _told_by_events(run: int, which: PeopleList) -> sa.Subquery:
             sa.func.count().label("times"),
             sa.func.max(sa.func.coalesce(status, "") + " " + sa.func.coalesce(said, "")).label("why"),
         )
-        .where(events.c.run_id == run, events.c.kind == kind.value, events.c.contact_id.is_not(None))
+        .where(events.c.run_id == run, events.c.kind.in_(kinds), events.c.contact_id.is_not(None))
         .group_by(events.c.contact_id)
     )
     if only_people:
         query = query.where(events.c.verdict == Verdict.HUMAN.value)
     return query.subquery()
+
+
+def _told_by_responses(run: int) -> sa.Subquery:
+    c = responses.c
+    return (
+        sa.select(
+            c.contact_id,
+            sa.func.min(c.seq).label("seq"),
+            sa.func.max(c.posted_at).label("at"),
+            sa.func.count().label("times"),
+            sa.literal("").label("why"),
+        )
+        .where(c.run_id == run, c.posted)
+        .group_by(c.contact_id)
+        .subquery()
+    )
 
 
 def _mailed(run: int, counted: sa.Subquery) -> sa.Subquery:

@@ -26,6 +26,8 @@ def run_report(session: Session, run_id: int, now: datetime) -> RunReport:
     counts = kept.counts
     ledger, hits, bounced = counts.ledger, counts.hits, counts.bounced
     delivered = ledger.sent - bounced
+    apart = apart_of(session, run_id)
+    answers = survey.summary(session, run, counts.scores)
     opened, clicked = hits[EventKind.OPENED], hits[EventKind.CLICKED]
     complained = hits[EventKind.COMPLAINED].total
     return RunReport(
@@ -47,12 +49,13 @@ def run_report(session: Session, run_id: int, now: datetime) -> RunReport:
         bounce_rate=rate(bounced, ledger.sent),
         complaint_rate=rate(complained, delivered),
         unsubscribe_rate=rate(counts.left, delivered),
+        answer_rate=None if answers is None else rate(answers.posted, delivered),
         average=average_before(session, run),
         hours=counts.hours,
-        links=links_of(session, run_id, counts.links, clicked.human),
-        apart=apart_of(session, run_id),
+        links=links_of(session, run, counts.links, apart.links, clicked.human),
+        apart=apart,
         domains=counts.domains,
-        survey=survey.summary(session, run, counts.scores),
+        survey=answers,
         log=tuple(campaigns.log_lines(session, run.campaign_id)),
         at=kept.at,
     )

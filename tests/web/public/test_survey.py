@@ -12,6 +12,9 @@ from campaigns.model.customers import attribute_facts, contacts
 from campaigns.model.service import tasks
 from campaigns.model.surveys import answers, responses
 from campaigns.records import surveys
+from campaigns.records.reports import run_report
+from campaigns.records.reports.figures import SCORES
+from campaigns.tracking.instrument import SURVEY_PAGE
 from campaigns.wiring import Stores
 from tests.web.public.scene import Scene, a_scene, on_sqlite
 
@@ -39,14 +42,42 @@ def checked(page: str, name: str) -> list[str]:
 
 
 @on_sqlite
-def test_the_page_shows_all_five_types_and_stores_nothing(scene: Scene) -> None:
+def test_the_page_shows_all_five_types_and_stores_no_answer(scene: Scene) -> None:
     page = scene.get(scene.path("s"))
     assert page.status_code == 200
     for words in ("Your visit &lt;i&gt;", "Five questions", "Would you recommend us?", "not at all", "On foot", "The advice",
                   "Blue &lt;Train&gt;", "Kind of Blue", "<textarea"):  # fmt: skip
         assert words in page.text
     assert checked(page.text, "nps") == []
-    assert scene.rows(responses) == scene.rows(answers) == scene.hits() == scene.events() == []
+    assert scene.rows(responses) == scene.rows(answers) == scene.events() == []
+
+
+def test_to_follow_the_surveys_link_is_a_click(scene: Scene) -> None:
+    scene.get(scene.path("s"))
+    [hit] = scene.hits()
+    assert (hit.kind, hit.link) == ("click", SURVEY_PAGE)
+    judged(scene)
+    [event] = scene.events()
+    assert (event.kind, event.verdict) == ("clicked", "human")
+    assert scene.rows(responses) == []  # and no answer is begun by it
+
+
+@on_sqlite
+def test_to_post_the_page_again_and_again_is_no_click(scene: Scene) -> None:
+    for answer in (GOOD, {}):
+        scene.post(scene.path("s"), answer)
+    assert scene.hits() == []
+
+
+def test_a_click_on_the_survey_is_only_counted_where_nobody_may_look(scene: Scene) -> None:
+    scene.post(scene.path("p"), {"do": "track", "level": "aggregate"})
+    scene.get(scene.path("s"))
+    scene.get(scene.path("s") + "?score=7")
+    assert scene.hits() == []
+    with scene.stores.readers() as session:
+        report = run_report(session, scene.run, utc_now())
+    assert (report.clicked.total, report.apart.clicked.others) == (0, 2)
+    assert {line.number: line.unnamed for line in report.links if line.unnamed} == {SURVEY_PAGE: 1, SCORES: 1}
 
 
 def test_a_post_becomes_answers_attributes_and_an_event(scene: Scene) -> None:
