@@ -134,6 +134,8 @@ class Reader:
 
     def _rate(self, where: str, table: Mapping[str, Any]) -> float | None:
         rate = table.get("rate")
+        if isinstance(rate, str) and rate.startswith("$"):
+            rate = _number(self._from_environment(f"{where}.rate", rate[1:]))
         if rate is None:
             return None
         if not _is_number(rate) or not 0.001 <= rate <= 1_000_000:
@@ -285,6 +287,14 @@ def problems_of(account: Account) -> tuple[Problem, ...]:
     except BadSettings as error:
         return error.problems
     return ()
+
+
+def _number(text: str | None) -> float | None:
+    """A number written as text; what is none is no rate either."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return 0.0
 
 
 def _is_number(value: object) -> bool:

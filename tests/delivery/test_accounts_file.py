@@ -181,3 +181,13 @@ def test_no_error_shows_what_came_from_the_environment(read, key, secret):
 def test_no_repr_shows_what_came_from_the_environment(read):
     assert "password" not in repr(read(WHOLE))
     assert TOKEN not in repr(read(WHOLE))
+
+
+@pytest.mark.parametrize(("given", "rate"), [("2.5", 2.5), ("fast", None), ("", None), ("nan", None)])
+def test_a_rate_too_may_come_from_the_environment(read, given, rate):
+    text = '[accounts.main]\nkind = "smtp"\nurl = "smtp://127.0.0.1:25"\nrate = "$RATE"\n'
+    if rate is not None:
+        assert read(text, {"RATE": given}).accounts["main"].rate == rate
+        return
+    with pytest.raises(BadSettings, match=r"accounts\.main\.rate"):
+        read(text, {"RATE": given})

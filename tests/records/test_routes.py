@@ -1,5 +1,6 @@
 """Chunks find their accounts as the routes say, leave those that are lost, and are never moved while held."""
 
+import threading
 from collections import Counter
 from datetime import timedelta
 from time import perf_counter
@@ -214,3 +215,42 @@ def test_chunks_that_come_one_by_one_are_shared_by_weight_too(session):
     found = shares(session, run)
     assert found.total() == 400
     assert 260 < found["main"] < 340
+
+
+def test_claims_and_a_failover_at_once_give_each_chunk_to_one_sender(stores):
+    with stores.sessions.begin() as session:
+        run = a_running_run(session, {"google": 60, "other": 60})
+    routing = Routing({"backup": Account("backup", "smtp")}, (Route({"backup": 1.0}),))  # main left the file
+    held, errors = [], []
+
+    def claims(account):
+        until = perf_counter() + 20
+        while len(held) < 120 and perf_counter() < until:
+            with stores.sessions.begin() as session:
+                chunk = outbox.claim(session, account, account)
+            held.extend([(chunk.account, chunk.number)] if chunk else [])
+
+    def moves(_):
+        for _ in range(5):
+            with stores.sessions.begin() as session:
+                routes.move(session, routing, NOW)
+
+    def guarded(act, what):
+        try:
+            act(what)
+        except Exception as error:
+            errors.append(error)
+
+    jobs = [(claims, "main"), (claims, "backup"), (claims, "backup"), (moves, None), (moves, None)]
+    threads = [threading.Thread(target=guarded, args=job) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert sorted(number for _, number in held) == list(range(1, 121))
+    with stores.readers() as session:
+        by_store = session.execute(
+            sa.select(chunks.c.account, chunks.c.number).where(chunks.c.run_id == run)
+        ).all()
+    assert sorted(held) == sorted(map(tuple, by_store))
