@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+import structlog
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from campaigns.forms import visits
@@ -28,6 +30,8 @@ from campaigns.records.outbox import Evidence
 from campaigns.records.sign_ups import SignUp, SignUpState
 from campaigns.tracking.tokens import Token
 from campaigns.values import ConsentState, ContactId, EventKind, Fact, MessageKey
+
+log = structlog.get_logger()
 
 LASTS = timedelta(days=7)  #: as long a link can be confirmed
 KEPT = timedelta(days=14)  #: so long an unconfirmed sign-up is kept, with the contact that it made
@@ -95,7 +99,7 @@ def confirm(session: Session, token: Token, *, client: str, agent: str, now: dat
     for topic in found.topics:
         _grant(session, found.form, sign_up, contact, topic, proof, now)
     if sign_up.made_contact and sign_up.contact not in {None, contact}:
-        form_people.unmake(session, sign_up.contact or 0)
+        _unmake(session, sign_up.contact or 0)
     forms.count(session, found.form.id, "confirmed", now=now)
     return Confirmation(Stand.DONE, sign_up, found.form, found.topics)
 
@@ -158,6 +162,15 @@ def _grant(
     history.record(session, fact)
 
 
+def _unmake(session: Session, contact: int) -> None:
+    """Delete a contact that only a form made; one that something else names stays, and stops nobody."""
+    try:
+        with session.begin_nested():
+            form_people.unmake(session, contact)
+    except IntegrityError:
+        log.warning("an unconfirmed contact is named elsewhere and stays", contact=contact)
+
+
 def forget_unconfirmed(session: Session, now: datetime) -> int:
     """Let go what nobody confirmed, with the contacts that only a form made; gives how many sign-ups went.
 
@@ -169,6 +182,6 @@ def forget_unconfirmed(session: Session, now: datetime) -> int:
         sign_ups.expire(session, one.id)
         made = one.contact if one.made_contact else None
         if made is not None and not sign_ups.is_awaited(session, made, since=before):
-            form_people.unmake(session, made)
+            _unmake(session, made)
     form_limits.tidy(session, now)
     return len(gone) + sign_ups.forget_refused(session, before=before)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.commerce import orders
-from campaigns.model.consent import consents
+from campaigns.model.consent import consents, tracking_choices
 from campaigns.model.customers import activity, addresses, attribute_facts, contacts, customers, roles
 from campaigns.model.dialect import changed
 from campaigns.model.events import events
@@ -139,6 +139,8 @@ def _traces(contact: int, customer: int) -> list[sa.ColumnElement[bool]]:
         (responses.c.contact_id, contact),
         (attribute_facts.c.contact_id, contact),
         (roles.c.contact_id, contact),
+        (tracking_choices.c.contact_id, contact),
+        (roles.c.customer_id, customer),
         (orders.c.customer_id, customer),
         (cases.c.customer_id, customer),
         (tasks.c.customer_id, customer),

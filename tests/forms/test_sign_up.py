@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from campaigns.config import from_environment
 from campaigns.flows import audience, schedule
 from campaigns.forms.spec import Asked
-from campaigns.model.consent import consents, suppressions, wordings
+from campaigns.model import metadata
+from campaigns.model.consent import consents, suppressions, tracking_choices, wordings
 from campaigns.model.customers import addresses, attribute_facts, contacts, customers
 from campaigns.model.events import events
 from campaigns.model.forms import sign_ups
@@ -314,7 +315,22 @@ def test_a_known_contact_never_goes_with_an_unconfirmed_sign_up(scene):
     assert [row.id for row in scene.rows(contacts)] == [known]
 
 
-@pytest.mark.parametrize("trace", ["case", "name", "consent", "colleague", "rep", "import"])
+def test_whatever_names_a_contact_is_looked_for_before_one_goes():
+    """A table that will name contacts or customers must choose: gone with them, or a reason to stay."""
+    naming = {
+        (table.name, key.parent.name)
+        for table in metadata.sorted_tables
+        for key in table.foreign_keys
+        if key.column.table.name in {"contacts", "customers"}
+    }
+    gone = {("consents", "contact_id"), ("addresses", "contact_id")}
+    reasons = {("contacts", "customer_id"), ("orders", "customer_id"), ("cases", "customer_id"), ("tasks", "customer_id"),
+               ("attribute_facts", "contact_id"), ("responses", "contact_id"), ("roles", "contact_id"), ("roles", "customer_id"),
+               ("tracking_choices", "contact_id")}  # fmt: skip
+    assert naming == gone | reasons
+
+
+@pytest.mark.parametrize("trace", ["case", "name", "consent", "colleague", "rep", "import", "tracking"])
 def test_a_contact_that_somebody_made_more_of_stays(scene, trace):
     scene.mail_to(ADA)
     (contact,) = scene.rows(contacts)
@@ -332,6 +348,21 @@ def test_a_contact_that_somebody_made_more_of_stays(scene, trace):
             consent.grant(session, ContactId(contact.id), scene.topics[0], how, now=scene.now)
         elif trace == "colleague":
             a_contact(session, customer_id=contact.customer_id)
+        elif trace == "tracking":
+            choice = {
+                "contact_id": contact.id,
+                "level": "off",
+                "at": scene.now,
+                "source": "preferences",
+                "proof": "",
+                "actor": "contact",
+            }
+            choice["recorded_at"] = scene.now
+            session.execute(
+                sa.insert(tracking_choices).values(
+                    {k: v for k, v in choice.items() if k in tracking_choices.c}
+                )
+            )
         elif trace == "rep":
             session.execute(sa.update(customers).values(owner_id=1))
         else:
