@@ -164,7 +164,7 @@ def test_every_answer_of_the_desks_carries_the_headers(house: House):
 def test_every_answer_of_the_public_pages_carries_the_headers_and_no_cookie(house: House):
     client = house.public.test_client()
     paths = ["/", "/f/form", "/f/nothing", "/f/form/offer", "/u/x", "/p/x", "/s/x", "/v/x", "/y/x", "/c/x/1", "/robots.txt",
-             "/healthz", "/static/public.css", "/static/vendor/altcha-3.2.2/altcha.min.js", "/nothing"]  # fmt: skip
+             "/healthz", "/static/public.css", "/static/vendor/altcha-3.2.2/altcha.min.js", "/nothing", "/n", "/hooks/main/guessed"]  # fmt: skip
     for path in paths:
         for method in ("GET", "POST", "OPTIONS"):
             answer = client.open(path, method=method, data={} if method == "POST" else None, buffered=True)
