@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from campaigns.clock import utc_now
+from campaigns.config import from_environment
 from campaigns.delivery.backend import open_backend
 from campaigns.delivery.mx import Heard, Mail
 from campaigns.delivery.warmup import Plan
 from campaigns.flows import audience as freezing
-from campaigns.flows import finding_lanes, schedule
+from campaigns.flows import dispatching, finding_lanes, schedule
 from campaigns.flows.sending import drain, heeding
 from campaigns.model.consent import suppressions
 from campaigns.model.customers import contacts
@@ -22,9 +23,10 @@ from campaigns.model.events import events
 from campaigns.model.lanes import domains as domains_table
 from campaigns.model.lanes import lanes as table
 from campaigns.model.mail import chunks, messages, run_gates, runs
-from campaigns.records import audience, campaigns, domains, lanes, segments
+from campaigns.records import audience, campaigns, domains, lanes, outbox, segments
 from campaigns.records.lanes import Limits
-from campaigns.values import CampaignState
+from campaigns.values import CampaignState, Outcome, OutcomeKind
+from campaigns.worker import Worker
 from tests.delivery.peers import Peer, Say
 from tests.factories import NOW, a_campaign, a_contact, a_postbox, a_run, a_topic
 from tests.name_server import NameServer
@@ -472,3 +474,63 @@ def test_what_was_heard_holds_for_a_day(stores):
         domains.hear(session, domains.due(session, now=NOW), [Heard("own.net", Mail.TAKEN)], now=NOW)
         assert domains.unknown(session, everybody, now=NOW + timedelta(hours=23)) == []
         assert domains.unknown(session, everybody, now=NOW + timedelta(hours=25)) == ["own.net"]
+
+
+# ---- the worker and the broker
+
+
+def a_worker(stores, tmp_path, server, now):
+    settings = from_environment({"POSTROOM_DATA": str(tmp_path / "var")})
+    return Worker(stores, settings, clock=lambda: now, resolver=server.resolver())
+
+
+def test_the_worker_asks_about_the_domains_of_a_scheduled_campaign_by_itself(stores, tmp_path):
+    with stores.sessions.begin() as session:
+        topic = a_topic(session)
+        for one in ("a@firm.net", "b@null.net", "c@gmail.com"):
+            a_contact(session, topic=topic, email=one)
+        segments.save(session, "all", "All", EVERYBODY, author="test", now=NOW)
+        over = {"segment_id": segments.find(session, "all"), "schedule": "at"}
+        campaign = a_campaign(session, topic=topic, starts_at=NOW + timedelta(hours=2), **over)
+        schedule.schedule(session, campaign, actor="test", now=NOW)
+    with NameServer(TABLE) as server:
+        worker = a_worker(stores, tmp_path, server, NOW)
+        assert worker.tick_domains() == 2
+        assert worker.tick_domains() == 0
+    with stores.readers() as session:
+        assert domains.any_dead(session)
+        assert dict(domains.of_known_lanes(session)) == {"firm.net": "google"}
+
+
+def test_a_warm_up_takes_its_step_by_the_workers_tick(stores, tmp_path):
+    with stores.sessions.begin() as session:
+        lanes.set_limits(session, "main", "google", Limits(plan=Plan(100, 2.0, 999)), actor="a", now=NOW)
+    with NameServer({}) as server:
+        for day in range(3):
+            now = NOW + timedelta(days=day)
+            ticks = {name: tick for name, _, tick in a_worker(stores, tmp_path, server, now).ticks()}
+            ticks["warm-ups"]()
+            with stores.sessions.begin() as session:
+                [line] = lanes.lane_lines(session, now)
+                assert line.cap_today == 100 * 2**day
+                sent = [Outcome(OutcomeKind.SENT, 250)] * line.cap_today
+                lanes.count_day(session, "main", "google", sent, hard=0, now=now)
+
+
+def test_no_broker_holds_chunks_of_a_lane_that_is_closed_and_few_of_one_with_a_budget(stores):
+    people = [f"p{n}@{domain}" for domain in ("gmail.com", "icloud.com", "gmx.de") for n in range(30)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(audience, "CHUNK", 10)
+        run = a_scheduled_run(stores, people)
+    with stores.sessions.begin() as session:
+        lanes.hold(session, "main", "apple", "x", until=None, actor="ada", now=utc_now())
+        lanes.set_limits(session, "main", "gmx", Limits(per_minute=60), actor="ada", now=utc_now())
+        chosen = dispatching.choose(session, window=16)
+        assert Counter(one.lane for one in chosen) == {"google": 3, "gmx": 1}
+        apple = session.scalar(sa.select(chunks.c.number).where(chunks.c.lane == "apple").limit(1))
+        assert outbox.claim_this(session, "a sender", run, apple) is None
+        [gmx] = [one for one in chosen if one.lane == "gmx"]
+        assert outbox.claim_this(session, "a sender", run, gmx.number).most == 1
+        [gmx] = dispatching.choose(session, window=16)  # a late sender may catch up a second
+        assert outbox.claim_this(session, "a sender", run, gmx.number).most == 1
+        assert dispatching.choose(session, window=16) == []

@@ -10,23 +10,27 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.backoff import TRIAL, TRIAL_PATIENCE, allowed, tried
+from campaigns.model.base import Moment
 from campaigns.model.lanes import lanes
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, take, write
 
 BURST = timedelta(seconds=1)  #: for which mails are given out at once, and which a late sender may catch up
 
+_of_account = sa.select(lanes.c.lane).where(lanes.c.account == sa.bindparam("account"))
+_held = lanes.c.held_until > sa.bindparam("now", type_=Moment())
+#: Made once: each claim, and each look of each sender, asks for them.
+HELD = _of_account.where(_held)
+CLOSED = _of_account.where(sa.or_(_held, lanes.c.open_at > sa.bindparam("now", type_=Moment())))
+
 
 def closed(session: Session, account: str, now: datetime) -> frozenset[str]:
     """The lanes of an account from which nothing may be claimed now, for whatever reason."""
-    c = lanes.c
-    shut = sa.or_(c.open_at > now, c.held_until > now)
-    return frozenset(session.scalars(sa.select(c.lane).where(c.account == account, shut)))
+    return frozenset(session.scalars(CLOSED, {"account": account, "now": now}))
 
 
 def held(session: Session, account: str, now: datetime) -> frozenset[str]:
     """The lanes of an account to which nothing more may be begun, even of what is claimed."""
-    query = sa.select(lanes.c.lane).where(lanes.c.account == account, lanes.c.held_until > now)
-    return frozenset(session.scalars(query))
+    return frozenset(session.scalars(HELD, {"account": account, "now": now}))
 
 
 def budgeted(session: Session, account: str) -> frozenset[str]:

@@ -17,6 +17,12 @@ EVERY_ACCOUNT = "*"  #: stands for the accounts that say nothing themselves
 FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)  #: until a person opens it
 OF_STATE = ("rate", "strikes", "held_until", "half_open", "quiet_from", "slow", "slow_until")
 
+#: Made once: each claim asks for it.
+BOTH = sa.select(lanes).where(
+    lanes.c.lane == sa.bindparam("lane"),
+    sa.or_(lanes.c.account == sa.bindparam("account"), lanes.c.account == EVERY_ACCOUNT),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -79,8 +85,8 @@ def day_of(now: datetime) -> str:
 
 def find(session: Session, account: str, lane: str) -> Row | None:
     """Read a lane's row; one of every account stands in for it. None: nothing was ever set or said."""
-    query = sa.select(lanes).where(lanes.c.lane == lane, lanes.c.account.in_([account, EVERY_ACCOUNT]))
-    found = {row["account"]: row for row in session.execute(query).mappings()}
+    named = {"lane": lane, "account": account}
+    found = {row["account"]: row for row in session.execute(BOTH, named).mappings()}
     if not found:
         return None
     own, common = found.get(account), found.get(EVERY_ACCOUNT)
