@@ -69,9 +69,6 @@ class WebServer:
             thread.start()
 
     def _serve(self, client: socket.socket):
-        with self._lock:
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
         with client, contextlib.suppress(OSError):
             wire = client if self.context is None else self.context.wrap_socket(client, server_side=True)
             with wire:
@@ -82,9 +79,18 @@ class WebServer:
                         return
                     head += more
                 self.asked.append(head.decode())
-                wire.sendall(self.answer(head.decode(), wire))
+                wire.sendall(self._answered(head.decode(), wire))
+
+    def _answered(self, head: str, wire: socket.socket) -> bytes:
+        """The answer; how many wait for one is counted here, for who has it may be gone before we notice."""
         with self._lock:
-            self.at_once -= 1
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            return self.answer(head, wire)
+        finally:
+            with self._lock:
+                self.at_once -= 1
 
 
 def leading_to(ports: dict[tuple[str, int], int], dialled: list[tuple[str, int]] | None = None):
