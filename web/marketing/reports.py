@@ -89,7 +89,7 @@ def show(run_id: int) -> ResponseReturnValue:
         lists=lists(report.run),
         counts=counts(report),
         as_of=report.at if now - report.at > FRESH else None,
-        progress=times.progress(report.run, now),
+        progress=times.progress(report.run, now, report.log),
         language=get_locale().language,
         log=report.log,
     )

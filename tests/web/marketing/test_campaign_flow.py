@@ -39,7 +39,13 @@ def test_from_an_empty_list_to_a_mail_that_is_sent(desktop):
     assert "Hello" in review
     page = desktop.post(f"/campaigns/{number}/schedule", counted="3")
     assert "It goes out now" in page
+    asked = re.search(r'hx-get="(/campaigns/\d+/progress\?until=begun)" hx-trigger="every 2s"', page)
+    answer = desktop.client.get(asked[1])
+    assert "about to go out" in answer.get_data(as_text=True)
+    assert asked[1] in answer.get_data(as_text=True)
+    assert "HX-Refresh" not in answer.headers
     desktop.tick()
+    assert desktop.client.get(asked[1]).headers["HX-Refresh"] == "true"
     assert "It is going out." in desktop.get(f"/campaigns/{number}")
     assert "0 of 3" in desktop.get(f"/campaigns/{number}/progress")
     desktop.send()

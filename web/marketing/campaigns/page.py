@@ -55,6 +55,7 @@ def about(session: Session, campaign: Campaign) -> dict[str, Any]:
     """Load what every view of a campaign shows."""
     runs = records.runs_of(session, campaign.id)
     under_way = next((run for run in runs if run.finished_at is None), None)
+    log = records.log_lines(session, campaign.id)
     now, offered = utc_now(), choices(session)
     return {
         "campaign": campaign,
@@ -64,8 +65,9 @@ def about(session: Session, campaign: Campaign) -> dict[str, Any]:
         "complete": {card: is_complete(campaign, card) for card in CARDS},
         "runs": runs,
         "run": under_way,
-        "progress": times.progress(under_way, now) if under_way else None,
-        "log": records.log_lines(session, campaign.id),
+        "progress": times.progress(under_way, now, log) if under_way else None,
+        "soon": times.is_soon(campaign, now),
+        "log": log,
         "tests": records.runs_of(session, campaign.id, kind="test"),
         "schedule_words": times.schedule_words(campaign),
         "hours_words": hours_words(campaign),

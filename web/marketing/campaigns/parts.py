@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import render_template
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -152,19 +152,22 @@ def check(campaign_id: int) -> ResponseReturnValue:
 
 @campaigns.get("/<int:campaign_id>/progress")
 def progress(campaign_id: int) -> ResponseReturnValue:
-    """Show how far the run is; asked for again and again while it lasts."""
+    """Show how far the run is; asked for again and again while it lasts, or is just about to begin."""
+    now = utc_now()
     with read() as session:
         campaign = campaign_desk.shown(session, campaign_id)
-        run = _latest(session, campaign)
+        run, soon = _latest(session, campaign), times.is_soon(campaign, now)
         html = render_template(
             "marketing/campaigns/progress.html",
             campaign=campaign,
             run=run,
-            progress=times.progress(run, utc_now()) if run else None,
+            progress=times.progress(run, now, records.log_lines(session, campaign.id)) if run else None,
+            soon=soon,
             drained=run is not None and outbox.is_drained(session, run.id),
             polling=True,
         )
-    over = run is None or run.finished_at is not None
+    begun = request.args.get("until") == "begun" and not soon
+    over = begun or (not soon and (run is None or run.finished_at is not None))
     return html, 200, {"HX-Refresh": "true"} if over else {}
 
 

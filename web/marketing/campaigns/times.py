@@ -1,5 +1,6 @@
 """Moments in a campaign's own time zone, schedules in words, and how long a run takes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -10,12 +11,14 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from campaigns.errors import BadForm
-from campaigns.records.campaigns import Campaign, Run
+from campaigns.records.campaigns import Campaign, LogLine, Run
 from campaigns.recurrence import next_occurrence
+from campaigns.values import CampaignState
 from web.marketing.campaigns.cards import rhythm_of
 from web.marketing.campaigns.words import WEEKDAYS
 
 SHOWN = 5  #: occurrences ahead
+SOON = timedelta(minutes=1)  #: what goes out by then is waited for
 
 
 def in_zone(moment: datetime, zone: str) -> str:
@@ -86,15 +89,40 @@ class Progress:
 
     done: int
     total: int
-    per_minute: float | None  #: since the start; None: too early to say
+    per_minute: float | None  #: while it went; None: too early to say
     left: timedelta | None  #: None: too early to say
 
 
-def progress(run: Run, now: datetime) -> Progress:
-    """Say how far a run is, how fast it goes, and how long it will take still."""
+def progress(run: Run, now: datetime, log: Sequence[LogLine] = ()) -> Progress:
+    """Say how far a run is, how fast it goes, and how long it will take still.
+
+    `log` is its campaign's, newest first: while it was paused it went at no pace.
+    """
     done = run.sent + run.failed + run.skipped + run.unknown
     if run.frozen_at is None or not done:
         return Progress(done, run.mailable, None, None)
-    minutes = max((now - run.frozen_at).total_seconds(), 1.0) / 60
-    pace = done / minutes
+    going = now - run.frozen_at - paused(log, run.frozen_at, now)
+    pace = done / (max(going.total_seconds(), 1.0) / 60)
+    if run.per_minute:
+        pace = min(pace, run.per_minute)  # what goes at once at the start tells nothing of the rest
     return Progress(done, run.mailable, pace, timedelta(minutes=(run.mailable - done) / pace))
+
+
+def paused(log: Sequence[LogLine], since: datetime, now: datetime) -> timedelta:
+    """How long a campaign has been paused since a moment, by its log, newest first."""
+    rest, until = timedelta(), now
+    for line in log:
+        if line.what == "paused" or line.what.startswith("paused: "):
+            rest += max(until - max(line.at, since), timedelta())
+            until = line.at
+        elif line.what in ("resumed", "cancelled"):
+            until = line.at
+        if line.at <= since:
+            break
+    return rest
+
+
+def is_soon(campaign: Campaign, now: datetime) -> bool:
+    """Whether a scheduled campaign goes out within a minute."""
+    due = campaign.due_at
+    return campaign.state is CampaignState.SCHEDULED and due is not None and due <= now + SOON
