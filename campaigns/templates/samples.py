@@ -87,7 +87,8 @@ def sample_names(language: str = "en") -> dict[str, Any]:
     return {
         **{key: words[key] for key in ("contact", "customer", "sender", "campaign")},
         "links": {
-            name: f"{_BASE}/{name}/sample" for name in ("unsubscribe", "preferences", "view", "survey", "confirm")
+            name: f"{_BASE}/{name}/sample"
+            for name in ("unsubscribe", "preferences", "view", "survey", "confirm")
         },
         "order": orders[0],
         "orders": orders,
