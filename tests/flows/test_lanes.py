@@ -14,6 +14,7 @@ from campaigns.config import from_environment
 from campaigns.delivery.backend import open_backend
 from campaigns.delivery.mx import Heard, Mail
 from campaigns.delivery.warmup import Plan
+from campaigns.errors import BackendError
 from campaigns.flows import audience as freezing
 from campaigns.flows import dispatching, finding_lanes, schedule
 from campaigns.flows.sending import drain, heeding
@@ -150,7 +151,7 @@ def test_a_signal_stops_the_rest_of_its_chunk_within_a_second(stores, tmp_path):
 
 
 def test_another_sender_in_the_same_lane_stops_too(stores, tmp_path):
-    a_scheduled_run(stores, [f"p{n}@yahoo.com" for n in range(200)])
+    a_scheduled_run(stores, [f"p{n}@yahoo.com" for n in range(100)])
     with Peer(lambda stage, _: Say(b"250 ok\r\n", delay=0.02) if stage == "rcpt" else None) as peer:
         post = sending(stores, tmp_path, peer, connections=1)
         thread = threading.Thread(target=drain, args=(post,))
@@ -163,14 +164,14 @@ def test_another_sender_in_the_same_lane_stops_too(stores, tmp_path):
         held = time.monotonic()
         thread.join()
         assert time.monotonic() - held < 1.5
-        assert len(peer.taken) < 150
+        assert len(peer.taken) < 75
         later(stores, timedelta(days=1))
         assert drain(post) == 0
         with stores.sessions.begin() as session:
             lanes.reopen(session, "main", "yahoo", actor="ada", now=utc_now())
         drain(post)
         post.backend.close()
-        assert len(peer.recipients) == 200
+        assert len(peer.recipients) == 100
         assert set(peer.recipients.values()) == {1}
 
 
@@ -186,7 +187,7 @@ def test_two_senders_together_stay_within_a_lanes_rate(stores, tmp_path):
 
     with Peer(script) as peer:
         posts = [sending(stores, tmp_path / name, peer) for name in ("one", "two")]
-        until = time.monotonic() + 3.0
+        until = time.monotonic() + 2.0
 
         def work(post):
             while time.monotonic() < until:
@@ -202,7 +203,7 @@ def test_two_senders_together_stay_within_a_lanes_rate(stores, tmp_path):
             post.backend.close()
         others = sum(1 for recipient in peer.recipients if recipient.endswith("@gmx.de"))
     assert others == 100
-    assert 50 <= len(arrived) <= 3 * 20 + 2 * 20  # 20 a second, and two blocks of a second
+    assert 30 <= len(arrived) <= 2 * 20 + 2 * 20  # 20 a second, and two blocks of a second
     for n, first in enumerate(arrived):
         within = sum(1 for at in arrived[n:] if at - first < 1.0)
         assert within <= 3 * 20
@@ -289,6 +290,24 @@ def test_a_pause_that_comes_second_changes_nothing(session):
     assert campaigns.get(session, campaigns.get_run(session, run).campaign_id).state is CampaignState.DRAFT
 
 
+class Shut:
+    """A backend whose server would not have us now."""
+
+    name = "shut"
+
+    def send(self, batch, watch):
+        next(iter(batch))
+        raise BackendError("smtp://mail.example:25: its greeting was 421 4.3.2 busy, try again in 10 minutes")
+
+
+def test_a_server_that_will_not_have_us_is_left_alone_for_as_long_as_it_says(stores, tmp_path):
+    run = a_scheduled_run(stores, ["a@gmail.com"])
+    with pytest.raises(BackendError) as raised:
+        drain(a_postbox(stores, Shut(), tmp_path))
+    assert raised.value.retry_after == timedelta(minutes=10)
+    assert states(stores, run) == {("gmail.com", "queued"): 1}
+
+
 # ---- hours
 
 
@@ -321,13 +340,14 @@ def test_when_its_hours_end_the_rest_of_a_chunk_waits(stores, tmp_path):
     minute = now.hour * 60 + now.minute
     hours = {"window_from": minute, "window_to": (minute + 1) % 1440}
     a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(150)], **hours)
-    ahead = timedelta(seconds=60 - now.second - 1) - timedelta(microseconds=now.microsecond)
+    closes = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     with Peer(lambda stage, _: Say(b"250 ok\r\n", delay=0.03) if stage == "rcpt" else None) as peer:
         post = sending(stores, tmp_path, peer, connections=1)
-        post.clock = lambda: utc_now() + ahead  # a second before it closes
+        ahead = closes - timedelta(seconds=2.5) - utc_now()
+        post.clock = lambda: utc_now() + ahead
         drain(post)
         post.backend.close()
-        assert 5 < len(peer.taken) < 100
+        assert 0 < len(peer.taken) < 140
 
 
 @pytest.mark.usefixtures("small_chunks")
