@@ -246,6 +246,32 @@ def test_the_last_sign_of_a_person_is_no_machines(session):
     assert (last.opened_at, last.sent_at, last.clicked_at) == (NOW - 9 * DAY, NOW - 3 * DAY, None)
 
 
+def test_to_leave_or_to_write_back_is_a_sign_of_theirs_and_what_staff_wrote_down_is_none(session):
+    customer = a_customer(session)
+    contact = a_contact(session, customer_id=customer)
+    said = [
+        (EventKind.UNSUBSCRIBED, 1, "web"),
+        (EventKind.CONSENT_WITHDRAWN, 2, "web"),
+        (EventKind.CONSENT_GRANTED, 3, "web"),
+        (EventKind.CONSENT_WITHDRAWN, 9, "staff"),
+        (EventKind.REPLIED, 4, "returns"),
+        (EventKind.COMPLAINED, 5, "returns"),
+    ]
+    history.record_many(
+        session,
+        [
+            Fact(kind, NOW + timedelta(hours=hours), f"{kind}:{hours}", contact, customer, None, None, source)
+            for kind, hours, source in said
+        ],
+    )
+    history.record(
+        session, Fact(EventKind.UNSUBSCRIBED, NOW + timedelta(days=9), "other", a_contact(session))
+    )
+    last = customers.summary(session, customer, NOW).last
+    hours = [at - NOW for at in (last.left_at, last.chose_at, last.replied_at, last.complained_at)]
+    assert hours == [timedelta(hours=n) for n in (1, 3, 4, 5)]
+
+
 def test_each_contact_has_each_topic_with_its_newest_word(session):
     marketing, service = a_topic(session), a_topic(session, TopicClass.SERVICE)
     contact = a_contact(session, topic=marketing)

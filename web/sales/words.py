@@ -128,7 +128,7 @@ def gate(value: str | None, topic: str) -> str:
         "suppressed": _("the address is never to be mailed"),
         "no consent": _("no consent to %(topic)s", topic=topic),
         "complaint open": _("a complaint is open"),
-        "held by rep": _("the rep asked marketing to wait"),
+        "held by rep": _("a colleague asked marketing to wait"),
         "frequency cap": _("had enough mail lately"),
         "duplicate address": _("another contact got it at the same address"),
         "hold-out": _("kept without mail by chance, to measure against"),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.model.consent import consent_states, consents, topics
 from campaigns.model.customers import activity, contacts
+from campaigns.model.events import events
 from campaigns.model.mail import campaigns, messages, runs
 from campaigns.records import attributes, cases, orders, suppressions, tasks, tracking
 from campaigns.records.attributes import Definition
@@ -19,10 +20,13 @@ from campaigns.records.customers.people import Address, Contact, Customer, Role
 from campaigns.records.orders import Value
 from campaigns.records.suppressions import Listing
 from campaigns.records.tasks import Task
-from campaigns.values import CampaignState, MessageState, RunState, TopicClass, Tracking
+from campaigns.values import CampaignState, EventKind, MessageState, RunState, TopicClass, Tracking
 
 CONTACTS_SHOWN = 25  #: of a large customer; the rest is counted
 PLANS_SHOWN = 8
+CHOSE = (EventKind.CONSENT_GRANTED, EventKind.CONSENT_WITHDRAWN)
+#: What contacts tell us by themselves, in the order of `Last`.
+WORDS = ((EventKind.UNSUBSCRIBED,), CHOSE, (EventKind.REPLIED,), (EventKind.COMPLAINED,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,10 @@ class Last:
     opened_at: datetime | None
     clicked_at: datetime | None
     answered_at: datetime | None
+    left_at: datetime | None = None
+    chose_at: datetime | None = None  #: on a page of ours: topics, or how closely we may look
+    replied_at: datetime | None = None
+    complained_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +251,23 @@ def _last(session: Session, customer: int) -> Last:
         .where(contacts.c.customer_id == customer)
     )
     row: Any = session.execute(query).one()
-    return Last(*row)
+    said = _last_words(session, customer)
+    return Last(*row, *(max(filter(None, map(said.get, kinds)), default=None) for kinds in WORDS))
+
+
+def _last_words(session: Session, customer: int) -> dict[EventKind, datetime]:
+    """When the contacts last told us something by themselves; what staff wrote down for them is not it."""
+    mine = sa.select(contacts.c.id).where(contacts.c.customer_id == customer)
+    query = (
+        sa.select(events.c.kind, sa.func.max(events.c.at))
+        .where(
+            events.c.contact_id.in_(mine),
+            events.c.kind.in_([kind.value for kinds in WORDS for kind in kinds]),
+            sa.or_(events.c.kind.not_in([kind.value for kind in CHOSE]), events.c.source == "web"),
+        )
+        .group_by(events.c.kind)
+    )
+    return {EventKind(kind): at for kind, at in session.execute(query)}
 
 
 def _queued(session: Session, ids: Sequence[int]) -> list[Queued]:

@@ -7,6 +7,7 @@ import pytest
 
 from campaigns.records import campaigns
 from campaigns.records.campaigns import LogLine, Run
+from campaigns.values import CampaignState
 from tests.factories import NOW, a_campaign, a_run, a_topic
 from web.marketing.campaigns.times import is_soon, paused, progress
 
@@ -66,5 +67,5 @@ def test_pauses_are_read_from_the_log(said, minutes):
 )
 def test_what_goes_out_within_a_minute_is_waited_for(session, state, due, soon):
     campaign = campaigns.get(session, a_campaign(session, topic=a_topic(session)))
-    assert is_soon(replace(campaign, state=campaigns.CampaignState(state), due_at=at(due)), NOW) is soon
-    assert not is_soon(replace(campaign, state=campaigns.CampaignState(state), due_at=None), NOW)
+    assert is_soon(replace(campaign, state=CampaignState(state), due_at=at(due)), NOW) is soon
+    assert not is_soon(replace(campaign, state=CampaignState(state), due_at=None), NOW)

@@ -14,7 +14,7 @@ GATES: Mapping[Gate, LazyString] = {
     Gate.DEAD_DOMAIN: _("have an address whose domain takes no mail"),
     Gate.NO_CONSENT: _("have not agreed to this topic"),
     Gate.COMPLAINT_OPEN: _("have an open complaint"),
-    Gate.HELD: _("are held back by their rep"),
+    Gate.HELD: _("are held back by a colleague"),
     Gate.FREQUENCY_CAP: _("had enough mail lately"),
     Gate.DUPLICATE_ADDRESS: _("share the address of somebody else here"),
     Gate.HOLD_OUT: _("are kept without mail to compare with"),
