@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, log10
 
+STUB = 10  #: how long a line of one value is
 GAPS = 4  #: between the lines of the grid
 LEFT, RIGHT, TOP, BOTTOM = 48, 8, 10, 26  #: room for the axes' words
 
@@ -103,7 +104,7 @@ def _draw(labels: Sequence[str], series: Sequence[Series], width: int, height: i
             continue
         places = [place(index, value) for index, value in enumerate(one.values)]
         points = " L".join(places)
-        dot = "" if len(places) > 1 else " h0"  # a line of no length
+        dot = "" if len(places) > 1 else f" h{STUB}"  # the first hour alone is to be seen too
         last = LEFT + (len(one.values) - 1) * step
         lines.append(Line(one.name, f"M{points}{dot}", f"M{LEFT},{base} L{points} L{last:.1f},{base} Z"))
     every = ceil(len(labels) / words) or 1

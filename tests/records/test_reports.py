@@ -349,10 +349,10 @@ def test_whoever_follows_a_score_or_the_surveys_page_has_clicked(session):
         (SURVEY_PAGE, 1, 1, 3),
         (1, 1, 0, 3),
     ]
-    assert [(line.is_survey, line.is_score) for line in report.links] == [
-        (True, True),
-        (True, False),
-        (False, False),
+    assert [(line.is_survey, line.is_score, line.place) for line in report.links] == [
+        (True, True, 0),
+        (True, False, 0),
+        (False, False, 0),
     ]
     assert len(reports.people(session, run, PeopleList.CLICKED)) == 3
     assert [line.numbers.clicked for line in reports.latest_runs(session)] == [3]

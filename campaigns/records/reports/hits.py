@@ -115,7 +115,7 @@ def links_of(
             clicked = _together(clicks.get(number, ByVerdict()) for number in numbers)
             others = sum(unnamed.get(number, 0) for number in numbers)
             known = tuple(language for language in languages if language)
-            which = place if len(places) > 1 else 0
+            which = place if url and len(places) > 1 else 0
             lines.append(LinkLine(numbers, known, url, which, clicked, rate(clicked.human, clickers), others))
     shown = [line for line in lines if not line.is_survey or line.clicked.total or line.unnamed]
     return tuple(sorted(shown, key=lambda line: (-line.clicked.human, -line.clicked.total, line.number)))
