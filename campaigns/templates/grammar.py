@@ -52,7 +52,7 @@ def read(text: str, field_name: str) -> Reading:
         reading.problems.append(Problem(field_name, "is nested too deeply.", "Write it with fewer braces."))
         return reading
     _constructs(tree, reading)
-    if not reading.problems:
+    if _keeps_names(tree):
         Names(reading).walk(tree, dict(SHAPES), frozenset())
     return reading
 
@@ -77,6 +77,13 @@ def _constructs(tree: nodes.Template, reading: Reading, loops: int = 0) -> None:
             _loop(node, depth, reading)
         _single(node, reading)
         stack.extend((child, depth) for child in reversed(list(node.iter_child_nodes())))
+
+
+def _keeps_names(tree: nodes.Template) -> bool:
+    """Whether names mean here what they mean: a construct that is refused may give them anew."""
+    if any(not isinstance(node, _ALLOWED) for node in tree.find_all(nodes.Node)):
+        return False
+    return all(isinstance(loop.target, nodes.Name) for loop in tree.find_all(nodes.For))
 
 
 def _loop(node: nodes.For, depth: int, reading: Reading) -> None:

@@ -1,7 +1,7 @@
 """A source becomes what one recipient reads: compiled once with its Jinja hidden, then rendered for each."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NoReturn
@@ -9,20 +9,12 @@ from typing import Any, NoReturn
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 
 from campaigns.errors import BadTemplate
+from campaigns.templates.checked import checked, in_order, problems_beside, sure_problems
 from campaigns.templates.files import lost_pictures
 from campaigns.templates.filters import Unshowable
 from campaigns.templates.grammar import read
-from campaigns.templates.inline import inline_css
-from campaigns.templates.markup import hidden_scripts, markup_problems, unclosed
-from campaigns.templates.mask import (
-    Masked,
-    computed_values,
-    conditional_columns,
-    flow_blocks,
-    lost_tokens,
-    mask,
-    position_problems,
-)
+from campaigns.templates.markup import unclosed
+from campaigns.templates.mask import Masked, flow_blocks, mask
 from campaigns.templates.mjml import compile_mjml
 from campaigns.templates.plaintext import plaintext
 from campaigns.templates.sandbox import require_plain, sandbox
@@ -44,9 +36,11 @@ def compile_source(source: Source, files: Sequence[Attachment] = ()) -> Compiled
     Raises:
         BadTemplate: with every problem found, each with its line and what to do.
     """
-    problems = [*_too_long(source), *_field_problems(source)]
-    if problems:
-        raise BadTemplate(problems)
+    too_long = _too_long(source)
+    if problems := [*too_long, *_field_problems(source)]:
+        if source.kind is not BodyKind.TEXT and not too_long:
+            problems += problems_beside(source.kind, source.body)
+        raise BadTemplate(in_order(problems))
     if source.kind is BodyKind.TEXT:
         return Compiled(_subject(source), None, one_newline(source.body), source.language)
     html, text = _compile_body(source)
@@ -81,69 +75,23 @@ def compile_file(source: str) -> str:
         BadTemplate: with every problem found.
     """
     if problems := read(source, "body").problems:
-        raise BadTemplate(problems)
+        raise BadTemplate(in_order([*problems, *problems_beside(BodyKind.MJML, source)]))
     masked = mask(one_newline(source))
     if masked.tokens:
-        return _reparsed(masked.unmask(_checked(BodyKind.MJML, masked)), "body")
+        return _reparsed(masked.unmask(checked(BodyKind.MJML, masked)), "body")
     if problems := unclosed(masked):
-        raise BadTemplate(problems)
+        raise BadTemplate(in_order([*problems, *sure_problems(masked)]))
     html, found = compile_mjml(source)
     if found:
-        raise BadTemplate(_unique(found))
+        raise BadTemplate(in_order(found))
     return html
 
 
 def _compile_body(source: Source) -> tuple[str, str]:
     masked = mask(one_newline(source.body))
-    if twice := _preheader_twice(source, masked):
-        raise BadTemplate(twice)
-    html = _dressed(_checked(source.kind, masked), source)
+    html = _dressed(checked(source.kind, masked, _preheader_twice(source, masked)), source)
     text = source.text if source.text.strip() else _reparsed(_text_part(masked, html), "body")
     return _reparsed(masked.unmask(html), "body"), one_newline(text)
-
-
-def _checked(kind: BodyKind, masked: Masked) -> str:
-    """Compile a hidden source, still hidden.
-
-    Raises:
-        BadTemplate: with everything that must not be there, and everything the tools lost.
-    """
-    problems = [*position_problems(masked), *markup_problems(masked)]
-    if kind is BodyKind.MJML:
-        tool = "MJML"
-        if not_closed := unclosed(masked):
-            raise BadTemplate(_unique([*problems, *not_closed]))
-        problems += conditional_columns(masked)
-        html, found = compile_masked_mjml(masked)
-    else:
-        tool = "the CSS inliner"
-        html, found = inline_css(masked.text)
-    problems += found
-    if html:
-        problems += [*lost_tokens(masked, html, tool), *hidden_scripts(html), *_stray_braces(html)]
-    if problems:
-        raise BadTemplate(_unique(problems))
-    return html
-
-
-def compile_masked_mjml(masked: Masked) -> tuple[str, tuple[Problem, ...]]:
-    """Compile MJML whose Jinja is hidden; what the compiler says of a hidden value's look is not believed."""
-    html, found = compile_mjml(masked.text)
-    problems = []
-    for problem in found:
-        named = bool(masked.order(problem.what))
-        if named and "Unit" not in problem.what:
-            continue
-        problems.append(_in_the_authors_words(problem, masked, named=named))
-    return html, (*problems, *computed_values(masked, html))
-
-
-def _in_the_authors_words(problem: Problem, masked: Masked, *, named: bool) -> Problem:
-    where = re.sub(r"line (\d+)", lambda match: f"line {masked.line(int(match[1]))}", problem.where)
-    cure = (
-        "Write a fixed size; MJML computes with it before the recipient is known." if named else problem.cure
-    )
-    return Problem(where, masked.unmask(problem.what), cure)
 
 
 def _preheader_twice(source: Source, masked: Masked) -> list[Problem]:
@@ -158,23 +106,6 @@ def _preheader_twice(source: Source, masked: Masked) -> list[Problem]:
             "Remove mj-preview, or empty the preheader.",
         )
     ]
-
-
-def _stray_braces(html: str) -> list[Problem]:
-    """Refuse braces that the tools themselves pushed together: Jinja would take them for its own."""
-    found = re.search(r"\{[{%#]", html)
-    if not found:
-        return []
-    near = html[max(0, found.start() - 30) : found.end() + 30].replace("\n", " ")
-    return [
-        Problem(
-            "body", f"the compiled mail has {found[0]!r} in …{near}….", "Put a space between the two signs."
-        )
-    ]
-
-
-def _unique(problems: Iterable[Problem]) -> list[Problem]:
-    return list(dict.fromkeys(problems))
 
 
 def _dressed(html: str, source: Source) -> str:

@@ -47,8 +47,8 @@ def furnished(desktop):
     return desktop, filed
 
 
-def test_no_page_is_wider_than_a_phone(furnished, site, open_page):  # noqa: F811
-    desktop, filed = furnished  # noqa: F811
+def test_no_page_is_wider_than_a_phone(furnished, site, open_page):
+    desktop, filed = furnished
     page = open_page(viewport=PHONE)
     enter_as_admin(page, desktop, site)
     app = desktop.client.application
@@ -79,15 +79,15 @@ def endpoint_of(app: Flask, address: str) -> str | None:
         return None
 
 
-def enter_as_admin(page: Page, desktop, site: str) -> None:  # noqa: F811
+def enter_as_admin(page: Page, desktop, site: str) -> None:
     client = desktop.at(Desk.ADMIN)
     client.get("/campaigns/new")
     cookie = client.get_cookie("postroom")
     page.context.add_cookies([{"name": "postroom", "value": cookie.value, "url": site}])
 
 
-def test_a_file_of_a_template_can_be_removed_on_a_phone(furnished, site, open_page):  # noqa: F811
-    desktop, filed = furnished  # noqa: F811
+def test_a_file_of_a_template_can_be_removed_on_a_phone(furnished, site, open_page):
+    desktop, filed = furnished
     page = open_page(viewport=PHONE)
     enter_as_admin(page, desktop, site)
     page.goto(f"/content/{filed}")
@@ -97,8 +97,8 @@ def test_a_file_of_a_template_can_be_removed_on_a_phone(furnished, site, open_pa
         assert box["x"] + box["width"] <= PHONE["width"]
 
 
-def test_a_dns_record_has_the_width_of_the_phone(furnished, site, open_page):  # noqa: F811
-    desktop, _filed = furnished  # noqa: F811
+def test_a_dns_record_has_the_width_of_the_phone(furnished, site, open_page):
+    desktop, _filed = furnished
     page = open_page(viewport=PHONE)
     enter_as_admin(page, desktop, site)
     page.goto(f"/settings/senders/{desktop.sender}/dns")
@@ -106,8 +106,8 @@ def test_a_dns_record_has_the_width_of_the_phone(furnished, site, open_page):  #
     assert said.bounding_box()["width"] > PHONE["width"] * 0.7
 
 
-def test_the_menu_hides_none_of_its_entries(furnished, site, open_page: Callable[..., Page]):  # noqa: F811
-    desktop, _filed = furnished  # noqa: F811
+def test_the_menu_hides_none_of_its_entries(furnished, site, open_page: Callable[..., Page]):
+    desktop, _filed = furnished
     page = open_page(viewport=PHONE)
     enter_as_admin(page, desktop, site)
     page.goto("/settings/")

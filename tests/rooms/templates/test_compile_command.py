@@ -67,3 +67,53 @@ def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path):
     result = _run(path)
     assert result.exit_code == 1
     assert "line 2: is not UTF-8 text." in result.stderr
+
+
+BROKEN = """<mjml><mj-body>
+<mj-section><mj-column>
+<mj-text>{{ contact.given_nme|default('x') }}</mj-text>
+<mj-text>{{ contact.city|upcase }}</mj-text>
+<mj-button href="javascript:alert(1)">Go</mj-button>
+<mj-buton href="https://example.com/">Go</mj-buton>
+<mj-text colour="red">{{ product.nothing|nosuch }}</mj-text>
+</mj-column></mj-section>
+</mj-body></mjml>"""
+
+
+def lines_of(result):
+    assert (result.exit_code, result.stdout) == (1, "")
+    return [line.split("body line ")[1] for line in result.stderr.splitlines()]
+
+
+def test_names_filters_links_and_elements_are_told_in_one_run(tmp_path):
+    path = tmp_path / "mail.mjml"
+    path.write_text(BROKEN)
+    told = lines_of(_run(path))
+    assert [line[0] for line in told] == sorted(line[0] for line in told)
+    assert {line[0] for line in told} == {"3", "4", "5", "6", "7"}
+    seventh = " ".join(line for line in told if line[0] == "7")
+    assert "'nosuch'" in seventh
+    assert "'product'" in seventh
+    assert "colour" in seventh
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["{{ contact.city", "{% if contact.city %}", "{{ contact.city city }}", "{% raw %}", "{{ 'x }}"],
+    ids=["braces", "no-endif", "two-words", "raw", "quote"],
+)
+def test_after_a_syntax_error_what_is_wrong_with_the_elements_is_told(tmp_path, broken):
+    path = tmp_path / "mail.mjml"
+    path.write_text(BROKEN.replace("{{ contact.city|upcase }}", broken))
+    told = " ".join(lines_of(_run(path)))
+    assert "mj-buton" in told
+    assert "colour" in told
+    assert any(line[0] not in "67" for line in lines_of(_run(path)))
+
+
+def test_what_is_not_closed_hides_no_unknown_element(tmp_path):
+    path = tmp_path / "mail.mjml"
+    path.write_text(BROKEN.replace("mj-text colour", "mj-section colour"))
+    told = " ".join(lines_of(_run(path)))
+    assert "is not closed" in told
+    assert "mj-buton" in told

@@ -423,6 +423,7 @@ def test_all_problems_of_all_fields_come_at_once():
     assert [problem.where for problem in caught.value.problems] == [
         "subject line 1",
         "preheader line 1",
+        "body",  # no MJML
         "body line 1",
         "text line 1",
     ]
