@@ -82,7 +82,7 @@ class Gate(StrEnum):
     DEAD_DOMAIN = "domain takes no mail"  #: by the DNS there is no such domain, or it refuses all mail
     NO_CONSENT = "no consent"  #: no yes to this topic, or a no
     COMPLAINT_OPEN = "complaint open"  #: the customer has an open complaint
-    HELD = "held by rep"  #: the customer's rep asked marketing to wait
+    HELD = "held by rep"  #: a rep or a service agent asked marketing to wait
     FREQUENCY_CAP = "frequency cap"  #: had enough mail of this kind lately
     DUPLICATE_ADDRESS = "duplicate address"  #: another contact of this run has the same address
     HOLD_OUT = "hold-out"  #: kept without mail, by chance, to measure against
@@ -158,7 +158,7 @@ class EventKind(StrEnum):
     CASE_CLOSED = "case closed"  #: service closed a case
     TASK_CREATED = "task created"  #: a work item for a rep
     TASK_DONE = "task done"  #: a rep did it
-    HELD = "held"  #: a rep asked marketing to wait
+    HELD = "held"  #: a rep or a service agent asked marketing to wait
     NOTE = "note"  #: a person of ours wrote something down
 
 
