@@ -160,6 +160,8 @@ class EventKind(StrEnum):
     TASK_DONE = "task done"  #: a rep did it
     HELD = "held"  #: a rep or a service agent asked marketing to wait
     NOTE = "note"  #: a person of ours wrote something down
+    ERASED = "erased"  #: the contact was forgotten on their own wish
+    OWNER_CHANGED = "owner changed"  #: another rep looks after the customer, or nobody
 
 
 class BodyKind(StrEnum):

@@ -42,6 +42,8 @@ class Commands(click.Group):
         "preview": ("campaigns.cli.previewing", "preview"),
         "check": ("campaigns.cli.checking", "check"),
         "retain": ("campaigns.cli.retaining", "retain"),
+        "erase": ("campaigns.cli.persons", "erase"),
+        "export-person": ("campaigns.cli.persons", "export_person"),
         "verdicts": ("campaigns.cli.verdicts", "verdicts"),
     }
 

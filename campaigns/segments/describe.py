@@ -67,6 +67,8 @@ DOINGS: Mapping[EventKind, str] = {
     EventKind.TASK_DONE: "had a task done about them",
     EventKind.HELD: "were held from marketing",
     EventKind.NOTE: "had a note written about them",
+    EventKind.ERASED: "were forgotten",
+    EventKind.OWNER_CHANGED: "were given to another owner",
 }
 _STANDINGS = {
     Standing.GRANTED: "who agreed to",

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from campaigns.errors import BadForm, BadImport, NotFound
-from campaigns.flows import importing
+from campaigns.flows import erasing, importing
 from campaigns.flows.importing import Asked, Result
 from campaigns.imports import parts as reading
 from campaigns.imports.complaints import Complaints
@@ -29,7 +29,7 @@ from campaigns.imports.mapping import Attribute
 from campaigns.model.consent import consents, suppressions
 from campaigns.model.customers import attribute_facts, contacts, customers, roles
 from campaigns.model.events import events, imports
-from campaigns.records import bulk, consent, staging
+from campaigns.records import bulk, consent, gates, staging
 from campaigns.records import customers as customer_records
 from campaigns.records import suppressions as listing
 from campaigns.records.consent import Provenance
@@ -441,6 +441,22 @@ def test_a_suppressed_address_stays_suppressed_and_is_counted(importer: Importer
     assert importer.person("ada@example.com")["email_hash"] == hashed
 
 
+def test_an_import_does_not_revive_who_was_erased(importer: Importer) -> None:
+    text = "external id,email,first name\nP1,ada@example.com,Ada\n"
+    importer(text)
+    with importer.stores.sessions.begin() as session:
+        whom = session.scalars(sa.select(contacts.c.id)).one()
+        erasing.erase(session, whom, SECRET, actor="ann", now=importer.now)
+    result = importer(text)
+    assert result.counts["suppressed"] == 1
+    with importer.stores.readers() as session:
+        erased = session.execute(sa.select(contacts).where(contacts.c.id == whom)).mappings().one()
+        assert (erased["email"], erased["external_id"], erased["given_name"]) == (None, None, None)
+        stopped = gates.Gates(1, TopicClass.TRANSACTIONAL, None, importer.now).stopping()
+        found = sa.select(stopped).select_from(contacts.join(customers)).order_by(contacts.c.id)
+        assert list(session.scalars(found)) == ["erased", "suppressed"]
+
+
 @pytest.mark.parametrize(
     ("text", "asked", "message"),
     [
@@ -580,7 +596,7 @@ import os, sys
 from datetime import datetime
 from pathlib import Path
 from sqlalchemy.orm import Session
-from campaigns.flows import importing
+from campaigns.flows import erasing, importing
 from campaigns.flows.importing import Asked
 from campaigns.imports import parts as reading
 from campaigns.imports.complaints import Complaints

@@ -1,10 +1,11 @@
 """What is done from a customer's record: each is one POST, and leads back to the record."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from functools import wraps
 
-from flask import flash, redirect, request, url_for
+from flask import flash, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_timezone
 from flask_babel import gettext as _
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.clock import utc_now
 from campaigns.errors import BadForm
-from campaigns.records import cases
+from campaigns.flows import erasing
+from campaigns.records import cases, person_file
 from campaigns.records import customers as store
 from campaigns.records import tasks as task_store
 from campaigns.records.cases import NewCase
@@ -20,10 +22,10 @@ from campaigns.records.customers import people
 from campaigns.records.tasks import NewTask
 from campaigns.values import Problem
 from web import auth
-from web.sales.desk import ACTING, LIFTING, customers, me
+from web.sales.desk import ACTING, ERASING, LIFTING, customers, me
 from web.sales.finding import whole
 from web.sales.record import Refused, render
-from web.session import write
+from web.session import read, settings, write
 
 Act = Callable[[int], ResponseReturnValue]
 
@@ -162,6 +164,36 @@ def lift(customer: int) -> ResponseReturnValue:
             session, customer, contact, actor=me().email, reason=_typed("lift-reason"), now=utc_now()
         )
     return _back(customer, _("The address may be mailed again, where consent allows it."))
+
+
+@customers.post("/<int:customer>/erase", endpoint="erase")
+@auth.role_required(*ERASING)
+@act("erase")
+def erase(customer: int) -> ResponseReturnValue:
+    """Forget a contact for good."""
+    contact = _contact("erase-contact")
+    if contact is None:
+        raise BadForm([Problem("contact", "is missing.", "Choose who is to be forgotten.")])
+    if _typed("erase-sure") != "1":
+        raise BadForm([Problem("sure", "is not ticked.", "Tick it if they are to be forgotten for good.")])
+    with write() as session:
+        whom = people.contact_of(session, customer, contact)
+        erasing.erase(session, whom.id, settings().secret, actor=me().email, now=utc_now())
+    return _back(customer, _("The contact is forgotten."))
+
+
+@customers.get("/<int:customer>/contacts/<int:contact>.json", endpoint="export_person")
+@auth.role_required(*ERASING)
+def export_person(customer: int, contact: int) -> ResponseReturnValue:
+    """Give everything that is kept about a contact, as a file."""
+    with read() as session:
+        whom = people.contact_of(session, customer, contact)
+        found = person_file.collect(session, whom.id, now=utc_now())
+    answer = make_response(json.dumps(found, ensure_ascii=False, indent=2))
+    answer.headers["Content-Type"] = "application/json; charset=utf-8"
+    answer.headers["Content-Disposition"] = f'attachment; filename="contact-{contact}.json"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @customers.post("/<int:customer>/role", endpoint="add_role")

@@ -13,6 +13,7 @@ tasks = Blueprint("tasks", __name__, url_prefix="/tasks", template_folder="templ
 
 ACTING = (Desk.SALES, Desk.SERVICE)  #: may write on a customer's record
 LIFTING = (Desk.SERVICE,)  #: may take an address off the never-mail list
+ERASING = (Desk.SERVICE,)  #: may forget a person, and have all that is kept of them as a file
 LARGEST = 10**18 - 1  #: of an id, within 63 bits
 READING = (Desk.SALES, Desk.SERVICE, Desk.MARKETING)
 
@@ -43,6 +44,7 @@ def _words() -> dict[str, object]:
         "has_page": lambda endpoint: endpoint in current_app.view_functions,
         "links_campaigns": links_campaigns,
         "may_act": person is not None and any(person.sits_at(desk) for desk in ACTING),
+        "may_erase": person is not None and any(person.sits_at(desk) for desk in ERASING),
         "may_lift": person is not None and any(person.sits_at(desk) for desk in LIFTING),
     }
 

@@ -275,6 +275,16 @@ def _note(told: Telling) -> Line:
     return Line(icons.get(channel, "note"), escape(words.channel(channel)), quote=told.text("text"))
 
 
+def _erased(told: Telling) -> Line:  # noqa: ARG001 - every teller has this shape
+    return Line("trash", escape(_("A contact was forgotten, at their own wish")))
+
+
+def _owner_changed(told: Telling) -> Line:
+    if name := told.text("name"):
+        return Line("user-check", say(_("Looked after by %(name)s from now on"), name=name_of(name)))
+    return Line("user", escape(_("Looked after by nobody from now on")))
+
+
 #: Kinds of which it is in question who did them.
 JUDGED = frozenset({"opened", "clicked", "viewed", "score clicked"})
 #: By kind of event.
@@ -309,4 +319,6 @@ TELLERS: dict[str, Callable[[Telling], Line]] = {
     "task done": _task_done,
     "held": _held,
     "note": _note,
+    "erased": _erased,
+    "owner changed": _owner_changed,
 }

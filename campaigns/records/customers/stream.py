@@ -36,11 +36,11 @@ GROUPS: dict[str, tuple[EventKind, ...]] = {
     "orders": (EventKind.ORDERED, EventKind.ORDER_CANCELLED, EventKind.ORDER_RETURNED),
     "service": (
         EventKind.CASE_OPENED, EventKind.CASE_CLOSED, EventKind.TASK_CREATED, EventKind.TASK_DONE,
-        EventKind.NOTE, EventKind.HELD,
+        EventKind.NOTE, EventKind.HELD, EventKind.OWNER_CHANGED,
     ),
     "consent": (
         EventKind.CONSENT_GRANTED, EventKind.CONSENT_WITHDRAWN, EventKind.UNSUBSCRIBED, EventKind.SUPPRESSED,
-        EventKind.SUPPRESSION_LIFTED,
+        EventKind.SUPPRESSION_LIFTED, EventKind.ERASED,
     ),
 }  # fmt: skip
 MAIL = "mail"

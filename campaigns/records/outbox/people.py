@@ -46,10 +46,11 @@ def load(
 ) -> tuple[list[Recipient], dict[int, Gate]]:
     """The chunk's queued messages, and by seq those that a gate stops now though it did not at the freeze.
 
-    Without gates (a test mail) nothing stops a message, except that its contact is gone. With a moment in
-    `due` those are left out that were deferred until later, and what goes beyond the lane's budget.
+    Without gates (a test mail) nothing stops a message, except that its contact is gone or erased. With a
+    moment in `due` those are left out that were deferred until later, and what goes beyond the lane's budget.
     """
-    gone = (contacts.c.id.is_(None), sa.literal(Gate.ERASED.value))
+    forgotten = sa.or_(contacts.c.id.is_(None), contacts.c.erased_at.is_not(None))
+    gone = (forgotten, sa.literal(Gate.ERASED.value))
     gate = sa.case(gone, else_=sa.null() if gates is None else gates.stopping())
     query = (
         sa.select(messages.c.seq, gate.label("gate"), messages.c.attempts, messages.c.address, *PERSON)

@@ -17,6 +17,7 @@ READS = {
     "/customers/{customer}/stream": ALL,
     "/customers/{customer}/mail/{run}/1": ALL,
     "/customers/{customer}/mail/{run}/1/body": ALL,
+    "/customers/{customer}/contacts/{contact}.json": LIFTING,
     "/tasks": ACTING,
     "/cases": ACTING,
     "/lookup": ACTING,
@@ -29,6 +30,7 @@ WRITES = {
     "/customers/{customer}/consent": ACTING,
     "/customers/{customer}/role": ACTING,
     "/customers/{customer}/lift": LIFTING,
+    "/customers/{customer}/erase": LIFTING,
     "/tasks/{task}/done": ACTING,
     "/tasks/{task}/take": ACTING,
     "/cases/{case}/close": ACTING,
@@ -45,7 +47,8 @@ def places(shop: Shop) -> dict[str, int]:
             session, NewTask(shop.lived.customer, None, "Call", "", None, dedupe="d"), actor="x", now=NOW
         )
         task = tasks.listing(session, owner=None)[0][0].id
-    return {"customer": shop.lived.customer, "run": shop.lived.run, "case": case, "task": task}
+    named = {"customer": shop.lived.customer, "contact": shop.lived.contact, "run": shop.lived.run}
+    return {**named, "case": case, "task": task}
 
 
 @pytest.mark.parametrize("desk", DESKS)

@@ -329,3 +329,35 @@ def test_nothing_is_written_for_a_contact_of_another_customer(shop: Shop):
         )
     with shop.stores.readers() as session:
         assert history.timeline(session, customer=shop.lived.elsewhere) == []
+
+
+def test_service_forgets_a_contact_after_a_yes_and_nobody_else_may(shop: Shop):
+    path = f"/customers/{shop.lived.customer}"
+    form = {"erase-contact": str(shop.lived.contact)}
+    for desk in (Desk.SALES, Desk.MARKETING):
+        assert press(shop.at(desk), f"{path}/erase", **form, **{"erase-sure": "1"}).status_code == 403
+        assert shop.at(desk).get(f"{path}/contacts/{shop.lived.contact}.json").status_code == 403
+    assert "erase-sure" not in text_of(shop.at(Desk.SALES).get(path))
+    client = shop.at(Desk.SERVICE)
+    assert f'id="erase-sure-{shop.lived.contact}"' in text_of(client.get(path))
+    answer = press(client, f"{path}/erase", **form)
+    assert answer.status_code == 422
+    assert 'id="problem-erase-sure"' in text_of(answer)
+    elsewhere = f"/customers/{shop.lived.elsewhere}/erase"
+    assert press(client, elsewhere, **form, **{"erase-sure": "1"}).status_code == 404
+    assert press(client, f"{path}/erase", **form, **{"erase-sure": "1"}).status_code == 303
+    page = plain(text_of(client.get(path)))
+    assert "person@example.com" not in page
+    assert "Forgotten on" in page
+    assert newest(shop).kind == "erased"
+    assert newest(shop).detail == {"by": "service@x.example"}
+
+
+def test_all_that_is_kept_of_a_contact_comes_as_a_file(shop: Shop):
+    client = shop.at(Desk.SERVICE)
+    answer = client.get(f"/customers/{shop.lived.customer}/contacts/{shop.lived.contact}.json")
+    assert answer.json["contact"]["email"] == "person@example.com"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert (
+        client.get(f"/customers/{shop.lived.elsewhere}/contacts/{shop.lived.contact}.json").status_code == 404
+    )

@@ -1,0 +1,89 @@
+"""`postroom erase` and `postroom export-person`: what a person may ask of us about what we keep of them."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from campaigns.clock import utc_now
+from campaigns.config import Settings, from_environment
+from campaigns.errors import NotAllowed
+from campaigns.flows import erasing
+from campaigns.records import person_file
+from campaigns.records.erasure import Plan
+from campaigns.wiring import Stores, open_stores
+
+
+@click.command()
+@click.argument("contact", type=click.IntRange(min=1))
+@click.option("--by", default="shell", show_default=True, help="Who does it: it stands in the history.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(contact: int, by: str, dry_run: bool, yes: bool) -> None:  # noqa: FBT001 - click's shape
+    """Forget CONTACT (its number) for good; says before what goes and what stays.
+
+    The addresses are kept as keyed hashes on the never-mail list, so that no import brings them back.
+    """
+    with _opened() as (settings, stores):
+        with stores.readers() as session:
+            found = erasing.plan(session, contact)
+        click.echo(in_words(found))
+        if dry_run:
+            return
+        if not yes:
+            click.confirm("It cannot be brought back. Go on?", abort=True)
+        with stores.sessions.begin() as session:
+            new = erasing.erase(session, contact, settings.secret, actor=by, now=utc_now())
+    said = "is forgotten." if new else "was forgotten before; what came in since is gone now."
+    click.echo(f"Contact {contact} {said}")
+
+
+@click.command("export-person")
+@click.argument("contact", type=click.IntRange(min=1))
+@click.option(
+    "--to", "file", type=click.Path(dir_okay=False, path_type=Path), help="Where; else it is shown."
+)
+def export_person(contact: int, file: Path | None) -> None:
+    """Write everything that is kept about CONTACT (its number) as one JSON file."""
+    with _opened() as (_settings, stores), stores.readers() as session:
+        found = person_file.collect(session, contact, now=utc_now())
+    text = json.dumps(found, ensure_ascii=False, indent=2)
+    if file is None:
+        click.echo(text)
+        return
+    if file.exists():
+        raise NotAllowed(f"{file} is there already; name another file.")
+    file.touch(mode=0o600)
+    file.write_text(text + "\n", encoding="utf-8")
+    click.echo(f"Everything about contact {contact} is in {file}.")
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[Settings, Stores]]:
+    settings = from_environment()
+    stores = open_stores(settings.database_url)
+    try:
+        yield settings, stores
+    finally:
+        stores.engine.dispose()
+
+
+def in_words(found: Plan) -> str:
+    """What goes and what stays, a line each."""
+    customer = "The customer is only this person and loses its name." if found.alone else ""
+    before = f"It was forgotten on {found.erased_at:%d %B %Y}." if found.erased_at else ""
+    parts = (
+        f"Contact {found.contact}: names, addresses, phone, birthday, place, attributes go.",
+        customer,
+        before,
+        f"Deleted: {_listed(found.deleted)}.",
+        f"Emptied of all that is personal: {_listed(found.emptied)}.",
+        f"Kept without the person: {_listed(found.kept)}; the address as a hash on the never-mail list.",
+    )
+    return "\n".join(part for part in parts if part)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
