@@ -35,6 +35,7 @@ PROJECTED = {
     EventKind.SENT: "last_sent_at",
     EventKind.OPENED: "last_opened_at",
     EventKind.CLICKED: "last_clicked_at",
+    EventKind.SCORE_CLICKED: "last_clicked_at",
     EventKind.ANSWERED: "last_answered_at",
     EventKind.ORDERED: "last_ordered_at",
 }
@@ -48,7 +49,7 @@ SENT_ROWS = (
     "FROM messages m LEFT JOIN contacts c ON c.id = m.contact_id"
     " WHERE m.run_id = :run AND m.seq BETWEEN :first AND :last AND m.state = 'sent'"
 )
-OF_PEOPLE = {EventKind.OPENED, EventKind.CLICKED}
+OF_PEOPLE = {EventKind.OPENED, EventKind.CLICKED, EventKind.SCORE_CLICKED}
 #: What is said on pages of ours, and how their events call that.
 POSTED = (EventKind.UNSUBSCRIBED, EventKind.CONSENT_GRANTED, EventKind.CONSENT_WITHDRAWN)
 PAGES = ("page", "preferences page")
@@ -180,9 +181,10 @@ def take_back(session: Session, facts: Iterable[Fact]) -> None:
         column = activity.c.get(PROJECTED.get(fact.kind, "")) if fact.kind in OF_PEOPLE else None
         if column is None:
             continue
+        alike = [kind.value for kind, name in PROJECTED.items() if name == column.name]
         newest = sa.select(sa.func.max(events.c.at)).where(
             events.c.contact_id == fact.contact,
-            events.c.kind == fact.kind.value,
+            events.c.kind.in_(alike),
             events.c.verdict == Verdict.HUMAN.value,
         )
         mine = sa.and_(activity.c.contact_id == fact.contact, column == fact.at)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from campaigns.model.customers import activity
 from campaigns.records import history
-from campaigns.values import EventKind, Fact, Verdict
+from campaigns.values import EventKind, Fact, Judgement, Verdict
 from tests.factories import NOW, a_contact
 
 
@@ -64,3 +64,16 @@ def test_writers_with_contacts_in_common_never_wait_in_a_ring(stores):
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_a_score_is_a_click_and_when_it_is_no_persons_the_click_before_it_counts_again(session):
+    ada = a_contact(session)
+    click, score = opened(ada, 1, kind=EventKind.CLICKED), opened(ada, 5, kind=EventKind.SCORE_CLICKED)
+    history.record_many(session, [click, score])
+    newest = sa.select(activity.c.last_clicked_at)
+    assert session.scalar(newest) == score.at
+    judged = Judgement(Verdict.MACHINE, ("a burst",), 1, 9)
+    for fact, left in ((score, click.at), (click, None)):
+        history.rejudge(session, fact.dedupe, judged, {})
+        history.take_back(session, [fact])
+        assert session.scalar(newest) == left

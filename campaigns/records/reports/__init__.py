@@ -4,6 +4,8 @@ Words, alike for every number here:
 
 - *sent*: a backend took the message. *Delivered*: sent, and not returned since. *Bounced* counts sent
   messages that came back, for good or not; a "delayed" notice is no bounce.
+- *Clicked*: followed a link, or the survey, by its page or by a score in the mail. *Left*: said no to a
+  topic by a page that the mail leads to, and did not take it back from there.
 - A contact counts once. Of several hits of one contact the most human decides: a person's, then an
   unknown one's, then a mail proxy's, then a machine's. So *who opened* is everyone with at least one open
   that is judged a person's, whatever else fetched the pixel.

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from campaigns.clock import utc_now
 from campaigns.flows import judging
-from campaigns.model.customers import attribute_facts, contacts
+from campaigns.model.customers import activity, attribute_facts, contacts
 from campaigns.model.service import tasks
 from campaigns.model.surveys import answers, responses
 from campaigns.records import surveys
@@ -207,9 +207,12 @@ def test_a_post_confirms_that_a_person_clicked(scene: Scene) -> None:
     scene.client.get(scene.path("s") + "?score=9", headers={"User-Agent": "Unheard of"})
     judged(scene)
     assert [row.verdict for row in scene.events("score clicked")] == ["machine"]  # two weak signs
+    assert [row.last_clicked_at for row in scene.rows(activity)] == []
     scene.post(scene.path("s"), GOOD)
     judged(scene)
-    assert [row.verdict for row in scene.events("score clicked")] == ["human"]
+    [event] = scene.events("score clicked")
+    assert event.verdict == "human"
+    assert [row.last_clicked_at for row in scene.rows(activity)] == [event.at]
 
 
 @on_sqlite
