@@ -4,14 +4,18 @@ A local time that the spring change leaves out is sent when the clock has moved 
 that the autumn change brings twice is sent the first time only.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
 from campaigns.errors import BadForm
 from campaigns.values import Problem
+
+MINUTES_OF_TWO_DAYS = 2 * 24 * 60  #: as many occurrences hold one whole day, however close they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,20 @@ def next_occurrence(cron: str, time_zone: str, after: datetime) -> Occurrence | 
             ]
         ) from error
     return None
+
+
+def times_a_day(cron: str, time_zone: str, after: datetime) -> int:
+    """How often the fields come due on the busiest of the days that follow; 0 where they cannot be read."""
+    days: Counter[object] = Counter()
+    try:
+        local = after.astimezone(require_zone(time_zone)).replace(tzinfo=None)
+        for naive in islice(CronSim(cron, local), MINUTES_OF_TWO_DAYS):
+            if naive - local > timedelta(days=32):
+                break
+            days[naive.date()] += 1
+    except (CronSimError, BadForm):
+        return 0
+    return max(days.values(), default=0)
 
 
 def occurrence(local: datetime, zone: ZoneInfo) -> Occurrence:

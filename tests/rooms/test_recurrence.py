@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.errors import BadForm
-from campaigns.recurrence import next_occurrence
+from campaigns.recurrence import next_occurrence, times_a_day
 
 
 def series(cron, zone, start, count):
@@ -67,3 +67,18 @@ def test_what_cannot_be_read_is_told_with_a_cure(cron, zone, where):
         next_occurrence(cron, zone, datetime(2026, 1, 1, tzinfo=UTC))
     assert caught.value.problems[0].where == where
     assert caught.value.problems[0].cure
+
+
+@pytest.mark.parametrize(
+    ("cron", "times"),
+    [
+        ("* * * * *", 1440),
+        ("*/5 9-10 * * *", 24),
+        ("0 9,17 * * 1", 2),
+        ("30 9 * * *", 1),
+        ("0 9 1 * *", 1),
+        ("no", 0),
+    ],
+)
+def test_the_times_a_day_are_those_of_the_busiest_day(cron, times):
+    assert times_a_day(cron, "Europe/Berlin", datetime(2026, 11, 22, 15, 0, tzinfo=UTC)) == times

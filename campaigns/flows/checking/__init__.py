@@ -14,9 +14,10 @@ from campaigns.flows.checking.findings import Finding, blocker, warning
 from campaigns.flows.checking.people import named_of
 from campaigns.mailing import Signing
 from campaigns.records.campaigns import Campaign
+from campaigns.recurrence import times_a_day
 from campaigns.templates.preflight.findings import RANK
 
-__all__ = ["Finding", "check", "named_of"]
+__all__ = ["Finding", "check", "named_of", "times_uncapped"]
 
 
 def check(
@@ -27,8 +28,26 @@ def check(
     What is not chosen yet is no finding here: flows/schedule.first_due tells it.
     """
     found = [*who.check(session, campaign, reach, now), *what.check(session, campaign, signing, now)]
-    found += _when(campaign, reach.get("mailable", 0), signing)
+    found += [*_when(campaign, reach.get("mailable", 0), signing), *_too_often(campaign, now)]
     return sorted(dict.fromkeys(found), key=lambda one: RANK[one.level])
+
+
+def times_uncapped(campaign: Campaign, now: datetime) -> int:
+    """How often a day a recurring campaign would mail the same people; 0: once at most, or a cap holds."""
+    if campaign.schedule != "recurring" or not campaign.cron or campaign.cap_count is not None:
+        return 0
+    times = times_a_day(campaign.cron, campaign.time_zone, now)
+    return times if times > 1 else 0
+
+
+def _too_often(campaign: Campaign, now: datetime) -> Iterator[Finding]:
+    if times := times_uncapped(campaign, now):
+        what = (
+            "It goes out up to %(times)s times a day, each time to all of these people: "
+            "no frequency cap holds."
+        )
+        cure = "Set a frequency cap under Who, or let it go out once a day at most."
+        yield warning("when", what, cure, times=times)
 
 
 def _when(campaign: Campaign, mailable: int, signing: Signing) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from campaigns.clock import utc_now
@@ -221,3 +222,32 @@ def test_the_list_is_parted_by_state_and_searched(desktop):
     assert ("Tea for all" in found, "Coffee 100 %" in found) == (False, True)
     assert "No campaign here has" in desktop.get("/campaigns/?q=nothing")
     assert f"/campaigns/{second}" in desktop.get("/campaigns/?before=x")
+
+
+def test_a_recurrence_quicker_than_daily_without_a_cap_is_agreed_to(desktop):
+    number = desktop.create()
+    desktop.fill(number, schedule="recurring", cron="* * * * *", time_zone="Europe/Berlin")
+    review = desktop.get(f"/campaigns/{number}/review")
+    assert "Send it to 3 people, up to 1,440 times a day?" in review
+    assert "no frequency cap holds" in review
+    for often in ({}, {"often": "1"}):
+        page = desktop.post(f"/campaigns/{number}/schedule", 422, counted="3", **often)
+        assert "up to 1,440 times a day." in page
+        assert desktop.campaign(number).state is CampaignState.DRAFT
+    desktop.post(f"/campaigns/{number}/schedule", counted="3", often="1440")
+    assert desktop.campaign(number).state is CampaignState.SCHEDULED
+
+
+@pytest.mark.parametrize(
+    "calm",
+    [{"cron": "0 9 * * *"}, {"cron": "* * * * *", "cap_count": 1, "cap_days": 7}],
+    ids=["daily", "capped"],
+)
+def test_a_calm_recurrence_asks_for_nothing_more(desktop, calm):
+    number = desktop.create()
+    desktop.fill(number, schedule="recurring", time_zone="Europe/Berlin", **calm)
+    review = desktop.get(f"/campaigns/{number}/review")
+    assert "Send it to 3 people each time?" in review
+    assert 'name="often"' not in review
+    desktop.post(f"/campaigns/{number}/schedule", counted="3")
+    assert desktop.campaign(number).state is CampaignState.SCHEDULED

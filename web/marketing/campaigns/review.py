@@ -12,6 +12,7 @@ from campaigns import mailing
 from campaigns.clock import utc_now
 from campaigns.errors import BadForm, NotAllowed
 from campaigns.flows import schedule as flow
+from campaigns.flows.checking import times_uncapped
 from campaigns.records import campaign_desk, names
 from campaigns.records.campaigns import Campaign
 from campaigns.values import CampaignState, Problem
@@ -56,6 +57,7 @@ def _page(campaign_id: int, problems: tuple[Problem, ...] = ()) -> ResponseRetur
             problems=problems,
             many=MANY,
             asked=lately(session, campaign),
+            often=times_uncapped(campaign, now),
             matters=MATTERS,
             **_words(campaign, now, reach),
         )
@@ -95,7 +97,7 @@ def schedule(campaign_id: int) -> ResponseReturnValue:
         with read() as session:  # looking takes a while on a large store; the write lock is taken after
             campaign = campaign_desk.shown(session, campaign_id)
             reach = reach_of(session, campaign, now)[0]
-            _agree(reach, checked(session, campaign, reach, now))
+            _agree(reach, checked(session, campaign, reach, now), times_uncapped(campaign, now))
         with write() as session:
             at = flow.schedule(session, campaign_id, actor=actor(), now=now)
     except BadForm as bad:
@@ -112,11 +114,12 @@ def schedule(campaign_id: int) -> ResponseReturnValue:
     return redirect(url_for("campaigns.show", campaign_id=campaign_id))
 
 
-def _agree(reach: Reach | None, found: Checked) -> None:
+def _agree(reach: Reach | None, found: Checked, often: int) -> None:
     """Make sure that what was seen is what is there.
 
     Raises:
-        BadForm: something speaks against it, or the number typed is not that of the recipients.
+        BadForm: something speaks against it, the number typed is not that of the recipients, or nobody
+            agreed to mail the same people several times a day.
     """
     problems = list(found.missing)
     problems += [
@@ -130,6 +133,9 @@ def _agree(reach: Reach | None, found: Checked) -> None:
     elif mailable > MANY and _digits(request.form.get("typed", "")) != str(seen):
         what = _("is not the number of recipients.")
         problems.append(Problem("typed", what, _("Type %(count)s.", count=number(seen))))
+    if often and request.form.get("often") != str(often):
+        what = _("is to be said: it goes out up to %(times)s times a day.", times=number(often))
+        problems.append(Problem("often", what, _("Tick it, or set a frequency cap.")))
     if problems:
         raise BadForm(problems)
 
