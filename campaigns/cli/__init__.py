@@ -42,6 +42,7 @@ class Commands(click.Group):
         "preview": ("campaigns.cli.previewing", "preview"),
         "check": ("campaigns.cli.checking", "check"),
         "retain": ("campaigns.cli.retaining", "retain"),
+        "assign-owner": ("campaigns.cli.owners", "assign_owner"),
         "erase": ("campaigns.cli.persons", "erase"),
         "export-person": ("campaigns.cli.persons", "export_person"),
         "verdicts": ("campaigns.cli.verdicts", "verdicts"),

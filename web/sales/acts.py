@@ -119,6 +119,22 @@ def hold(customer: int) -> ResponseReturnValue:
     return _back(customer, _("Marketing may write again.") if release else _("Marketing waits until then."))
 
 
+@customers.post("/<int:customer>/owner", endpoint="assign")
+@auth.role_required(*ACTING)
+@act("owner")
+def assign(customer: int) -> ResponseReturnValue:
+    """Give the customer to a rep, to oneself, or to nobody."""
+    typed = _typed("owner-owner")
+    owner = whole(typed)
+    if typed and owner is None:
+        raise BadForm([Problem("owner", "is not known.", "Choose one of the list.")])
+    with write() as session:
+        new = store.assign(session, customer, owner, actor=me().email, now=utc_now())
+    if not new:
+        return _back(customer, _("It stood so already; nothing was changed."))
+    return _back(customer, _("The customer has another owner."))
+
+
 @customers.post("/<int:customer>/consent", endpoint="say_consent")
 @auth.role_required(*ACTING)
 @act("consent")

@@ -18,7 +18,7 @@ from campaigns.records.customers import Cursor, Page
 from campaigns.records.customers.acting import CHANNELS
 from campaigns.records.customers.people import BUYING_ROLES
 from campaigns.records.customers.stream import GROUPS
-from campaigns.records.staff import Staff
+from campaigns.records.staff import Desk, Staff
 from campaigns.values import Problem
 from web.sales.desk import customers, me
 from web.sales.sentences import Shown, tell
@@ -66,6 +66,8 @@ def render(customer: int, refused: Refused | None = None) -> str:
         refused=refused or Refused(),
         once=token_hex(8),
         owners=[one for one in people if one.active],
+        reps=[one for one in people if one.active and one.sits_at(Desk.SALES)],
+        is_rep=me().sits_at(Desk.SALES),
         me=me(),
         groups=tuple(GROUPS),
         case_kinds=CASE_KINDS,

@@ -280,7 +280,7 @@ def _erased(told: Telling) -> Line:  # noqa: ARG001 - every teller has this shap
 
 
 def _owner_changed(told: Telling) -> Line:
-    if name := told.text("name"):
+    if name := told.text("name", "owner"):
         return Line("user-check", say(_("Looked after by %(name)s from now on"), name=name_of(name)))
     return Line("user", escape(_("Looked after by nobody from now on")))
 

@@ -2,6 +2,7 @@
 
 from campaigns.records.customers.acting import (
     add_role,
+    assign,
     grant_consent,
     hold,
     lift_suppression,
@@ -24,6 +25,7 @@ __all__ = [
     "Summary",
     "Wanted",
     "add_role",
+    "assign",
     "browse",
     "get",
     "grant_consent",

@@ -10,9 +10,10 @@ from campaigns.errors import BadForm, NotAllowed
 from campaigns.model.customers import customers
 from campaigns.model.customers import roles as role_table
 from campaigns.model.dialect import changed, insert_many
-from campaigns.records import consent, history, suppressions
+from campaigns.records import consent, history, staff, suppressions
 from campaigns.records.consent import Provenance
 from campaigns.records.customers import people
+from campaigns.records.staff import Desk
 from campaigns.values import ConsentState, ContactId, EventKind, Fact, Problem
 
 CHANNELS = ("note", "call", "meeting", "letter", "message")
@@ -51,6 +52,34 @@ def hold(
     detail = {"until": until.isoformat() if until else None, "reason": reason.strip()}
     _record(session, EventKind.HELD, customer, None, f"held:{customer}:{now.isoformat()}", actor, now, detail)
     return True
+
+
+def assign(session: Session, customer: int, owner: int | None, *, actor: str, now: datetime) -> bool:
+    """Give a customer to a rep, or (None) to nobody; False if it is so already.
+
+    With `records/owners` the only writer of `customers.owner_id`.
+
+    Raises:
+        BadForm: the rep may not log in, or does not sit at the sales desk.
+        NotFound: there is no such customer.
+    """
+    rep = None if owner is None else staff.by_id(session, owner)
+    if owner is not None and (rep is None or not rep.sits_at(Desk.SALES)):
+        raise BadForm([Problem("owner", "does not work at the sales desk.", "Choose somebody of the list.")])
+    people.get(session, customer)
+    other = customers.c.owner_id.is_distinct_from(owner)
+    mine = sa.update(customers).where(customers.c.id == customer, other)
+    if not changed(session, mine.values(owner_id=owner, updated_at=now)):
+        return False
+    fact = owner_fact(customer, owner, rep.name if rep else "", actor=actor, now=now)
+    return history.record(session, fact)
+
+
+def owner_fact(customer: int, owner: int | None, name: str, *, actor: str, now: datetime) -> Fact:
+    """What the history says of a customer's new owner."""
+    dedupe = f"owner changed:{customer}:{now.isoformat()}"
+    detail: dict[str, object] = {"owner": owner, "name": name, "by": actor}
+    return Fact(EventKind.OWNER_CHANGED, now, dedupe, None, customer, source="staff", detail=detail)
 
 
 def note(

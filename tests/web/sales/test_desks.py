@@ -29,6 +29,7 @@ WRITES = {
     "/customers/{customer}/hold": ACTING,
     "/customers/{customer}/consent": ACTING,
     "/customers/{customer}/role": ACTING,
+    "/customers/{customer}/owner": ACTING,
     "/customers/{customer}/lift": LIFTING,
     "/customers/{customer}/erase": LIFTING,
     "/tasks/{task}/done": ACTING,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from campaigns.model.events import hits
 from campaigns.model.mail import campaigns as campaign_table
-from campaigns.records import cases, consent, customers, history, suppressions, tasks
+from campaigns.records import cases, consent, customers, history, staff, suppressions, tasks
 from campaigns.records.customers.stream import GROUPS
 from campaigns.records.staff import Desk
 from campaigns.values import ContactId, EventKind, Fact, Verdict
@@ -361,3 +361,21 @@ def test_all_that_is_kept_of_a_contact_comes_as_a_file(shop: Shop):
     assert (
         client.get(f"/customers/{shop.lived.elsewhere}/contacts/{shop.lived.contact}.json").status_code == 404
     )
+
+
+def test_a_rep_takes_a_customer_and_finds_it_among_their_own(shop: Shop):
+    path = f"/customers/{shop.lived.customer}"
+    client = shop.at(Desk.SALES)
+    assert "Take it myself" in text_of(client.get(path))
+    with shop.stores.readers() as session:
+        mine = next(one.id for one in staff.listing(session) if one.email == "sales@x.example")
+    assert press(client, f"{path}/owner", **{"owner-owner": str(mine)}).status_code == 303
+    assert "Take it myself" not in text_of(client.get(path))
+    assert "Owner: Sales" in text_of(client.get(path))
+    assert path in text_of(client.get("/customers?owner=me"))
+    for wrong in ("999999", "x"):
+        answer = press(client, f"{path}/owner", **{"owner-owner": wrong})
+        assert answer.status_code == 422
+        assert 'id="problem-owner-owner"' in text_of(answer)
+    press(client, f"{path}/owner", **{"owner-owner": ""})
+    assert "No owner" in text_of(client.get(path))
