@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from campaigns.cli.running import Stopping
 from campaigns.clock import utc_now
@@ -57,9 +58,7 @@ def a_frozen_run(stores, *addresses):
             session, campaigns.get(session, campaigns.get_run(session, run).campaign_id), topic, now=NOW
         )
         everybody = sa.select(contacts.c.id).where(contacts.c.id.in_(made))
-        audience.freeze(
-            session, run, everybody, asked, hold_out_percent=0, salt=1, now=utc_now()
-        )
+        audience.freeze(session, run, everybody, asked, hold_out_percent=0, salt=1, now=utc_now())
     return run
 
 
@@ -248,6 +247,20 @@ def test_what_was_started_and_never_answered_is_in_doubt_even_if_the_backend_bro
         "b@example.com": "unknown",
         "c@example.com": "queued",
     }
+
+
+def test_doubts_are_told_to_the_log_once_a_chunk_with_their_number(stores, post):
+    run = a_frozen_run(stores, "a@example.com", "b@example.com", "c@example.com")
+    post.backend.close()
+    post.backend = Failing(
+        BackendError("it hung up"),
+        {"a@example.com": Outcome(OutcomeKind.UNKNOWN), "b@example.com": Outcome(OutcomeKind.UNKNOWN)},
+    )
+    post.backend.close = lambda: None
+    with capture_logs() as lines, pytest.raises(BackendError):
+        drain(post)
+    told = [line for line in lines if "in doubt" in line["event"]]
+    assert [(line["log_level"], line["run"], line["count"]) for line in told] == [("warning", run, 2)]
 
 
 def test_a_backend_that_comes_and_goes_does_not_use_up_the_tries_of_deferred_mail(stores, post):

@@ -17,6 +17,7 @@ from campaigns.loading import Closed
 from campaigns.records import outbox, pace
 from campaigns.records.outbox import Chunk, Fenced
 from campaigns.settling import Result
+from campaigns.values import OutcomeKind
 
 AHEAD = 1  #: chunks loaded before the wire asks for them
 RESERVED = 4  #: blocks of an account's rate that are reserved before the wire asks for them
@@ -177,6 +178,13 @@ class Clerk:
         if batch.judge_mistakes():
             log.error("most mails of a chunk could not be made; they wait", mistakes=len(batch.mistakes))
             rest = max(rest or PREPARE_REST, PREPARE_REST)
+        if doubts := sum(one.kind is OutcomeKind.UNKNOWN for one in result.outcomes.values()):
+            log.warning(
+                "no answer to mails that were handed over; they are in doubt",
+                run=batch.chunk.run,
+                chunk=batch.chunk.number,
+                count=doubts,
+            )
         result.not_before = None if rest is None else now + rest
         refused = ""
 
