@@ -45,6 +45,7 @@ from campaigns.listening import Listening
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
 from campaigns.records import dkim_keys, domains, lanes, outbox, sign_ups
 from campaigns.records.domains import Asked
+from campaigns.records.stages import Move
 from campaigns.tracking.ranges import RangesAt
 from campaigns.tracking.tokens import Keyring
 from campaigns.wiring import Stores, routing_of
@@ -52,6 +53,7 @@ from campaigns.wiring import Stores, routing_of
 log = structlog.get_logger()
 
 Tick = Callable[[], object]
+STAGES_AT_ONCE = 5000  #: moved in one transaction
 DOMAINS_FOR = 20.0  #: seconds of a tick in which domains are asked about
 T = TypeVar("T")
 
@@ -108,6 +110,7 @@ class Worker:
             ("old sign-ups", 600.0, lambda: self._write(confirming.forget_unconfirmed)),
             ("partitions", 60.0, lambda: self._write(keeping.make_partitions)),
             ("figures", 20.0, self.tick_figures),
+            ("stages", 900.0, self.tick_stages),
             (BEAT_NAME, BEAT, self.pulse.beat),
         ]
         if self._executor is not None:
@@ -208,6 +211,15 @@ class Worker:
         if counted:
             self._write(lambda session, now: keeping.keep_counts(session, counted, now))
 
+    def tick_stages(self) -> int:
+        """Move customers to the stage that their orders say; gives how many, some in each transaction."""
+        with self._stores.readers() as session:
+            moves = keeping.stages_due(session, self._clock())
+        return sum(
+            self._write(partial(_move, moves=moves[at : at + STAGES_AT_ONCE]))
+            for at in range(0, len(moves), STAGES_AT_ONCE)
+        )
+
     def tick_returns(self) -> None:
         """Read what the mail server put into the bounce Maildir; each is stored before it is moved on."""
         folder: Path | None = self._settings.bounce_maildir
@@ -258,6 +270,10 @@ class Worker:
     def _write(self, act: Callable[[Session, datetime], T]) -> T:
         with self._stores.sessions.begin() as session:
             return act(session, self._clock())
+
+
+def _move(session: Session, now: datetime, *, moves: list[Move]) -> int:
+    return keeping.move_stages(session, moves, now)
 
 
 def _hear(session: Session, now: datetime, *, asked: list[Asked], heard: list[Heard]) -> None:

@@ -1,13 +1,15 @@
-"""Keep the store in shape as it grows: partitions ahead of need, counts of large runs."""
+"""Keep the store in shape as it grows and ages: partitions, counts of large runs, lifecycle stages."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
 from sqlalchemy.orm import Session
 
-from campaigns.records import partitions
+from campaigns.records import partitions, stages
 from campaigns.records.reports import counts
 from campaigns.records.reports.counts import Counted
+from campaigns.records.stages import Move
 
 log = structlog.get_logger()
 
@@ -33,3 +35,13 @@ def count_news(session: Session, now: datetime) -> list[Counted]:
 def keep_counts(session: Session, counted: list[Counted], now: datetime) -> None:
     """Keep what was counted, for reports and lists."""
     counts.keep(session, counted, now=now)
+
+
+def stages_due(session: Session, now: datetime) -> list[Move]:
+    """Find the customers whose lifecycle stage is another by now; reads for long, writes nothing."""
+    return stages.due(session, now)
+
+
+def move_stages(session: Session, moves: Sequence[Move], now: datetime) -> int:
+    """Write some of these stages down."""
+    return stages.move(session, moves, now=now)
