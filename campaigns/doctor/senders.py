@@ -98,7 +98,13 @@ def ask(
 
 
 def checks_of(identity: Identity, now: datetime) -> list[Check]:
-    """What must hold before a sender's mail is welcome anywhere."""
+    """What must hold before a sender's mail is welcome anywhere.
+
+    What receivers demand and is not there is bad; what may be so without our seeing it, a warning: whether
+    the mail server signs (DKIM), whether it delivers from elsewhere (SPF).
+
+    Source: Gmail's, Yahoo's and Outlook.com's rules for bulk senders.
+    """
     own, bounce = identity.own, identity.bounce
     return [
         guarded_by(f"{bounce}: MX", partial(_mx, bounce)),
@@ -133,7 +139,8 @@ def _mx(domain: str, check: str, resolver: dns.resolver.Resolver) -> Iterator[Fi
         yield ok(check, ", ".join(servers[:4]))
         return
     cure = told(
-        "Add an MX record for %(domain)s that names the server which fills POSTROOM_BOUNCE_MAILDIR.",
+        "Add an MX record for %(domain)s that names your mail server, and let it hand the mail to Postroom: "
+        "by a Maildir, a mailbox (IMAP, POP3) or a pipe.",
         domain=domain,
     )
     found = told("no server takes mail: what bounces is never known")
@@ -146,7 +153,7 @@ def _spf(domain: str, host: str, check: str, resolver: dns.resolver.Resolver) ->
         cure = told("Add a TXT record to %(domain)s that names the mail server.", domain=domain)
         sending = f"a:{host}" if host else "include:your-mail-server"
         found = told("no record: large providers refuse such mail")
-        yield warn(check, found, cure, zone_line(domain, f"v=spf1 {sending} ~all"))
+        yield bad(check, found, cure, zone_line(domain, f"v=spf1 {sending} ~all"))
     elif len(records) > 1:
         found = told("%(count)s records: receivers take that for an error", count=len(records))
         yield bad(check, found, told("Leave one."))
@@ -236,10 +243,10 @@ def _dmarc(domain: str, check: str, resolver: dns.resolver.Resolver) -> Iterator
         found = told("%(name)s has several records: receivers ignore them all", name=f"_dmarc.{name}")
         yield bad(check, found, told("Leave one."))
     elif standing.policy is None:
-        found = told("no record: large providers want one of bulk senders")
+        found = told("no record: large providers refuse bulk mail without one")
         cure = told("Add a TXT record to %(name)s, and tighten it later.", name=f"_dmarc.{domain}")
         line = zone_line(f"_dmarc.{domain}", f"v={VERSION}; p=none; rua=mailto:dmarc@{standing.organisation}")
-        yield warn(check, found, cure, line)
+        yield bad(check, found, cure, line)
     else:
         yield _dmarc_read(standing, check)
 

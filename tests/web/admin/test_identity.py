@@ -52,7 +52,7 @@ def test_what_is_there_and_what_is_missing_is_shown_with_the_records_to_set(offi
     shown = office.get(page)
     assert "v=spf1 +all: everyone may send in your name" in shown
     assert "_dmarc.shop.example. 3600 IN TXT" in shown
-    assert shown.count("must be mended") == 2
+    assert shown.count("must be mended") == 3
     assert "bounce.shop.example: MTA-STS" in shown
     assert page in office.get(page.removesuffix("/dns"))
 
