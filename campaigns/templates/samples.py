@@ -77,7 +77,7 @@ _PRICES = (Decimal("18.50"), Decimal("24.00"), Decimal("42.00"))
 _BASE = "https://mail.example.com"
 
 
-def sample_names(language: str = "en") -> dict[str, Any]:
+def sample_names(language: str = "en", today: date = date(2026, 11, 20)) -> dict[str, Any]:
     """Give a full example in German or English; every name of the table is there, and nothing is missing."""
     words = deepcopy(_DE if language.lower().startswith("de") else _EN)
     orders = [
@@ -97,7 +97,7 @@ def sample_names(language: str = "en") -> dict[str, Any]:
             **words["survey"],
             "scores": [{"value": value, "url": f"{_BASE}/answer/sample/{value}"} for value in range(11)],
         },
-        "today": date(2026, 11, 20),
+        "today": today,
     }
 
 

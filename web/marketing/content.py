@@ -260,11 +260,14 @@ def _load(session: Session, template_id: int) -> tuple[TemplateRow, list[Edition
 
 
 def _chosen(editions: list[Edition], language: str | None) -> Edition:
-    return next((one for one in editions if one.source.language == language), editions[0])
+    """The language asked for, else the reader's own, else the first."""
+    named = {one.source.language: one for one in editions}
+    own = get_locale().language if language is None else language
+    return named.get(own, editions[0])
 
 
 def _example(compiled: Compiled) -> Content:
-    names = sample_names(compiled.language)
+    names = sample_names(compiled.language, utc_now().date())
     for product in names["products"]:
         product["image"] = None  # the example's pictures are on no server
     return prepare(compiled).render(names)

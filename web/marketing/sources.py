@@ -15,8 +15,14 @@ KINDS: Mapping[str, str | LazyString] = {
     "html": "HTML",
     "text": lazy_gettext("Plain letter"),
 }
+_PREHEADER = "What the letter says, in one line"
 _FOOT = "{{ sender.postal_address }}"
 _MJML = """<mjml>
+  <mj-head>
+    <mj-attributes>
+      <mj-all font-family="Helvetica, Arial, sans-serif" />
+    </mj-attributes>
+  </mj-head>
   <mj-body>
     <mj-section>
       <mj-column>
@@ -29,7 +35,7 @@ _MJML = """<mjml>
 </mjml>
 """
 _HTML = """<!doctype html>
-<html>
+<html lang="en">
 <head><title></title></head>
 <body>
 <p>Dear {{ contact.given_name|default("friend") }},</p>
@@ -48,8 +54,8 @@ Unsubscribe: {{ links.unsubscribe }}
 """
 #: What an empty template starts with, by kind.
 BLANK: Mapping[str, Source] = {
-    "mjml": Source(BodyKind.MJML, "Subject", _MJML % _FOOT),
-    "html": Source(BodyKind.HTML, "Subject", _HTML % _FOOT),
+    "mjml": Source(BodyKind.MJML, "Subject", _MJML % _FOOT, preheader=_PREHEADER),
+    "html": Source(BodyKind.HTML, "Subject", _HTML % _FOOT, preheader=_PREHEADER),
     "text": Source(BodyKind.TEXT, "Subject", _TEXT % _FOOT),
 }
 

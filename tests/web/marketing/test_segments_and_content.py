@@ -5,10 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from campaigns.clock import utc_now
 from campaigns.delivery import caught
 from campaigns.records import segments, template_files, templates
-from campaigns.values import Attachment
+from campaigns.templates import preflight
+from campaigns.templates.render import compile_source, prepare
+from campaigns.templates.samples import sample_names
+from campaigns.values import Attachment, BodyKind, Source
 from tests.web.marketing.conftest import HOSTILE
+from web.marketing.sources import BLANK
 
 GERMANY = '{"version": 1, "rule": {"field": "contact.country", "is": "=", "value": "DE"}}'
 BROKEN = '{"version": 1, "rule": {"all": [{"field": "contact.contry", "is": "=", "value": "DE"}, {"consent": "no such", "is": 7}]}}'
@@ -264,3 +269,31 @@ def test_a_template_carries_no_two_files_of_one_name_and_no_more_than_fit(deskto
 def test_a_file_is_not_taken_without_the_pages_token(desktop, template):
     assert attach(desktop, template, "a.pdf", b"%PDF", csrf_token="x").status_code == 400
     assert files_of(desktop, template) == ()
+
+
+@pytest.mark.parametrize("kind", sorted(BLANK))
+def test_nothing_that_is_ours_speaks_against_an_empty_template(kind):
+    found = preflight.check(compile_source(BLANK[kind]), BLANK[kind])
+    assert [str(one) for one in found if one.level is not preflight.Level.HINT] == []
+
+
+def test_a_template_opens_in_the_readers_language_and_says_todays_date(desktop):
+    desktop.post("/content/", name="Our letter", start="newsletter")
+    with desktop.stores.readers() as session:
+        number = templates.find(session, "our-letter")
+    english = desktop.get(f"/content/{number}")
+    assert 'href="/content/1/edit?language=en"'.replace("/1/", f"/{number}/") in english
+    german = desktop.client.get(f"/content/{number}", headers={"Accept-Language": "de"})
+    assert f'href="/content/{number}/edit?language=de"' in german.get_data(as_text=True)
+    body = "<html><body><p>{{ today }} {{ links.unsubscribe }}</p></body></html>"
+    form = {
+        "language": "en",
+        "kind": "html",
+        "subject": "{{ today }}",
+        "preheader": "P",
+        "body": body,
+        "text": "",
+    }
+    shown = desktop.post(f"/content/{desktop.template}/edit", **form)
+    said = prepare(compile_source(Source(BodyKind.HTML, "{{ today }}", body)))
+    assert said.render(sample_names("en", utc_now().date())).subject in shown

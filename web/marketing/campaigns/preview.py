@@ -50,7 +50,7 @@ def render(session: Session, draft: Mailing, contact: Recipient | None) -> Shown
         if contact is None:
             edition = draft.edition_for(None)
             language = edition.compiled.language
-            content = replace(edition.render(sample_names(language)), files=draft.files)
+            content = replace(edition.render(sample_names(language, utc_now().date())), files=draft.files)
         else:
             language = draft.edition_for(contact.contact["locale"]).compiled.language
             bought = names.last_orders(session, [contact.customer_id]) if draft.uses("order") else {}
