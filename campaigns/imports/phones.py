@@ -83,6 +83,19 @@ class PhoneReader:
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def as_dialled(digits: str, countries: Sequence[str]) -> list[str]:
+    """What a number without its country is in E.164, for each country in which it may be dialled."""
+    found = []
+    for country in countries:
+        try:
+            number = phonenumbers.parse(digits, country)
+        except NumberParseException:
+            continue
+        if phonenumbers.is_possible_number(number):
+            found.append(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return list(dict.fromkeys(found))
+
+
 def _trunk_prefix(country: str | None) -> bool:
     """Say whether a country dials a plain 0 before national numbers, and 00 before others."""
     metadata = PhoneMetadata.metadata_for_region(country, None) if country else None

@@ -79,6 +79,36 @@ def test_what_matches_nobody_finds_nobody(session, typed):
     assert ids(customers.search(session, typed)) == []
 
 
+@pytest.mark.parametrize("typed", ["015795221159", "01579 522-1159", "(01579) 5221159", "00491579 5221159"])
+def test_a_number_is_found_as_it_is_dialled_in_a_country_of_ours(session, typed):
+    german = a_customer(session)
+    a_contact(session, customer_id=german, phone="+4915795221159", country="DE")
+    a_contact(session, phone="+4315795221159", country="CH")
+    further = a_contact(session, customer_id=a_customer(session), country="FR")
+    session.execute(
+        sa.insert(addresses).values(contact_id=further, kind="phone", value="+33612345678", created_at=NOW)
+    )
+    assert ids(customers.search(session, typed)) == [german]
+    assert len(ids(customers.search(session, "06 12 34 56 78"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("Jörg Müller", "jorg mull"), ("Jörg Müller", "Joerg Mueller"), ("Joerg Mueller", "Jörg Müller"),
+        ("Özdemir", "ozdemir"), ("Weiß", "WEISS"), ("Weiss", "weiß"), ("Łukasz", "lukasz"), ("Ærø", "aero"),
+        ("Renée Françoise", "renee franc"), ("Sørensen", "sorensen"), ("Muller", "müller"), ("Šťastný", "stastny"),
+    ],
+)  # fmt: skip
+def test_a_name_is_found_whatever_accents_are_typed(session, name, typed):
+    customer = a_customer(session, name=name)
+    a_customer(session, name="Moller")
+    assert ids(customers.search(session, typed)) == [customer]
+    person = a_contact(session, given_name="Zoë", family_name=name.split()[-1], email=None)
+    owner = session.scalar(sa.select(contacts.c.customer_id).where(contacts.c.id == person))
+    assert owner in ids(customers.search(session, f"zoe {typed.split()[-1]}"))
+
+
 @pytest.mark.parametrize(
     ("name", "typed"),
     [

@@ -13,15 +13,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.imports.phones import as_dialled
 from campaigns.model.commerce import orders
 from campaigns.model.customers import addresses, contacts, customers
 from campaigns.model.dialect import is_postgres
 from campaigns.model.staff import staff
+from campaigns.records.customers.folding import LAST, fold, written
 
 CANDIDATES = 500  #: looked at for each way in
 SCANNED = 100_000  #: customers looked at for one page of a filtered list
-LAST = "\U0010ffff"  #: sorts after every other character
 LONGEST = 320
+SHORTEST_PHONE = 6  #: digits, without the country
+MOST_COUNTRIES = 60  #: in which a number may be dialled
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,9 @@ def search(
 ) -> Found:
     """Find customers by name, contact's family name, mail address, phone, own id, or order number.
 
-    Names and addresses match from their beginning, in whatever case they are commonly written; phones, ids
-    and order numbers match whole. Whole matches come first, then by name.
+    Names and addresses match from their beginning, in whatever case they are commonly written, with accents
+    or without; phones (with their country, or as dialled there), ids and order numbers match whole. Whole
+    matches come first, then by name.
     """
     text = " ".join(text.replace("\0", "").split())[:LONGEST]
     if not text:
@@ -92,16 +96,17 @@ def _ways(session: Session, text: str) -> Iterator[tuple[int, sa.Select[Any]]]:
     yield 0, sa.select(customers.c.id).where(customers.c.external_id == text)
     yield 0, sa.select(contacts.c.customer_id).where(contacts.c.external_id == text)
     yield 0, sa.select(orders.c.customer_id).where(orders.c.external_id == text)
-    if phone := _phone(text):
-        yield 0, sa.select(contacts.c.customer_id).where(contacts.c.phone == phone)
-        yield 0, _further(addresses.c.value == phone)
+    if phones := _phones(session, text):
+        yield 0, sa.select(contacts.c.customer_id).where(contacts.c.phone.in_(phones))
+        yield 0, _further(addresses.c.value.in_(phones))
     if "@" in text or " " not in text:
         mail = text.lower()
         yield 1, sa.select(contacts.c.customer_id).where(_begins(session, contacts.c.email, mail))
         if "@" in text:
             yield 0, _further(addresses.c.value == mail)
-    for name in _spellings(text):
+    for name in _written(session, customers.c.name, text):
         yield 2, sa.select(customers.c.id).where(_begins(session, customers.c.name, name))
+    for name in _written(session, contacts.c.family_name, text):
         yield 2, sa.select(contacts.c.customer_id).where(_begins(session, contacts.c.family_name, name))
 
 
@@ -110,13 +115,13 @@ def _by_both_names(session: Session, text: str) -> list[int]:
     first, _, last = text.partition(" ")
     found: list[int] = []
     for given, family in ((first, last), (last, first)):
-        for name in _spellings(family) if given and family else ():
+        for name in _written(session, contacts.c.family_name, family) if given and family else ():
             c = contacts.c
             query = sa.select(c.customer_id, c.given_name).where(_begins(session, c.family_name, name))
             found += [
                 row.customer_id
                 for row in session.execute(query.limit(CANDIDATES))
-                if (row.given_name or "").casefold().startswith(given.casefold())
+                if fold(row.given_name or "").startswith(fold(given))
             ]
     return found
 
@@ -141,12 +146,24 @@ def _spellings(name: str) -> list[str]:
     return list(dict.fromkeys((name, title, name.title(), capital, name.lower(), name.upper())))
 
 
-def _phone(text: str) -> str | None:
-    """The number as it is stored, if the text is one with its country: +49 (0)30 12345 → +493012345."""
+def _written(session: Session, column: sa.Column[str], name: str) -> list[str]:
+    """The beginnings to look for: as typed, and those there are that differ by accents only."""
+    return list(dict.fromkeys((*_spellings(name), *written(session, column, name))))
+
+
+def _phones(session: Session, text: str) -> list[str]:
+    """The number as it may be stored: +49 (0)30 12345 is +493012345.
+
+    One without its country is read as it is dialled in each country where somebody is.
+    """
+    if not re.fullmatch(r"\+?[0-9][0-9\s()./-]{4,30}", text.lstrip("(")):
+        return []
     digits = re.sub(r"[\s()./-]", "", text.replace("(0)", ""))
     if digits.startswith("00"):
         digits = "+" + digits[2:]
-    return digits if re.fullmatch(r"\+[0-9]{5,15}", digits) else None
+    if digits.startswith("+"):
+        return [digits] if re.fullmatch(r"\+[0-9]{5,15}", digits) else []
+    return as_dialled(digits, countries(session)[:MOST_COUNTRIES]) if len(digits) >= SHORTEST_PHONE else []
 
 
 def _kept(session: Session, ids: Sequence[int], wanted: Wanted) -> list[tuple[int, str]]:
