@@ -23,10 +23,11 @@ from campaigns.config import Settings, from_environment
 from campaigns.errors import BadImport
 from campaigns.flows import importing
 from campaigns.flows.importing_orders import import_orders, prepare_orders, preview_orders, register_orders
-from campaigns.imports.complaints import Complaints
+from campaigns.imports.complaints import Complaints, sort_by_line
 from campaigns.imports.mapping import Attribute, read_attribute
 from campaigns.imports.money import currency
 from campaigns.imports.values import Bad, country, moment
+from campaigns.records import consent
 from campaigns.records.imports import Import
 from campaigns.records.staging import staging
 from campaigns.records.statistics import analyze
@@ -36,6 +37,9 @@ from campaigns.wiring import Stores, migrate, open_stores
 Option = Callable[[Any], Any]
 R = TypeVar("R")
 V = TypeVar("V")
+
+
+MOST_SORTED = 200_000  #: refused rows that are put in the file's order; more would not fit into memory
 
 
 @dataclass(slots=True)
@@ -124,6 +128,8 @@ def contacts(  # noqa: PLR0913 - one argument an option
         country=_read("--country", home, country),
     )
     prepared = importing.prepare_contacts(asked)
+    if topic:
+        _require_topic(topic)
     shown, wrong = importing.preview_contacts(prepared, now=now)
     click.echo(mapping_preview(prepared.source, prepared.layout, shown))
     click.echo(some_complaints("Of these rows:", wrong), nl=False)
@@ -230,6 +236,22 @@ def _merge(door: Door, register: Callable[[Session], Import], merge: Callable[..
     return result
 
 
+def _require_topic(key: str) -> None:
+    """See that a topic is there before anything is shown.
+
+    Raises:
+        NotFound: it is not.
+    """
+    url = from_environment().database_url
+    migrate(url)
+    stores = open_stores(url)
+    try:
+        with stores.readers() as session:
+            consent.topic(session, key)
+    finally:
+        stores.engine.dispose()
+
+
 def _actor() -> str:
     try:
         return f"shell: {getpass.getuser()}"
@@ -258,6 +280,8 @@ def _listed(file: Path, path: Path, *, always: bool) -> Iterator[Complaints]:
         complaints = Complaints(written)
         yield complaints
         written.flush()
+        if complaints.counts.total() <= MOST_SORTED:
+            sort_by_line(made)
         if always or complaints.counts:
             made.replace(path)
 

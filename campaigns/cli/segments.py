@@ -1,5 +1,6 @@
 """The shell's commands on segments."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from campaigns.segments.rules import Rule
 from campaigns.wiring import open_stores
 
 _RULE = click.argument(
-    "file", metavar="RULE.json", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "file", metavar="RULE.json", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 )
 
 
@@ -28,7 +29,7 @@ _RULE = click.argument(
     "--list", "shown", type=click.IntRange(0, 1000), default=0, help="Show so many of them, with ids."
 )
 def count(file: Path, shown: int) -> None:
-    """Count the contacts that RULE.json means; the number is the last line."""
+    """Count the contacts that RULE.json means (-: standard input); the number is the last line."""
     with _reading() as session:
         rule = _read(session, file)
         click.echo(describe(rule))
@@ -66,7 +67,9 @@ def _reading() -> Iterator[Session]:
 
 def _read(session: Session, file: Path) -> Rule:
     try:
-        return segments.read(session, decode(file.read_bytes()))
+        return segments.read(
+            session, decode(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+        )
     except BadRule as error:
         for problem in error.problems:
             click.echo(f"{file}: {problem}", err=True)

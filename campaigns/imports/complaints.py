@@ -3,6 +3,7 @@
 import csv
 from collections import Counter
 from enum import StrEnum
+from pathlib import Path
 from typing import IO, NamedTuple
 
 LONGEST_VALUE = 200
@@ -46,6 +47,14 @@ class Complaints:
         if self._writer:
             cells = (complaint.column, complaint.value, complaint.reason)
             self._writer.writerow((complaint.line, *map(harmless, cells), complaint.effect.value))
+
+
+def sort_by_line(listed: Path) -> None:
+    """Put a written list of complaints in the order of the file that they are about."""
+    with listed.open(encoding="utf-8-sig", newline="") as file:
+        head, *rows = csv.reader(file)
+    with listed.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows([head, *sorted(rows, key=lambda row: int(row[0]))])
 
 
 def harmless(cell: str) -> str:

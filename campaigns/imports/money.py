@@ -18,6 +18,7 @@ _SUM = re.compile(
     r"(?:(?P<mark>[.,])(?P<decimals>\d+))?",
     re.ASCII,
 )
+_OF_UNIONS = frozenset({"XAF", "XCD", "XCG", "XOF", "XPF"})
 _NO_DIGIT = re.compile(r"\D", re.ASCII)
 
 
@@ -29,7 +30,8 @@ def currency(cell: str) -> str | Bad:
 
 @cache
 def _currencies() -> frozenset[str]:
-    return frozenset(list_currencies())
+    """All that CLDR knows as money; of the codes in X only those of monetary unions (ISO 4217, XXX: none)."""
+    return frozenset(code for code in list_currencies() if code[0] != "X" or code in _OF_UNIONS)
 
 
 def minor_units(cell: str, code: str, decimal: str | None = None) -> int | Bad:

@@ -75,6 +75,17 @@ def open_source(path: Path, *, encoding: str = "utf-8", delimiter: str | None = 
     return Source(path, encoding, found, size, lines, digest.hexdigest(), has_nul)
 
 
+_NO_TEXT = (
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF-", "a PDF file"),
+    (b"PK\x03\x04", "a spreadsheet or ZIP file"),
+    (b"\xd0\xcf\x11\xe0", "an old spreadsheet"),
+    (b"\x1f\x8b", "a compressed file"),
+)
+
+
 def _check_name(path: Path, encoding: str, delimiter: str | None) -> None:
     problems = []
     try:
@@ -96,6 +107,10 @@ def _check_name(path: Path, encoding: str, delimiter: str | None) -> None:
 
 
 def _refuse_marks(path: Path, head: bytes, encoding: str) -> None:
+    for mark, name in _NO_TEXT:
+        if head.startswith(mark):
+            cure = "Save the table as CSV (UTF-8) and name that file."
+            raise BadImport([Problem(str(path), f"is {name} by its first bytes, not a CSV file.", cure)])
     for mark, name in _MARKS:
         if head.startswith(mark) and not encoding.lower().startswith("utf-16"):
             raise BadImport([Problem(str(path), f"is {name} by its first bytes.", f"Add --encoding {name}.")])

@@ -205,3 +205,30 @@ def test_a_process_that_reads_for_an_import_runs_no_second_command():
     runpy.run_module(
         "campaigns.cli.__main__", run_name="__mp_main__"
     )  # as multiprocessing loads the main file
+
+
+def test_an_unknown_topic_is_told_before_anything_is_shown(folder):
+    done = typed("contacts", "people.csv", "--topic", "nosuch", "--preview")
+    assert isinstance(done.exception, NotFound)
+    assert done.stdout == ""
+
+
+def test_refused_rows_are_listed_in_the_order_of_the_file(folder):
+    rows = [f"C{n},{'ada' if n % 3 else 'no address'}{n}@example.com,,,,,,,," for n in range(60)]
+    rows += [f"D{n},ada1@example.com,,,nonsense,,,,," for n in range(5)]
+    (folder / "people.csv").write_text("\n".join([PEOPLE.splitlines()[0], *rows]) + "\n")
+    typed("contacts", "people.csv", *TOPIC, "--yes")
+    lines = [int(line) for line, *_ in listed(folder / "people.rejects.csv")]
+    assert len(lines) > 20
+    assert lines == sorted(lines)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"), [(b"\x89PNG\r\n\x1a\n", "a PNG picture"), (b"PK\x03\x04\x14", "a spreadsheet")]
+)
+def test_what_is_no_text_is_named_and_no_encoding_advised(folder, head, name):
+    (folder / "people.csv").write_bytes(head + bytes(range(256)))
+    done = typed("contacts", "people.csv", "--preview")
+    assert isinstance(done.exception, BadImport)
+    assert name in str(done.exception)
+    assert "--encoding" not in str(done.exception)

@@ -314,6 +314,8 @@ def test_the_shell_counts_and_explains(shell: Path) -> None:
     shell.write_text(json.dumps(document(IN_BERLIN)))
     counted = CliRunner().invoke(count_command, [str(shell)], catch_exceptions=False)
     assert counted.output == "Contacts whose city is “berlin”.\n1\n"
+    fed = CliRunner().invoke(count_command, ["-"], input=shell.read_text(), catch_exceptions=False)
+    assert fed.output == counted.output
     explained = CliRunner().invoke(explain_command, [str(shell), "--contact", "1"], catch_exceptions=False)
     assert explained.output.endswith(
         "in the segment\n✓ whose city is “berlin” (found: 'Berlin')  ← decided\n"

@@ -140,3 +140,13 @@ def test_currencies_are_known_by_code(cell, code):
 @pytest.mark.parametrize("cell", ["$", "EURO", "XXQ", "", "E\x00R"])
 def test_an_unknown_currency_is_refused(cell):
     assert isinstance(currency(cell), Bad)
+
+
+@pytest.mark.parametrize("code", ["XXX", "XTS", "XAU", "XBA"])
+def test_codes_that_are_no_money_are_no_currencies(code):
+    assert isinstance(currency(code), Bad)
+
+
+@pytest.mark.parametrize("code", ["XOF", "XPF", "xcd", "EUR", "JPY"])
+def test_currencies_of_unions_are_currencies(code):
+    assert currency(code) == code.upper()
