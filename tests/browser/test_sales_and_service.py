@@ -72,7 +72,16 @@ def test_axe_finds_nothing_and_nothing_overflows(
         assert faults_of(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
     page.goto(paths[0])
-    for dialog in ("ask-note", "ask-task", "ask-case", "ask-hold", "ask-consent", "ask-role"):
+    for dialog in (
+        "ask-note",
+        "ask-task",
+        "ask-case",
+        "ask-owner",
+        "ask-hold",
+        "ask-consent",
+        "ask-role",
+        "erase-1",
+    ):
         page.click(f"[commandfor={dialog}][command=show-modal]")
         assert faults_of(page) == [], dialog
         page.keyboard.press("Escape")
