@@ -73,6 +73,8 @@ def add_note(customer: int) -> ResponseReturnValue:
 def add_task(customer: int) -> ResponseReturnValue:
     """Make a task about the customer."""
     due = _day("task-due", "due", time(23, 59))
+    if due is not None and due < utc_now():
+        raise BadForm([Problem("due", "is past.", "Choose today or a later day.")])
     with write() as session:
         people.get(session, customer)
         new = NewTask(
@@ -205,7 +207,9 @@ def export_person(customer: int, contact: int) -> ResponseReturnValue:
     with read() as session:
         whom = people.contact_of(session, customer, contact)
         found = person_file.collect(session, whom.id, now=utc_now())
-    answer = make_response(json.dumps(found, ensure_ascii=False, indent=2))
+    text = json.dumps(found, ensure_ascii=False, indent=2)
+    # what would be a tag, should a program take the file for a page
+    answer = make_response(text.replace("<", "\\u003c").replace(">", "\\u003e"))
     answer.headers["Content-Type"] = "application/json; charset=utf-8"
     answer.headers["Content-Disposition"] = f'attachment; filename="contact-{contact}.json"'
     answer.headers["Cache-Control"] = "no-store"
