@@ -1,5 +1,7 @@
 """What a form gives away, and how much of it anybody gets: nothing, and little (list bombing)."""
 
+import base64
+import json
 import re
 from contextlib import contextmanager
 from datetime import timedelta
@@ -166,6 +168,30 @@ def test_a_solution_is_good_for_its_own_page_only(scene):
 @on_sqlite
 def test_no_nonsense_is_a_solution(scene, solution):
     assert "Please check" in scene.send(scene.fill(ADA) | {"altcha": solution}).get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value"),
+    [
+        ("parameters", "cost", 20.0),
+        ("parameters", "keyLength", 32.0),
+        ("parameters", "keyLength", True),
+        ("solution", "counter", 1.5),
+        ("solution", "counter", -1),
+        ("solution", "counter", 2**32),
+        ("solution", "counter", "1"),
+        ("solution", "counter", None),
+        ("solution", "derivedKey", 7),
+    ],
+)
+@on_sqlite
+def test_a_genuine_puzzle_with_odd_numbers_is_not_solved(scene, where, name, value):
+    filled = scene.fill(ADA)
+    told = json.loads(base64.b64decode(filled["altcha"]))
+    (told["challenge"]["parameters"] if where == "parameters" else told["solution"])[name] = value
+    odd = base64.b64encode(json.dumps(told).encode()).decode()
+    answer = scene.send(filled | {"altcha": odd})
+    assert (answer.status_code, "Please check" in answer.get_data(as_text=True)) == (200, True)
 
 
 def test_a_filled_trap_is_thanked_and_nothing_more(scene):

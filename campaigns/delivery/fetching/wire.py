@@ -16,11 +16,12 @@ from campaigns.delivery.fetching.answers import Refused, Trouble
 from campaigns.delivery.fetching.networks import Address
 from campaigns.delivery.fetching.urls import Target
 
-LONGEST_HEAD = 64 * 1024  #: bytes of a status line with its headers
+LONGEST_HEAD = 64 * 1024  #: bytes of a status line with its headers, and of all interim answers before
+LONGEST_LINE = 8 * 1024  #: bytes of one header; a longer one is passed over
 PIECE = 16 * 1024
 AGENT = "Postroom/1 (checks the links of a mail before it goes out)"
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\Z")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*\Z")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 
 #: Opens a connection to exactly this address; it gets the seconds that are left.
 Dial = Callable[[Address, int, float], socket.socket]
@@ -127,7 +128,7 @@ def _question(method: str, target: Target) -> bytes:
 
 def _head(wire: socket.socket, deadline: Deadline) -> tuple[bytes, bytes]:
     """Read until the headers end; interim answers (1xx) are passed over."""
-    held = b""
+    held, came = b"", 0
     while True:
         head, end, rest = held.partition(b"\r\n\r\n")
         if end and not head.startswith(b"HTTP/1.1 1"):
@@ -135,13 +136,13 @@ def _head(wire: socket.socket, deadline: Deadline) -> tuple[bytes, bytes]:
         if end:
             held = rest
             continue
-        if len(held) > LONGEST_HEAD:
+        if came > LONGEST_HEAD:
             raise Refused(Trouble.ODD, "headers without end")
         wire.settimeout(deadline.left())
         more = wire.recv(PIECE)
         if not more:
             raise Refused(Trouble.ODD, "cut off")
-        held += more
+        held, came = held + more, came + len(more)
 
 
 def _read(head: bytes) -> tuple[int, dict[str, str]]:
@@ -151,8 +152,9 @@ def _read(head: bytes) -> tuple[int, dict[str, str]]:
         raise Refused(Trouble.ODD, "no HTTP")
     headers: dict[str, str] = {}
     for line in lines:
-        if (found := _HEADER.match(line)) is not None:
-            headers.setdefault(found[1].decode("ascii").lower(), found[2].decode("latin-1"))
+        name, colon, value = line.partition(b":")
+        if colon and len(line) <= LONGEST_LINE and _NAME.fullmatch(name):
+            headers.setdefault(name.decode("ascii").lower(), value.strip(b" \t").decode("latin-1"))
     return int(status[1]), headers
 
 

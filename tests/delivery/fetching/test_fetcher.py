@@ -228,6 +228,32 @@ def test_what_is_no_web_server_is_told(reply):
         assert fetcher.fetch("http://shop.example/").trouble is Trouble.ODD
 
 
+def test_a_header_full_of_blanks_takes_no_time():
+    hostile = b"X: a" + b" " * 60_000 + b"b"
+    begun = time.process_time()
+    with fetching(lambda *_: b"HTTP/1.1 204 No Content\r\n" + hostile + b"\r\n\r\n") as (fetcher, _, _):
+        assert fetcher.fetch("http://shop.example/").status == 204
+    assert time.process_time() - begun < 1
+
+
+def test_a_header_without_end_is_passed_over_and_the_others_are_read():
+    with fetching(lambda *_: said("200 OK", "content-type:x" + "x" * 9000, "Content-Type: \ta/b\t ")) as (
+        fetcher,
+        _,
+        _,
+    ):
+        assert fetcher.fetch("http://shop.example/").kind == "a/b"
+
+
+def test_interim_answers_do_not_go_on_for_ever():
+    with fetching(lambda *_: b"HTTP/1.1 103 Early Hints\r\n\r\n" * 4000 + said("204 No Content")) as (
+        fetcher,
+        _,
+        _,
+    ):
+        assert fetcher.fetch("http://shop.example/").trouble is Trouble.ODD
+
+
 def test_interim_answers_are_passed_over():
     with fetching(lambda *_: b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + said("204 No Content")) as (
         fetcher,
