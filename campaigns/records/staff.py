@@ -1,6 +1,7 @@
 """People of ours who log in: the only reader and writer of `staff`, and of password hashes."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,8 @@ from campaigns.values import Problem
 #: argon2id as OWASP's password storage sheet has it for 19 MiB: about 30 ms a try.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 PASSWORD_LENGTH = range(12, 201)
+FEWEST_CHARACTERS = 5  #: different ones, without regard to case
+SHORTEST_WORD = 3  #: of an address, that says nothing in a password
 EMAIL_LENGTH = 320
 NAME_LENGTH = 200
 
@@ -169,10 +172,11 @@ def set_password(session: Session, number: int, password: str) -> None:
     """Give a person a new password; every login that began with the old one ends.
 
     Raises:
-        BadForm: it is too short or too long.
+        BadForm: it is too short, too long, or easy to guess.
         NotFound: no such person.
     """
-    if problems := _problems_of_password(password):
+    email = session.execute(sa.select(staff.c.email).where(staff.c.id == number)).scalar_one_or_none()
+    if problems := _problems_of_password(password, email or ""):
         raise BadForm(problems)
     query = sa.update(staff).where(staff.c.id == number).values(password_hash=HASHER.hash(password))
     if not session.execute(query).rowcount:  # type: ignore[attr-defined]
@@ -213,7 +217,7 @@ def check(new: NewStaff) -> None:
     local, at, domain = new.email.strip().rpartition("@")
     if not (at and local and domain) or len(new.email) > EMAIL_LENGTH or not _plain(new.email.strip()):
         problems.append(Problem("email", "is not a mail address.", "Write it like name@company.example."))
-    problems += _problems_of_name(new.name) + _problems_of_password(new.password)
+    problems += _problems_of_name(new.name) + _problems_of_password(new.password, new.email)
     if problems:
         raise BadForm(problems)
 
@@ -224,11 +228,20 @@ def _problems_of_name(name: str) -> list[Problem]:
     return [Problem("name", "is empty or too long.", f"Use 1 to {NAME_LENGTH} characters.")]
 
 
-def _problems_of_password(password: str) -> list[Problem]:
-    if len(password) in PASSWORD_LENGTH:
-        return []
-    what = f"is not {PASSWORD_LENGTH.start} to 200 characters long."
-    return [Problem("password", what, "A few words in a row do well.")]
+def _problems_of_password(password: str, email: str) -> list[Problem]:
+    """Length and what is guessed first; no rules about kinds of characters (NIST SP 800-63B §3.1.1)."""
+    cure = "A few words in a row do well."
+    if len(password) not in PASSWORD_LENGTH:
+        what = f"is not {PASSWORD_LENGTH.start} to 200 characters long."
+        return [Problem("password", what, cure)]
+    low = password.casefold()
+    if len(set(low)) < FEWEST_CHARACTERS:
+        return [Problem("password", "is made of very few different characters.", cure)]
+    words = [word for word in re.split(r"[^\w]+|_", email.casefold()) if len(word) >= SHORTEST_WORD]
+    rest = re.sub("|".join(map(re.escape, sorted(words, key=len, reverse=True))), "", low) if words else low
+    if len(set(rest)) < FEWEST_CHARACTERS:
+        return [Problem("password", "says little more than your address.", cure)]
+    return []
 
 
 def normal_email(email: str) -> str:

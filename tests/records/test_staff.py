@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -89,3 +90,26 @@ def test_an_administrator_sits_at_every_desk(session: Session, now: datetime) ->
     seller = staff.add(session, ADA, now)
     assert [admin.sits_at(desk) for desk in Desk] == [True] * 4
     assert [desk for desk in Desk if seller.sits_at(desk)] == [Desk.SALES]
+
+
+@pytest.mark.parametrize(
+    "weak",
+    ["aaaaaaaaaaaa", "abababababab", "AaAaAaAaAaAa1", "ada@example.com", "adaexampleada", "Ada.Example.Com1"],
+)
+def test_a_password_that_is_guessed_first_is_refused(weak: str) -> None:
+    with pytest.raises(BadForm) as caught:
+        staff.check(replace(ADA, email="ada@example.com", password=weak))
+    assert [problem.where for problem in caught.value.problems] == ["password"]
+
+
+@pytest.mark.parametrize(
+    "good", ["a few good words", "correcthorsebattery", "ada likes green tea", "例えばこれは長い合言葉です"]
+)
+def test_no_kind_of_character_is_asked_for(good: str) -> None:
+    staff.check(replace(ADA, email="ada@example.com", password=good))
+
+
+def test_a_new_password_is_not_the_address_either(session: Session, now: datetime) -> None:
+    number = staff.add(session, replace(ADA, email="ada@example.com"), now).id
+    with pytest.raises(BadForm):
+        staff.set_password(session, number, "ada@example.com")
