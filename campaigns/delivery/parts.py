@@ -100,7 +100,7 @@ def _file(one: Attachment) -> bytes:
 def _file_name(name: str) -> str:
     if FORBIDDEN.search(name) or not name.strip() or len(name) > LONGEST_NAME:
         raise bad(f"file {name[:80]!r}", f"a name of 1 to {LONGEST_NAME} characters on one line is needed.")
-    if _QUOTABLE.fullmatch(name):
+    if _QUOTABLE.fullmatch(name) and "=?" not in name:  # many readers decode what looks like an encoded word
         return f'filename="{name}"'
     sections = [""]
     for sign in name:  # some readers decode each line by itself, so no character is cut

@@ -72,14 +72,13 @@ class Porter:
     def carry(self, parcel: Parcel) -> Back:
         """Ask the provider, and again where that is safe and nobody knows yet what came of it."""
         told: list[tuple[Outgoing, Outcome]] = []
-        mails, pieces = self._pieces(parcel, told)
-        if not mails:
-            return Back(parcel, told)
+        mails = parcel.mails
         try:
-            outcomes = self._ask(parcel, mails, pieces)
+            mails, pieces = self._pieces(parcel, told)
+            outcomes = self._ask(parcel, mails, pieces) if mails else []
+            return Back(parcel, [*told, *zip(mails, outcomes, strict=True)])
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread that sends must hear of it
             return Back(parcel, told, error, mails)
-        return Back(parcel, [*told, *zip(mails, outcomes, strict=True)])
 
     def _pieces(
         self, parcel: Parcel, told: list[tuple[Outgoing, Outcome]]
@@ -91,6 +90,9 @@ class Porter:
                 mails.append(mail)
             except BadInput as error:
                 told.append((mail, failed(error)))
+            except Exception as error:  # noqa: BLE001 - one mail that we cannot write stops no other
+                text = f"it could not be written for this provider: {type(error).__name__}: {error}"
+                told.append((mail, failed(text)))
         return mails, pieces
 
     def _ask(self, parcel: Parcel, mails: Sequence[Outgoing], pieces: Sequence[Any]) -> list[Outcome]:

@@ -210,7 +210,8 @@ class _Part:
         name = self.head.get_filename() or f"file-{number}"
         inline = self.head.get_content_disposition() != "attachment" and bool(identity)
         kind = self.head.get_content_type()
-        return Attachment(_text(name), kind, self.content(), identity if inline else None)
+        # a parameter has no encoded words (RFC 2047 §5): what looks like one is the name itself
+        return Attachment(name, kind, self.content(), identity if inline else None)
 
 
 def _parts(whole: _Part) -> tuple[str | None, str | None, tuple[Attachment, ...]]:

@@ -77,6 +77,21 @@ def test_the_standard_librarys_newer_parser_sees_the_same(name, text, files):
     assert bodies == {"plain": parted.text, "html": parted.html}
 
 
+@pytest.mark.parametrize("name", ["=?nope?q?a?=.pdf", "=?utf-8?q?=FF?=.pdf", "=?utf-8?q?a?=.pdf"])
+def test_a_file_whose_name_looks_like_an_encoded_word_keeps_it(name):
+    file = Attachment(name, "application/pdf", b"%PDF", None)
+    made = mail(3, content=Content("Hello", "<p>Hi</p>", "Hi", (file,)))
+    assert f'"{name}"'.encode() not in made.data, "other readers would decode it"
+    [read] = take_apart(made).files
+    assert read == file
+    literal = made._replace(
+        data=b"From: a@x.example\r\nMIME-Version: 1.0\r\nContent-Type: application/pdf\r\n"
+        b'Content-Disposition: attachment; filename="' + name.encode() + b'"\r\n\r\n%PDF'
+    )
+    [read] = take_apart(literal).files
+    assert read == file
+
+
 def test_what_makes_a_mail_leavable_reads_as_it_was_written():
     headers = take_apart(mail(3)).headers
     url = f"https://t.blumen.example/u/{token(3)[:36]}"
