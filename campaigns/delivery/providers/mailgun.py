@@ -4,6 +4,7 @@ Source: https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgu
 """
 
 import hmac
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -110,6 +111,7 @@ def _a_domain(value: str) -> str:
 #: Mailgun tries for eight hours, perhaps with the signature of its first try. The signature covers no event:
 #: what holds off a replay is that each token is taken but once (the door remembers them longer than this).
 _WINDOW = timedelta(hours=9)
+_TIME = re.compile(r"[0-9]{10}")
 _KINDS = {
     "accepted": SignalKind.ACCEPTED,
     "delivered": SignalKind.DELIVERED,
@@ -138,7 +140,10 @@ _ROBOTS = {"apple": Verdict.PRIVACY, "gmail": Verdict.PRIVACY, "generic": Verdic
 
 
 def _check(call: Call, account: Account, now: datetime) -> str:
-    """Check HMAC-SHA256 over time and token, which stand in the body; the token names the call.
+    """Check HMAC-SHA256 over time and token, which stand in the body; both together name the call.
+
+    Nothing stands between them in what is signed, so a time has ten digits: else some of the token's could
+    be moved to it, and the call would have a new name under the old signature.
 
     Source: Mailgun, "Securing Webhooks".
     """
@@ -151,10 +156,10 @@ def _check(call: Call, account: Account, now: datetime) -> str:
     message = f"{stamp}{token}".encode()
     keys = keys_of(account)
     fits = [same(given, hmac.digest(key.encode(), message, "sha256").hex()) for key in keys]
-    if not any(fits) or not token:
+    if not any(fits) or not token or not _TIME.fullmatch(stamp):
         raise Unproven("the signature does not fit")
     within(stamp, now, _WINDOW)
-    return token
+    return f"{stamp}{token}"
 
 
 def _read(held: object) -> Iterator[Signal]:

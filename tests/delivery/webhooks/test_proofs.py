@@ -96,6 +96,15 @@ def test_mailguns_signature_covers_its_time_and_its_token(part):
     assert status_of("mailgun", Call(json.dumps(told).encode())) == 401
 
 
+@pytest.mark.parametrize("moved", [-1, 1, 3])
+def test_no_digit_can_be_moved_between_mailguns_time_and_its_token(moved):
+    told = json.loads(signed("mailgun").body)
+    stamp, token = told["signature"]["timestamp"], told["signature"]["token"]
+    both, cut = stamp + token, len(stamp) + moved
+    told["signature"] |= {"timestamp": both[:cut], "token": both[cut:]}
+    assert status_of("mailgun", Call(json.dumps(told).encode())) == 401
+
+
 @pytest.mark.parametrize("kind", SIGNED)
 def test_an_old_call_is_refused_and_one_just_young_enough_is_not(kind):
     call = signed(kind, at=NOW - WINDOW[kind])
