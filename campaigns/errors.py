@@ -15,6 +15,7 @@ PostroomError
 
 from collections.abc import Sequence
 from datetime import timedelta
+from json import JSONDecodeError
 
 from campaigns.values import Problem
 
@@ -74,3 +75,27 @@ class BackendError(PostroomError):
 
 class ExecutorAway(PostroomError):
     """Nobody can be asked to send a chunk at the moment; it stays due."""
+
+
+_JSON_WORDS = {
+    "Expecting value": "a value is missing",
+    "Expecting property name enclosed in double quotes": "a name in double quotes is missing",
+    "Illegal trailing comma before end of object": "the last comma is too many",
+    "Illegal trailing comma before end of array": "the last comma is too many",
+    "Expecting ':' delimiter": "a colon is missing",
+    "Expecting ',' delimiter": "a comma is missing",
+    "Extra data": "something follows after its end",
+    "Unterminated string starting at": "the closing quote of a text is missing",
+    "Invalid control character at": "a line break or tab stands within a text",
+    "Invalid \\escape": "a backslash is followed by what it cannot be followed by",
+}
+
+
+def json_words(error: ValueError) -> str:
+    """Say in our words what is wrong with a JSON text, and where."""
+    if not isinstance(error, JSONDecodeError):
+        return "it is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
+    if not error.doc.strip():
+        return "it is empty"
+    known = next((words for begun, words in _JSON_WORDS.items() if error.msg.startswith(begun)), error.msg)
+    return f"line {error.lineno}, character {error.colno}: {known}"

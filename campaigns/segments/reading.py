@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from campaigns.errors import BadRule
+from campaigns.errors import BadRule, json_words
 from campaigns.segments import leaves
 from campaigns.segments.fields import NO_DEFINITIONS, Definitions, known_fields
 from campaigns.segments.operands import Problems, shown
@@ -33,7 +33,11 @@ def decode(text: str | bytes) -> object:
     try:
         return json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        what = "is nested too deeply." if isinstance(error, RecursionError) else f"is not JSON: {error}."
+        what = (
+            "is nested too deeply."
+            if isinstance(error, RecursionError)
+            else f"is not JSON: {json_words(error)}."
+        )
         raise BadRule([Problem("document", what, "Correct it.")]) from error
 
 

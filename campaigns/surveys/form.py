@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from campaigns.errors import BadForm
+from campaigns.errors import BadForm, json_words
 from campaigns.values import Problem
 
 FORM_VERSION = 1
@@ -163,7 +163,7 @@ def _load(source: object) -> object:
     except RecursionError:
         raise BadForm([Problem("form", "is nested too deeply.", "A form has three levels.")]) from None
     except ValueError as error:
-        raise BadForm([Problem("form", f"is not JSON: {error}.", "Correct it there.")]) from None
+        raise BadForm([Problem("form", f"is not JSON: {json_words(error)}.", "Correct it there.")]) from None
 
 
 _FORM_FIELDS = frozenset({"version", "title", "intro", "thanks", "questions"})

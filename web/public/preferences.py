@@ -116,4 +116,11 @@ def _show(visitor: Visitor, *, done: str) -> ResponseReturnValue:
         level=level,
         track_question=track_question(visitor.whom.sender),
         done=done,
+        whose=masked(visitor.whom.address) if visitor.whom.address and not visitor.whom.erased else "",
     )
+
+
+def masked(address: str) -> str:
+    """Show an address to its owner, and to nobody who does not know it."""
+    local, _at, domain = address.rpartition("@")
+    return f"{local[:1]}…@{domain}"

@@ -32,6 +32,15 @@ def test_the_page_shows_each_topic_as_it_stands_and_changes_nothing(scene: Scene
     assert len(scene.ledger()) == 1
 
 
+@on_sqlite
+def test_the_page_says_for_which_address_it_is_without_showing_it(scene: Scene) -> None:
+    page = scene.get(scene.path("p")).text
+    with scene.stores.readers() as session:
+        addresses = session.execute(sa.select(contacts.c.email)).scalars().all()
+    assert any(f"It is for {one[0]}…@{one.partition('@')[2]}." in page for one in addresses)
+    assert not any(one in page for one in addresses)
+
+
 def test_ticks_grant_and_missing_ticks_withdraw(scene: Scene) -> None:
     data = {"shown": [scene.topic, scene.other_topic], "topic": [scene.other_topic], "do": "save"}
     page = scene.post(scene.path("p"), data)

@@ -284,6 +284,7 @@ REFUSED = [
     ("note", {"note-text": "x", "note-channel": "pigeon"}, ["note-channel"]),
     ("task", {"task-title": "", "task-due": ""}, ["task-title"]),
     ("task", {"task-title": "keep me", "task-due": "31.12.2030"}, ["task-due"]),
+    ("task", {"task-title": "keep me", "task-due": "2020-01-31"}, ["task-due"]),
     ("task", {"task-title": "keep me", "task-due": "0001-01-01"}, ["task-due"]),
     ("task", {"task-title": "keep me", "task-due": "9999-12-31"}, ["task-due"]),
     ("case", {"case-kind": "", "case-subject": ""}, ["case-kind", "case-subject"]),
