@@ -1,9 +1,10 @@
 """The yes of a double opt-in, given by POST on the page that the mail leads to; and what goes without one."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -56,6 +57,8 @@ class Confirmation:
     sign_up: SignUp
     form: SignUpForm
     topics: Sequence[Topic]
+    typed: Mapping[str, Any] = field(default_factory=dict)  #: what the yes lets us learn, to be seen before
+    labels: Mapping[str, str] = field(default_factory=dict)  #: of the installation's attributes
 
 
 def look(session: Session, token: Token, *, now: datetime, held: bool = False) -> Confirmation | None:
@@ -67,7 +70,16 @@ def look(session: Session, token: Token, *, now: datetime, held: bool = False) -
     if sign_up.contact != token.contact and sign_up.state is SignUpState.MAILED:
         return None
     topics = [topic for topic in consent.all_topics(session) if topic.id in sign_up.topics]
-    return Confirmation(_stand(session, sign_up, now), sign_up, form, topics)
+    stand, typed = _stand(session, sign_up, now), _learnable(session, sign_up)
+    labels = {key: one.label or key for key, one in attributes.definitions(session).items()} if typed else {}
+    return Confirmation(stand, sign_up, form, topics, typed, labels)
+
+
+def _learnable(session: Session, sign_up: SignUp) -> Mapping[str, Any]:
+    """What was typed, of an address that is new to us; of a known one a stranger's post teaches nothing."""
+    if not sign_up.made_contact or sign_up.address is None:
+        return {}
+    return {} if form_people.known(session, sign_up.address) is not None else sign_up.fields
 
 
 def _stand(session: Session, sign_up: SignUp, now: datetime) -> Stand:
@@ -83,8 +95,13 @@ def _stand(session: Session, sign_up: SignUp, now: datetime) -> Stand:
     return Stand.SUPPRESSED if suppressed else Stand.ASKED
 
 
-def confirm(session: Session, token: Token, *, client: str, agent: str, now: datetime) -> Confirmation | None:
-    """Grant what was signed up for, with proof of both steps; doing it again changes nothing."""
+def confirm(
+    session: Session, token: Token, *, client: str, agent: str, now: datetime, bare: bool = False
+) -> Confirmation | None:
+    """Grant what was signed up for, with proof of both steps; doing it again changes nothing.
+
+    A `bare` yes lets us learn nothing of what else was typed.
+    """
     found = look(session, token, now=now, held=True)
     if found is None or found.stand is not Stand.ASKED:
         return found
@@ -94,7 +111,7 @@ def confirm(session: Session, token: Token, *, client: str, agent: str, now: dat
         return found
     arrived = Evidence(EventKind.CONSENT_GRANTED.value, now)
     outbox.prove(session, {MessageKey(token.run, token.seq): arrived}, now=now)
-    _learn(session, sign_up, contact, found.form, now)
+    _learn(session, found, {} if bare else found.typed, contact, now)
     proof = _proof(found.form, sign_up, network, agent, now)
     for topic in found.topics:
         _grant(session, found.form, sign_up, contact, topic, proof, now)
@@ -115,15 +132,17 @@ def _contact(session: Session, sign_up: SignUp, now: datetime) -> int:
     return form_people.make_pending(session, sign_up.address, sign_up.language, now=now)
 
 
-def _learn(session: Session, sign_up: SignUp, contact: int, form: SignUpForm, now: datetime) -> None:
-    assert sign_up.address is not None
-    form_people.settle(session, contact, sign_up.address, sign_up.address_hash, sign_up.fields, now=now)
-    learnt = {
-        key.removeprefix(ATTRIBUTE): value
-        for key, value in sign_up.fields.items()
-        if key.startswith(ATTRIBUTE)
-    }
-    attributes.learn(session, contact, learnt, at=now, source=Source("form", form.key))
+def _learn(
+    session: Session, found: Confirmation, typed: Mapping[str, Any], contact: int, now: datetime
+) -> None:
+    """Give the contact its address, and what the page has shown where nothing is known."""
+    address, hashed = found.sign_up.address, found.sign_up.address_hash
+    assert address is not None
+    form_people.settle(session, contact, address, hashed, typed, now=now)
+    learnt = {key.removeprefix(ATTRIBUTE): value for key, value in typed.items() if key.startswith(ATTRIBUTE)}
+    for known in form_people.attributes_of(session, contact):
+        learnt.pop(known, None)
+    attributes.learn(session, contact, learnt, at=now, source=Source("form", found.form.key))
 
 
 def _proof(form: SignUpForm, one: SignUp, network: str, agent: str, now: datetime) -> str:

@@ -51,6 +51,12 @@ def customer_of(session: Session, contact: int) -> int | None:
     return session.scalar(query)
 
 
+def attributes_of(session: Session, contact: int) -> frozenset[str]:
+    """The keys of what is known of a contact."""
+    held = session.scalar(sa.select(contacts.c.attributes).where(contacts.c.id == contact))
+    return frozenset(held or {})
+
+
 def make_pending(session: Session, address: str, language: str, *, now: datetime) -> int:
     """Make a contact, and a customer for it, of whom nothing is known but an unconfirmed address."""
     customer = session.execute(

@@ -156,16 +156,78 @@ def test_what_was_typed_reaches_the_contact_only_with_the_yes(scene):
     assert scene.rows(sign_ups)[0].fields == {}
 
 
-def test_a_form_never_overwrites_what_is_known_of_a_contact(scene):
+TYPED = {"given_name": "Mallory", "family_name": "King", "country": "GB", "attributes.size": "XXL"}
+
+
+def asks_much(scene) -> None:
     with scene.stores.sessions.begin() as session:
-        known = a_contact(session, email=ADA, given_name="Augusta", family_name=None)
-    scene.edit(fields=(Asked("given_name"), Asked("family_name")))
-    scene.sign_up(ADA, given_name="Mallory", family_name="King")
+        attributes.define(session, {"size": "text"}, now=scene.now)
+    scene.edit(fields=tuple(map(Asked, TYPED)))
+
+
+def typed_mail(scene):
+    scene.sign_up(ADA, **TYPED)
     scene.work()
-    scene.confirm(scene.mails()[0])
+    return scene.mails()[0]
+
+
+def test_a_form_teaches_nothing_of_a_contact_that_was_known_before(scene):
+    """Whoever knows an address can post it: the owner's yes is about the topics, which is all they see."""
+    asks_much(scene)
+    with scene.stores.sessions.begin() as session:
+        known = a_contact(session, email=ADA, given_name=None, family_name=None, country=None)
+        attributes.learn(session, known, {"size": "M"}, at=scene.now, source=attributes.Source("staff", "x"))
+    before = scene.rows(customers), scene.rows(attribute_facts)
+    mail = typed_mail(scene)
+    page = scene.get(link_of(mail)).get_data(as_text=True)
+    assert not any(text in page for text in ("Mallory", "King", "United Kingdom", "XXL"))
+    scene.confirm(mail)
     (contact,) = scene.rows(contacts)
-    assert (contact.id, contact.given_name, contact.family_name) == (known, "Augusta", "King")
+    assert (contact.given_name, contact.family_name, contact.country) == (None, None, None)
+    assert contact.attributes == {"size": "M"}
+    assert (scene.rows(customers), scene.rows(attribute_facts)) == before
     assert scene.state(known) is ConsentState.GRANTED
+
+
+def test_the_owner_of_a_new_address_sees_what_was_typed_before_the_yes(scene):
+    asks_much(scene)
+    mail = typed_mail(scene)
+    page = scene.get(link_of(mail)).get_data(as_text=True)
+    above = page[: page.index('value="confirm"')]
+    assert all(text in above for text in ("Mallory", "King", "United Kingdom", "XXL"))
+    scene.confirm(mail)
+    (contact,) = scene.rows(contacts)
+    assert (contact.given_name, contact.attributes) == ("Mallory", {"size": "XXL"})
+
+
+def test_a_yes_may_leave_out_what_was_typed(scene):
+    asks_much(scene)
+    scene.confirm(typed_mail(scene), data={"do": "bare"})
+    (contact,) = scene.rows(contacts)
+    assert (contact.email, contact.given_name, contact.attributes) == (ADA, None, {})
+    assert scene.state(contact.id) is ConsentState.GRANTED
+
+
+def test_what_people_of_ours_wrote_of_a_waiting_contact_stays(scene):
+    asks_much(scene)
+    mail = typed_mail(scene)
+    with scene.stores.sessions.begin() as session:
+        waiting = session.scalar(sa.select(contacts.c.id))
+        attributes.learn(
+            session, waiting, {"size": "M"}, at=scene.now, source=attributes.Source("staff", "x")
+        )
+    scene.confirm(mail)
+    assert scene.rows(contacts)[0].attributes == {"size": "M"}
+
+
+def test_who_came_by_another_way_meanwhile_learns_nothing_from_the_form(scene):
+    asks_much(scene)
+    mail = typed_mail(scene)
+    with scene.stores.sessions.begin() as session:
+        a_contact(session, email=ADA, given_name="Ada", family_name=None)
+    scene.confirm(mail)
+    (contact,) = scene.rows(contacts)
+    assert (contact.given_name, contact.family_name, contact.attributes) == ("Ada", None, {})
 
 
 @pytest.mark.parametrize("topic_class", [TopicClass.MARKETING, TopicClass.SERVICE])

@@ -27,6 +27,7 @@ from campaigns.records.sign_ups import Refusal
 from campaigns.tracking.tokens import Purpose
 from campaigns.values import Problem
 from web.language import LANGUAGES
+from web.numbers import numbers_from
 from web.public.requests import agent, client
 from web.public.visitor import Visitor, by_token, nowhere, show
 from web.session import read, settings, write
@@ -60,7 +61,7 @@ def page(key: str) -> ResponseReturnValue:
         return _page(shown, {}, Step.FORM)
     if request.is_json:
         return _allowed(_posted_by_script(shown), shown)
-    ask = _ask(shown, request.form.to_dict(), frozenset(_numbers(request.form.getlist("topic"))))
+    ask = _ask(shown, request.form.to_dict(), frozenset(numbers_from(request.form.getlist("topic"))))
     return _answered(shown, ask, _take(shown, ask))
 
 
@@ -129,10 +130,6 @@ def _referring() -> str:
         return ""
     known = parts.scheme in {"http", "https"} and parts.netloc and "@" not in parts.netloc
     return f"{parts.scheme}://{parts.netloc}{parts.path}" if known else ""
-
-
-def _numbers(texts: list[str]) -> list[int]:
-    return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 16]
 
 
 def _answered(shown: Offer, ask: Ask, taken: Taken) -> ResponseReturnValue:
@@ -306,9 +303,25 @@ def confirm(visitor: Visitor) -> ResponseReturnValue:
         return _confirmation(visitor, found, fresh=False)
     with write() as session:
         found = confirming.confirm(
-            session, visitor.token, client=client(request.environ), agent=agent(request.environ), now=now
+            session,
+            visitor.token,
+            client=client(request.environ),
+            agent=agent(request.environ),
+            now=now,
+            bare=request.form.get("do") == "bare",
         )
     return _confirmation(visitor, found, fresh=True)
+
+
+def _written(found: Confirmation) -> list[tuple[str, str]]:
+    """What the yes would let us learn, as (label, text): the owner of an address sees it before."""
+    names = {"given_name": _("First name"), "family_name": _("Last name"), "country": _("Country")}
+    rows = []
+    for key, value in found.typed.items():
+        label = names.get(key) or found.labels.get(key.removeprefix(ATTRIBUTE), key)
+        told = {True: _("Yes"), False: _("No")}[value] if isinstance(value, bool) else str(value)
+        rows.append((label, get_locale().territories.get(told, told) if key == "country" else told))
+    return rows
 
 
 def _confirmation(visitor: Visitor, found: Confirmation | None, *, fresh: bool) -> ResponseReturnValue:
@@ -329,6 +342,7 @@ def _confirmation(visitor: Visitor, found: Confirmation | None, *, fresh: bool) 
             stand=found.stand.value,
             words=words,
             said=found.sign_up.topics,
+            written=_written(found),
             form_url=f"/f/{found.form.key}" if found.form.is_open else "",
         )
     )
