@@ -49,6 +49,8 @@ shell = Blueprint("shell", __name__)
 class RowNumbers(IntegerConverter):
     """Numbers of rows in addresses; what no database can hold leads nowhere."""
 
+    regex = r"[0-9]{1,19}"
+
     def __init__(self, url_map: Map) -> None:
         super().__init__(url_map, max=2**63 - 1)
 

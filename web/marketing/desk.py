@@ -44,8 +44,3 @@ def customer_url(customer: int) -> str | None:
     rule = next(current_app.url_map.iter_rules("customers.show"))
     values: dict[str, Any] = dict.fromkeys(rule.arguments, customer)
     return url_for("customers.show", **values)
-
-
-def number_from(text: str | None) -> int | None:
-    """Read a whole number out of an address; None for whatever else it may be."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None

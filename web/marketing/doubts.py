@@ -21,7 +21,8 @@ from campaigns.records.outbox import DoubtedRun
 from campaigns.values import EventKind, MessageKey
 from web.language import number
 from web.marketing.catcher import is_caught
-from web.marketing.desk import actor, desk, number_from, signing
+from web.marketing.desk import actor, desk, signing
+from web.numbers import number_from
 from web.session import read, routing, write
 
 doubts = desk("doubts", "/doubts")

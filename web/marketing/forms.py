@@ -20,8 +20,9 @@ from campaigns.records.forms import SignUpForm
 from campaigns.records.sign_ups import Refusal
 from campaigns.values import Problem, TopicClass
 from web.language import LANGUAGES
-from web.marketing.desk import actor, desk, number_from
+from web.marketing.desk import actor, desk
 from web.marketing.keys import new_key
+from web.numbers import number_from
 from web.session import read, settings, write
 
 forms = desk("forms", "/forms")

@@ -17,8 +17,9 @@ from web.charts import Chart, Series, line_chart
 from web.language import share
 from web.marketing.campaigns import times
 from web.marketing.campaigns.words import GATES
-from web.marketing.desk import desk, number_from
+from web.marketing.desk import desk
 from web.marketing.export import people_csv
+from web.numbers import number_from
 from web.session import read
 
 reports = desk("reports", "/reports")

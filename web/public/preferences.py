@@ -12,6 +12,7 @@ from campaigns.flows import preferring
 from campaigns.flows.preferring import Choice, Shown
 from campaigns.tracking.tokens import Purpose
 from campaigns.values import Tracking
+from web.numbers import numbers_from
 from web.public.visitor import Visitor, by_token, parts, show
 from web.session import read, write
 
@@ -27,7 +28,7 @@ def page(visitor: Visitor) -> ResponseReturnValue:
         return _show(visitor, done="left")
     if request.form.get("do") == "track":
         return _track(visitor)
-    wanted, shown = _numbers("topic"), _numbers("shown")
+    wanted, shown = (set(numbers_from(request.form.getlist(name))) for name in ("topic", "shown"))
     with write() as session:
         offered = [one for one in preferring.choices(session, visitor.whom) if one.topic.id in shown]
         wordings = {one.topic.id: words(one, visitor.whom.sender) for one in offered}
@@ -97,10 +98,6 @@ def words(choice: Choice, sender: str) -> str:
 def _language() -> str:
     language: str = get_locale().language
     return language
-
-
-def _numbers(name: str) -> set[int]:
-    return {int(text) for text in request.form.getlist(name) if text.isascii() and text.isdigit()}
 
 
 def _show(visitor: Visitor, *, done: str) -> ResponseReturnValue:

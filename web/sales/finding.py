@@ -10,6 +10,7 @@ from campaigns.records import staff
 from campaigns.records.customers import Found, Wanted
 from campaigns.records.customers.finding import countries
 from campaigns.records.customers.people import STAGES
+from web.numbers import number_from
 from web.sales import words
 from web.sales.desk import customers, me
 from web.session import read
@@ -65,9 +66,7 @@ def page_asked() -> int:
 
 def whole(text: str | None) -> int | None:
     """Read a positive whole number that fits an id; None for anything else."""
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 18:
-        return None
-    return int(text) or None
+    return number_from(text) or None
 
 
 def _next(found: Found, text: str, page: int) -> str | None:

@@ -20,12 +20,12 @@ from campaigns.records.customers.people import BUYING_ROLES
 from campaigns.records.customers.stream import GROUPS
 from campaigns.records.staff import Desk, Staff
 from campaigns.values import Problem
+from web.numbers import numbers_from
 from web.sales.desk import customers, me
 from web.sales.sentences import Shown, tell
 from web.session import read
 
 PAGE = 40
-MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,7 @@ def _cursor() -> Cursor | None:
     if text is None:
         return None
     parts = text.split(".")
-    if len(parts) != len(Cursor._fields) or not all(
-        part.isascii() and part.isdigit() and len(part) <= MOST_DIGITS for part in parts
-    ):
+    read = numbers_from(parts)
+    if len(parts) != len(Cursor._fields) or len(read) != len(parts):
         abort(400)
-    return Cursor(*map(int, parts))
+    return Cursor(*read)

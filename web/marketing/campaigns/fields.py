@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from campaigns.errors import BadForm
 from campaigns.values import Problem
+from web.numbers import number_from
 
 CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::00)?")
 
@@ -31,8 +32,8 @@ class Fields:
         text = self.text(name)
         if not text:
             return None
-        if text.isascii() and text.isdigit() and int(text) in known:
-            return int(text)
+        if (chosen := number_from(text)) is not None and chosen in known:
+            return chosen
         self.add(name, _("is not one of those offered."), _("Choose one of the list."))
         return None
 
@@ -41,8 +42,8 @@ class Fields:
         text = self.text(name)
         if not text:
             return None
-        if text.isascii() and text.isdigit() and len(text) < 12 and low <= int(text) <= high:
-            return int(text)
+        if (number := number_from(text)) is not None and low <= number <= high:
+            return number
         what = _("is not a whole number from %(low)s to %(high)s.", low=low, high=high)
         self.add(name, what, _("Correct it, or leave it empty."))
         return None

@@ -14,7 +14,8 @@ from web.marketing.campaigns import times
 from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.cards import read_name
 from web.marketing.campaigns.words import TABS
-from web.marketing.desk import actor, number_from
+from web.marketing.desk import actor
+from web.numbers import number_from
 from web.session import read, write
 
 PAGE = 50

@@ -25,7 +25,8 @@ from web import auth
 from web.guard import PREVIEW_POLICY
 from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.words import LACKS, label_of
-from web.marketing.desk import is_part, number_from, signing
+from web.marketing.desk import is_part, signing
+from web.numbers import number_from
 from web.session import read, routing, write
 
 PEOPLE = 50  #: contacts to leaf through

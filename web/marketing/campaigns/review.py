@@ -25,8 +25,9 @@ from web.marketing.campaigns.outside import MATTERS, lately
 from web.marketing.campaigns.parts import Checked, Reach, checked, reach_of
 from web.marketing.campaigns.preview import people_of, render
 from web.marketing.campaigns.words import CARD_OF, GATES, field_of, label_of, refusal
-from web.marketing.desk import actor, number_from, signing
+from web.marketing.desk import actor, signing
 from web.marketing.telling import tell
+from web.numbers import number_from
 from web.session import read, write
 
 MANY = 1000  #: recipients above which their number is typed
