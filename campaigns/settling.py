@@ -1,8 +1,8 @@
 """What became of a chunk, written down whole: states, history, suppressions; in the caller's transaction.
 
 The sender settles what it was answered, recovery what a lost sender's journal says. Why a mail was refused
-is judged by the same rules as a mail that comes back: only a dead address is suppressed, and where all of a
-chunk is refused for what we are or write, none of it has failed: it waits, and a person is asked.
+is judged by the same rules as a mail that comes back: only a dead address is suppressed, and what is refused
+for what we are or write has not failed while nothing else is taken: it waits, and soon a person is asked.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.backoff_rules import told
-from campaigns.delivery.refusals import Refusals, judged
+from campaigns.delivery.refusals import Past, Refusals, judged
 from campaigns.delivery.retry import next_try
 from campaigns.delivery.returns import HARD, RULES_VERSION, Finding
 from campaigns.records import accounts, history, lanes, outbox, suppressions
@@ -20,6 +20,7 @@ from campaigns.records.outbox import Chunk, Recipient
 from campaigns.values import EventKind, Fact, Gate, Outcome, OutcomeKind
 
 FIRST = 1  #: the fence of a chunk that was claimed but once: nothing of it was settled before
+LATELY = timedelta(hours=1)  #: a mail that was taken so long ago shows that it is not about us
 SHORTEST = timedelta(minutes=1)  #: that a deferred message waits, whatever the server says
 BELIEVED = 2  #: tries after which a server may call us back earlier than we would come
 KIND = {
@@ -36,6 +37,7 @@ class Result:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     moments: dict[int, datetime] = field(default_factory=dict)  #: when each was answered
     skipped: dict[int, tuple[Gate, str]] = field(default_factory=dict)
+    mistakes: dict[int, str] = field(default_factory=dict)  #: ours, in making a mail; it was not begun
     not_before: datetime | None = None  #: nothing of it goes again before; None: that does not matter
 
 
@@ -59,14 +61,18 @@ def settle(
         Fenced: the chunk is no longer ours; nothing is written.
     """
     whom = {seq: one.address for seq, one in recipients.items()}
-    refusals = Refusals({}, "") if is_test else judged(result.outcomes, whom)
-    outcomes, retries = _give_up_or_retry(recipients, refusals.put_off(result.outcomes), now, expires_at)
+    past = Past(taken=True) if is_test else _past(session, chunk, recipients, result, now)
+    refusals = Refusals({}, "") if is_test else judged(result.outcomes, whom, past)
+    erred, skipped = _mistaken(recipients, result, past, now)
+    meant = {**refusals.put_off(result.outcomes), **erred}
+    outcomes, retries = _give_up_or_retry(recipients, meant, now, expires_at)
+    outbox.count_refused(session, chunk, refusals.refused)
     outbox.settle(
         session,
         chunk,
         outcomes,
         moments=result.moments,
-        skipped=result.skipped,
+        skipped={**result.skipped, **skipped},
         retry_at=result.not_before,
         retries=retries,
         now=now,
@@ -83,6 +89,36 @@ def settle(
         )
         _suppress_dead(session, chunk, recipients, outcomes, findings, secret, now)
     return refusals.pause
+
+
+def _past(
+    session: Session, chunk: Chunk, recipients: Mapping[int, Recipient], result: Result, now: datetime
+) -> Past:
+    """What came before in the same run and lane; it is asked only where something went wrong."""
+    failed = any(one.kind is OutcomeKind.FAILED for one in result.outcomes.values())
+    if not failed and not result.mistakes:
+        return Past()
+    taken, refused = outbox.refused_before(session, chunk, now - LATELY)
+    tried = frozenset(seq for seq, one in recipients.items() if one.attempts)
+    return Past(taken, refused, tried)
+
+
+def _mistaken(
+    recipients: Mapping[int, Recipient], result: Result, past: Past, now: datetime
+) -> tuple[dict[int, Outcome], dict[int, tuple[Gate, str]]]:
+    """Those for whom we erred are skipped where others had their mail; else tried again, and skipped at last.
+
+    A lane may give out one mail at a time: a mistake with every contact looks like one with this contact.
+    """
+    taken = past.taken or any(one.kind is OutcomeKind.SENT for one in result.outcomes.values())
+    erred, skipped = {}, {}
+    for seq, what in result.mistakes.items():
+        tries = recipients[seq].attempts + 1 if seq in recipients else 1
+        if taken or next_try(tries, now, seed=seq) is None:
+            skipped[seq] = (Gate.RENDER_ERROR, what)
+        else:
+            erred[seq] = Outcome(OutcomeKind.DEFERRED, text=what)
+    return erred, skipped
 
 
 def _give_up_or_retry(

@@ -9,12 +9,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from campaigns.delivery.returns.judging import judge, without_addresses
-from campaigns.delivery.returns.words import HARD, OURS, BounceClass, Evidence, Finding
+from campaigns.delivery.returns.words import OURS, BounceClass, Evidence, Finding
 from campaigns.values import Outcome, OutcomeKind
 
-MANY = 5  #: refusals without a mail taken, all about us: then it is no accident
+MANY = 5  #: messages refused for what is ours, and no mail taken: then it is no accident
 MANY_ALIKE = 10  #: the same, where nothing tells what they are about but that all say one thing
 SMTP_LATER = frozenset({421, 432, 471, 472, *range(450, 460)})  #: other 4xx are a provider's HTTP status
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the store knows of the same run and lane."""
+
+    taken: bool = False  #: a mail was taken lately: whom others refuse, they refuse for good
+    refused: int = 0  #: messages that were refused for what is ours since
+    tried: frozenset[int] = frozenset()  #: seqs that were deferred before, and are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,40 +32,64 @@ class Refusals:
 
     findings: Mapping[int, Finding]  #: by seq
     pause: str  #: why the campaign should be paused; empty: it should not
-    ours: bool = False  #: all of it is about us: none of the messages has failed
+    ours: frozenset[int] = frozenset()  #: seqs that have not failed: what was said is about us
+    refused: int = 0  #: of those, messages to be counted in the store
 
     def put_off(self, outcomes: Mapping[int, Outcome]) -> Mapping[int, Outcome]:
-        """Give the outcomes, with refusals that are all about us as deferrals."""
+        """Give the outcomes, with refusals that are about us as deferrals."""
         if not self.ours:
             return outcomes
         return {
-            seq: Outcome(OutcomeKind.DEFERRED, one.code, one.enhanced, one.text)
-            if one.kind is OutcomeKind.FAILED
-            else one
+            seq: Outcome(OutcomeKind.DEFERRED, one.code, one.enhanced, one.text) if seq in self.ours else one
             for seq, one in outcomes.items()
         }
 
 
-def judged(outcomes: Mapping[int, Outcome], addresses: Mapping[int, str]) -> Refusals:
-    """Judge the refusals among a chunk's outcomes."""
+def judged(
+    outcomes: Mapping[int, Outcome], addresses: Mapping[int, str], past: Past | None = None
+) -> Refusals:
+    """Judge the refusals among a chunk's outcomes.
+
+    A lane may give out one mail at a time: that nothing but refusals came is asked of its past as well.
+    """
+    past = past or Past()
     failed = {seq: one for seq, one in outcomes.items() if one.kind is OutcomeKind.FAILED}
     if not failed:
         return Refusals({}, "")
     findings = {seq: find(one, addresses.get(seq, "")) for seq, one in failed.items()}
-    if any(one.kind is OutcomeKind.SENT for one in outcomes.values()):
+    if past.taken or any(one.kind is OutcomeKind.SENT for one in outcomes.values()):
         return Refusals(findings, "")
     kinds = {one.kind for one in findings.values()}
     sample = without_addresses(next(iter(failed.values())).text)[:200]
-    if len(failed) >= MANY and kinds <= OURS:
-        # a bad reputation is one provider's opinion: its lane is held, and others are served
-        only_there = kinds <= {BounceClass.BLOCK_REPUTATION}
-        return Refusals({}, "" if only_there else f"every mail is refused: {sample}", ours=True)
     said = {without_addresses(one.text) for one in failed.values()}
-    if len(failed) >= MANY_ALIKE and len(said) == 1 and not kinds & HARD and kinds <= _UNCLEAR:
-        return Refusals({}, f"every mail is refused with the same words: {sample}", ours=True)
-    return Refusals(findings, "")
+    alike = len(failed) >= MANY_ALIKE and len(said) == 1 and BounceClass.UNKNOWN in kinds
+    if alike and kinds <= _UNCLEAR:
+        return Refusals({}, f"every mail is refused with the same words: {sample}", ours=frozenset(failed))
+    return _about_us(findings, past, sample)
 
 
+def _about_us(findings: Mapping[int, Finding], past: Past, sample: str) -> Refusals:
+    """Put off what is about us, whatever its number, and say when it is too much for an accident."""
+    about_us = {seq: one.kind for seq, one in findings.items() if one.kind in OURS}
+    # a bad reputation is one provider's opinion: its lane is held, and others are served
+    told = {seq for seq, kind in about_us.items() if kind is not BounceClass.BLOCK_REPUTATION}
+    fresh = len(told - past.tried)
+    many = len(about_us) >= MANY or past.refused + fresh >= MANY
+    ours = frozenset(seq for seq, kind in about_us.items() if many or kind in BLOCKS)
+    others = {seq: one for seq, one in findings.items() if seq not in ours}
+    pause = f"every mail is refused: {sample}" if many and told else ""
+    return Refusals(others, pause, ours, fresh)
+
+
+#: May be cured, and then the same mail is taken.
+BLOCKS = frozenset(
+    {
+        BounceClass.BLOCK_REPUTATION,
+        BounceClass.BLOCK_AUTH,
+        BounceClass.BLOCK_CONTENT,
+        BounceClass.BLOCK_POLICY,
+    }
+)
 _UNCLEAR = OURS | {BounceClass.UNKNOWN}
 
 

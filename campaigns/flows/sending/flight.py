@@ -16,7 +16,7 @@ from campaigns.loading import Loaded
 from campaigns.mailing import Identities, Mailing, Signing
 from campaigns.records.outbox import Chunk, Turns
 from campaigns.settling import Result
-from campaigns.values import MAIN, Gate, MessageKey, Outcome, OutcomeKind
+from campaigns.values import MAIN, MessageKey, Outcome, OutcomeKind
 
 MANY_MISTAKES = 10  #: of ours in one chunk, if they are most of it: then it is not about the contacts
 
@@ -62,11 +62,10 @@ class Batch:
         return self.chunk.run == key.run and self.chunk.first <= key.seq <= self.chunk.last
 
     def judge_mistakes(self) -> bool:
-        """Skip the few for whom we erred; where it befell most, leave them queued, and say so by True."""
+        """Tell of the few for whom we erred; where it befell most, leave them queued, and say so by True."""
         if len(self.mistakes) >= MANY_MISTAKES and 2 * len(self.mistakes) > len(self.loaded.recipients):
             return True
-        for seq, what in self.mistakes.items():
-            self.result.skipped[seq] = (Gate.RENDER_ERROR, what)
+        self.result.mistakes |= self.mistakes
         return False
 
     def close(self, now: datetime) -> None:

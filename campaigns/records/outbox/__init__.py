@@ -31,7 +31,7 @@ from campaigns.records.outbox.doubts import (
     proven,
     still_in_doubt,
 )
-from campaigns.records.outbox.outcomes import recall, settle
+from campaigns.records.outbox.outcomes import count_refused, recall, refused_before, settle
 from campaigns.records.outbox.people import PERSON, Recipient, load, queued, recipient_of
 from campaigns.records.outbox.turns import Turns
 
@@ -48,6 +48,7 @@ __all__ = [
     "claim",
     "claim_this",
     "close",
+    "count_refused",
     "doubted_runs",
     "expired",
     "has_work",
@@ -63,6 +64,7 @@ __all__ = [
     "queued",
     "recall",
     "recipient_of",
+    "refused_before",
     "renew",
     "reopen",
     "send_again",

@@ -59,7 +59,35 @@ def settle(
     due_at = [(chunk.run, seq, at) for seq, at in (retries or {}).items()]
     update_many(session, messages, ("run_id", "seq"), ("not_before",), due_at)
     _count(session, chunk.run, rows)
-    hold(session, chunk, {**_left(session, chunk, retry_at), "owner": None, "lease_until": None})
+    free = {"owner": None, "lease_until": None, "granted": None}
+    hold(session, chunk, {**_left(session, chunk, retry_at), **free, **_taken(outcomes, now)})
+
+
+def _taken(outcomes: Mapping[int, Outcome], now: datetime) -> dict[str, Any]:
+    """What was taken ends the count of a chunk's refusals."""
+    if any(one.kind is OutcomeKind.SENT for one in outcomes.values()):
+        return {"taken_at": now, "refused": 0}
+    return {}
+
+
+def count_refused(session: Session, chunk: Chunk, count: int) -> None:
+    """Count messages that were refused for what is ours.
+
+    Raises:
+        Fenced: the chunk is no longer ours; nothing is written.
+    """
+    if count:
+        hold(session, chunk, {"refused": chunks.c.refused + count})
+
+
+def refused_before(session: Session, chunk: Chunk, since: datetime) -> tuple[bool, int]:
+    """Whether a mail of a chunk's run and lane was taken since a moment, and how many were refused for us."""
+    c = chunks.c
+    query = sa.select(sa.func.max(c.taken_at), sa.func.coalesce(sa.func.sum(c.refused), 0)).where(
+        c.run_id == chunk.run, c.account == chunk.account, c.lane == chunk.lane
+    )
+    taken_at, refused = session.execute(query).one()
+    return taken_at is not None and taken_at >= since, int(refused)
 
 
 def _left(session: Session, chunk: Chunk, retry_at: datetime | None) -> dict[str, Any]:
