@@ -1,5 +1,6 @@
 """Asking for the confirmation: what a form took becomes one mail in the outbox, or a reason for none."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -45,10 +46,16 @@ HALT = timedelta(hours=1)
 def write_mails(session: Session, now: datetime, routing: Routing | None = None) -> int:
     """Deal with what was posted: a mail into the outbox, or the reason for none; gives how many."""
     done = 0
-    for one in sign_ups.waiting(session, limit=AT_ONCE):
+    if not sign_ups.is_turn(session):
+        return 0  # another worker's: two at once would both find that an address had no mail yet
+    out = Counter(sign_ups.unanswered(session, since=now - TIME_TO_ANSWER))
+    if out.total() >= MOST_UNTRIED_IN_ALL:
+        return 0
+    full = [form for form, mails in out.items() if mails >= MOST_UNTRIED]  # they hold up no other form
+    for one in sign_ups.waiting(session, limit=AT_ONCE, but=full):
         try:
             with session.begin_nested():
-                done += _deal(session, one, now, routing)
+                done += _deal(session, one, out, now, routing)
         except OperationalError:
             raise  # about the store
         except Exception:
@@ -57,14 +64,14 @@ def write_mails(session: Session, now: datetime, routing: Routing | None = None)
     return done
 
 
-def _deal(session: Session, one: SignUp, now: datetime, routing: Routing | None) -> bool:
-    form = forms.hold(session, one.form)  # two workers at one address wait for each other here
+def _deal(session: Session, one: SignUp, out: Counter[int], now: datetime, routing: Routing | None) -> bool:
+    form = forms.hold(session, one.form)
     wanted, contact = _wanted(session, one)
     why = _why_not(session, form, one, wanted, now)
     if why is not None:
         _refuse(session, one, why, now)
         return True
-    if _is_burst(session, form, now):
+    if out[form.id] >= MOST_UNTRIED or out.total() >= MOST_UNTRIED_IN_ALL:
         return False  # it waits until people had time to answer
     made = contact is None
     if contact is None:
@@ -77,6 +84,7 @@ def _deal(session: Session, one: SignUp, now: datetime, routing: Routing | None)
     routes.assign(session, run, routing, now, number=seq)
     sign_ups.mailed(session, one.id, contact=contact, made=made, run=run, seq=seq, now=now)
     forms.count(session, form.id, "mailed", now=now)
+    out[form.id] += 1
     return True
 
 
@@ -118,18 +126,6 @@ def _trips(session: Session, form: SignUpForm, now: datetime) -> bool:
     forms.halt(session, form.id, until=now + HALT)
     log.warning("form halted", form=form.key, mailed=seen.mailed, confirmed=seen.confirmed)
     return True
-
-
-def _is_burst(session: Session, form: SignUpForm, now: datetime) -> bool:
-    """Tell whether more mails are out than people had time to answer, of this form or of all together."""
-    if _untried(session, form, now) >= MOST_UNTRIED:
-        return True
-    return sum(_untried(session, one, now) for one in forms.listing(session)) >= MOST_UNTRIED_IN_ALL
-
-
-def _untried(session: Session, form: SignUpForm, now: datetime) -> int:
-    seen = sign_ups.answered(session, form.id, since=now - TIME_TO_ANSWER, until=now + TIME_TO_ANSWER)
-    return seen.mailed - seen.confirmed
 
 
 def _refuse(session: Session, one: SignUp, why: Refusal, now: datetime) -> None:

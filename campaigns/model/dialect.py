@@ -31,6 +31,17 @@ def lock_table(session: Session, table: sa.Table) -> None:
         session.execute(sa.text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
+def is_alone(session: Session, work: str) -> bool:
+    """Tell whether nobody else does this work, and keep others from it until the transaction ends.
+
+    It never waits: on PostgreSQL another's turn is said to be another's. SQLite's writers are alone anyway.
+    """
+    if not is_postgres(session):
+        return True
+    alone = sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(work, 0)))
+    return bool(session.scalar(alone))
+
+
 def database_now(session: Session) -> datetime:
     """The database's clock, which leases are measured by: one clock for all machines."""
     if is_postgres(session):

@@ -1,6 +1,6 @@
 """Who asked by a form to hear from us, and what became of it: the only reader and writer of sign-ups."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.model.dialect import changed, is_postgres
-from campaigns.model.forms import sign_ups
+from campaigns.model.dialect import changed, is_alone, is_postgres
+from campaigns.model.forms import forms, sign_ups
 
 
 class SignUpState(StrEnum):
@@ -109,17 +109,22 @@ def add(session: Session, posted: Posted, *, now: datetime) -> int:
     return made
 
 
-def waiting(session: Session, *, limit: int) -> list[SignUp]:
-    """Those to which nothing was done yet, oldest first; each is taken by one worker."""
+def waiting(session: Session, *, limit: int, but: Iterable[int] = ()) -> list[SignUp]:
+    """Those to which nothing was done yet, oldest first, `but` those of some forms; one worker takes each."""
     query = (
         sa.select(sign_ups)
-        .where(sign_ups.c.state == SignUpState.POSTED.value)
+        .where(sign_ups.c.state == SignUpState.POSTED.value, sign_ups.c.form_id.not_in(list(but)))
         .order_by(sign_ups.c.posted_at, sign_ups.c.id)
         .limit(limit)
     )
     if is_postgres(session):
         query = query.with_for_update(skip_locked=True)
     return [_sign_up(row) for row in session.execute(query).mappings()]
+
+
+def is_turn(session: Session) -> bool:
+    """Tell whether this worker may write mails: one at a time does, whatever the form and the address."""
+    return is_alone(session, "sign-ups")
 
 
 def any_waiting(session: Session) -> bool:
@@ -227,6 +232,18 @@ def answered(session: Session, form: int, *, since: datetime, until: datetime) -
     ).where(c.form_id == form, c.mailed_at >= since, c.mailed_at < until)
     mailed_, confirmed = session.execute(query).one()
     return Answered(int(mailed_), int(confirmed))
+
+
+def unanswered(session: Session, *, since: datetime) -> dict[int, int]:
+    """How many mails that were written from then on nobody confirmed yet, by form."""
+    c = sign_ups.c
+    query = (
+        sa.select(c.form_id, sa.func.count().label("mails"))
+        .where(c.form_id.in_(sa.select(forms.c.id)), c.mailed_at >= since)  # by the index of both
+        .where(c.state != SignUpState.CONFIRMED.value)
+        .group_by(c.form_id)
+    )
+    return {row.form_id: row.mails for row in session.execute(query)}
 
 
 def newest(session: Session, form: int, *, limit: int = 50) -> list[SignUp]:

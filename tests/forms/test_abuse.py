@@ -5,6 +5,7 @@ import json
 import re
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Thread
 
 import pytest
 import sqlalchemy as sa
@@ -17,10 +18,13 @@ from campaigns.forms import flags, visits
 from campaigns.forms.spec import Asked, Spec, is_web_address, origin_of
 from campaigns.forms.stamp import Fault, Stamp, Stamper, digest_of, new_stamp
 from campaigns.forms.typed import clean, read_fields
+from campaigns.model.customers import contacts
 from campaigns.model.forms import form_limits, sign_ups
 from campaigns.records import consent, forms
+from campaigns.records import sign_ups as records
 from campaigns.records import suppressions as never
 from campaigns.records.consent import Provenance
+from campaigns.records.sign_ups import Posted
 from campaigns.values import ContactId
 from tests.factories import NOW, SECRET, a_contact
 from tests.forms.scene import SHOP, WORDS, puzzle_of, solved, stamp_of
@@ -29,6 +33,22 @@ from tests.web.public.scene import settings as settings_of
 from web.hits import application
 
 ADA = "ada@example.com"
+
+
+def another_form(scene) -> int:
+    with scene.stores.sessions.begin() as session:
+        one = forms.get(session, scene.form)
+        made = forms.add(session, "other", "Other", one.spec, sender=one.sender_id, template=one.template_id,
+                         actor="test", now=scene.now)  # fmt: skip
+        forms.switch(session, made, on=True, now=scene.now)
+    return made
+
+
+def posted(scene, form: int, address: str) -> None:
+    hashed = never.address_hash(SECRET, address)
+    came = Posted(form, 1, address, address, hashed, "", {scene.topics[0]: "words"}, {}, "en", "", "", "")
+    with scene.stores.sessions.begin() as session:
+        records.add(session, came, now=scene.now)
 
 
 @contextmanager
@@ -295,6 +315,38 @@ def test_a_burst_waits_until_people_had_time_to_answer(scene, monkeypatch):
     scene.pass_(minutes=11)
     scene.work()
     assert [row.state for row in scene.rows(sign_ups)] == ["mailed"] * 8
+
+
+def test_a_flooded_form_keeps_nobody_of_another_waiting(scene):
+    other = another_form(scene)
+    for n in range(160):
+        posted(scene, scene.form, f"p{n}@example.com")
+    posted(scene, other, ADA)
+    for _ in range(6):
+        scene.work()
+    states = {row.form_id: row.state for row in scene.rows(sign_ups)}
+    assert states[other] == "mailed"
+    assert [row.state for row in scene.rows(sign_ups)].count("mailed") == asking.MOST_UNTRIED + 1
+
+
+def test_two_forms_that_are_posted_one_address_at_once_write_one_mail(scene, monkeypatch):
+    other = another_form(scene)
+    for form in (scene.form, other):  # their campaigns are there already, so nothing else makes workers wait
+        posted(scene, form, f"first{form}@example.com")
+    scene.work()
+    monkeypatch.setattr(asking, "AT_ONCE", 1)
+    for form in (scene.form, other):
+        posted(scene, form, ADA)
+    with scene.stores.sessions.begin() as session:
+        asking.write_mails(session, scene.now)
+        second = Thread(target=scene.work)
+        second.start()
+        second.join(1)  # on SQLite it waits for us
+    second.join()
+    scene.work()
+    told = [row.reason for row in scene.rows(sign_ups)[2:]]
+    assert told == ["", "too soon"]
+    assert len(scene.rows(contacts)) == 3
 
 
 @on_sqlite
