@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from campaigns.delivery.providers.answers import Busy, Closed, Doubtful, NotReached, Refused, failed
-from campaigns.delivery.providers.api import Api, attempt_key
+from campaigns.delivery.providers.api import Api, Request, attempt_key
 from campaigns.errors import BadInput
 from campaigns.values import Outcome, Outgoing
 
@@ -118,12 +118,19 @@ class Porter:
     def _ask_once(
         self, parcel: Parcel, mails: Sequence[Outgoing], pieces: Sequence[Any], key: str
     ) -> list[Outcome]:
-        request, limit = self.api.ask(pieces, key), self.api.capabilities.max_bytes
+        request, limit = self._request(pieces, key), self.api.capabilities.max_bytes
         if limit is not None and len(request.body) > limit:
             text = f"the mail is larger than the {limit} bytes that this provider takes"
             raise Refused(failed(text, 552, "5.3.4"))
         answer = self.caller.call(request, self._leave_for(parcel))
         return self.api.hear(answer, mails)
+
+    def _request(self, pieces: Sequence[Any], key: str) -> Request:
+        """Make the request; where that fails, as with keys that cannot be had, no byte was written."""
+        try:
+            return self.api.ask(pieces, key)
+        except Exception as error:
+            raise NotReached(f"{type(error).__name__}: {error}") from error
 
     def _leave_for(self, parcel: Parcel) -> Callable[[], bool]:
         def begin() -> bool:

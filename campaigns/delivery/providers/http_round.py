@@ -52,24 +52,11 @@ class Health:
     name: str  #: of the account, for errors
     doubts: int = 0  #: requests in a row whose fate nobody knows
     shut: bool = False  #: ask before mail is risked
-    rest_until: float = 0.0  #: by the monotonic clock
 
     def failure(self, why: object, rest: timedelta | None = None) -> BackendError:
-        """Fail as a whole, and remember it."""
+        """Fail as a whole, and remember it; who sends for this account keeps the rest, and may end it."""
         self.shut = True
-        self.rest_until = monotonic() + (rest.total_seconds() if rest else 0)
         return BackendError(f"{self.name}: {why}", retry_after=rest, busy=isinstance(why, Busy))
-
-    def require_rested(self) -> None:
-        """Nothing, if the provider may be asked again.
-
-        Raises:
-            BackendError: it asked to be left alone for longer.
-        """
-        left = self.rest_until - monotonic()
-        if left > 0:
-            rest = timedelta(seconds=left)
-            raise BackendError(f"{self.name}: rests for {left:.0f} more seconds", retry_after=rest)
 
 
 def look(api: Api, caller: "Caller", health: Health) -> None:
@@ -88,6 +75,8 @@ def look(api: Api, caller: "Caller", health: Health) -> None:
         raise health.failure(_closed(error), AFTER_CLOSED) from error
     except (Doubtful, NotReached) as error:
         raise health.failure(error) from error
+    except Exception as error:  # what we ask with could not be had, as keys of a role
+        raise health.failure(_mistake(error)) from error
     health.shut = False
 
 
@@ -117,7 +106,6 @@ class Round:
         Raises:
             BackendError: as `Backend.send` says.
         """
-        self.health.require_rested()
         if self.health.shut:
             look(self.porter.api, self.porter.caller, self.health)
         try:
@@ -269,7 +257,8 @@ class Round:
     def _wait(self, back: Back, error: Busy) -> None:
         """Keep the mails here for a short while; for longer they are put off, and all rests."""
         parcel = back.parcel
-        wait = error.wait.total_seconds() if error.wait is not None else FIRST_WAIT * 2**parcel.waits
+        asked = error.wait.total_seconds() if error.wait is not None else 0.0
+        wait = max(asked, FIRST_WAIT * 2**parcel.waits)  # also where it asks for none: each try costs
         again = Parcel(back.left, parcel.begun, parcel.waited + wait, parcel.waits + 1)
         if again.waited <= self.patience:
             self._rest_until = max(self._rest_until, monotonic() + wait)
@@ -294,8 +283,10 @@ class Round:
             self._fail(self.health.failure(_closed(error), AFTER_CLOSED))
         elif isinstance(error, Busy | NotReached):
             self._fail(self.health.failure(error, rest))
+        elif not isinstance(error, NotBegun) and not back.parcel.begun:
+            self._fail(self.health.failure(_mistake(error)))
         elif not isinstance(error, NotBegun):  # a mistake of ours: who knows when it came about
-            outcome = unknown(f"{type(error).__name__}: {error}")
+            outcome = unknown(_mistake(error))
             self.work.stop(error)
         for mail in back.left:
             if back.parcel.begun:
@@ -337,6 +328,10 @@ class Round:
                     self.work.answer(mail, unknown(f"{why} before the provider answered"))
                 else:
                     self.work.put_back(mail, why, None, counted=False)
+
+
+def _mistake(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _closed(error: Closed) -> str:
