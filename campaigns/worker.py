@@ -95,7 +95,7 @@ class Worker:
         """Every tick with its distance in seconds; each may be called at any time, any number of times."""
         own: list[tuple[str, float, Tick]] = [
             ("runs", 0.5, self.tick_runs),
-            ("hits", 1.0, lambda: self._write(partial(judging.judge_hits, ranges=self._ranges()))),
+            ("hits", 1.0, self.tick_hits),
             ("verdicts", 5.0, self.tick_verdicts),
             ("leases", 15.0, self.tick_leases),
             ("returned mail", 2.0, self.tick_returns),
@@ -160,12 +160,18 @@ class Worker:
                 return
         self._write(lambda session, now: routing.move_on(session, self._routing, now))
 
+    def tick_hits(self) -> None:
+        """Judge the hits that came."""
+        level = self._settings.tracking
+        self._write(partial(judging.judge_hits, ranges=self._ranges(), default=level))
+
     def tick_verdicts(self) -> None:
         """Judge some hits again where the rules are newer than their verdicts."""
         with self._stores.readers() as session:
             if not judging.is_due_again(session):
                 return
-        self._write(partial(judging.judge_again, ranges=self._ranges()))
+        level = self._settings.tracking
+        self._write(partial(judging.judge_again, ranges=self._ranges(), default=level))
 
     def tick_doubts(self) -> int:
         """Settle what is in doubt and proven to have arrived; gives how many there were."""

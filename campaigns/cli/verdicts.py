@@ -120,7 +120,7 @@ def _again(since: datetime | None, place: Path | None) -> None:
             click.echo(f"Going on with the round of {over.started_at:%d %B %Y %H:%M}.", err=True)
         while over.finished_at is None:
             with stores.sessions.begin() as session:
-                over = judging.go_on(session, over, utc_now(), ranges=ranges)
+                over = judging.go_on(session, over, utc_now(), ranges=ranges, default=settings.tracking)
             click.echo(f"{over.share:4.0%}  {over.judged:,} hits judged again", err=True)
     finally:
         stores.engine.dispose()

@@ -4,7 +4,7 @@ All are judged again when the rules are newer than their verdicts, or a person a
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from campaigns.records import (
     responses,
     rounds,
     surveys,
+    tracking,
 )
 from campaigns.records.hits import Key, Stored
 from campaigns.records.messages import Message
@@ -31,7 +32,7 @@ from campaigns.records.responses import Place
 from campaigns.records.rounds import Round
 from campaigns.tracking.ranges import NONE, Ranges
 from campaigns.tracking.verdicts import RULES_VERSION, judge
-from campaigns.values import EventKind, Fact, Hit, Judgement, MessageKey, Verdict
+from campaigns.values import EventKind, Fact, Hit, Judgement, MessageKey, Tracking, Verdict
 
 SETTLING = timedelta(seconds=3)  #: a scanner's burst is told by what follows, so a hit waits this long
 AT_ONCE = 2000
@@ -42,6 +43,8 @@ KIND = {
     "score": EventKind.SCORE_CLICKED,
 }
 OF_NO_MACHINE = {Verdict.HUMAN, Verdict.UNKNOWN}
+#: How much a verdict says of a person.
+CLOSENESS = {Verdict.MACHINE: 0, Verdict.PRIVACY: 0, Verdict.UNKNOWN: 1, Verdict.HUMAN: 2}
 
 
 @dataclass
@@ -55,18 +58,27 @@ class _Outcome:
 
 
 def judge_hits(
-    session: Session, now: datetime, *, settling: timedelta = SETTLING, ranges: Ranges = NONE
+    session: Session,
+    now: datetime,
+    *,
+    settling: timedelta = SETTLING,
+    ranges: Ranges = NONE,
+    default: Tracking = Tracking.INDIVIDUAL,
 ) -> int:
     """Give each settled hit its verdict and its event; hits of one message are judged together.
 
-    An older verdict that the newer hits change is changed too. Gives how many events are new.
+    An older verdict that the newer hits change is changed too. Nothing more is learnt of contacts who by now
+    are not tracked one by one; `default` is the level of those who never chose. Gives how many events are
+    new.
     """
     waiting = hits.unjudged(session, until=now - settling, limit=AT_ONCE)
     if not waiting.messages:
         return 0
     found = crowds.note(session, hits.of_messages(session, waiting.messages, upto=waiting.upto))
-    outbox.prove(session, {MessageKey(*key): _proof(stored) for key, stored in found.items()}, now=now)
-    made = _judge(session, found, ranges)
+    named = _named(session, found, default)
+    proofs = {MessageKey(*key): _proof(stored) for key, stored in found.items() if _whose(stored) in named}
+    outbox.prove(session, proofs, now=now)
+    made = _judge(session, found, ranges, named)
     written = _write(session, made)
     for key, stored in found.items():
         if len(stored) == hits.MOST:
@@ -80,7 +92,9 @@ def is_due_again(session: Session) -> bool:
     return newest is None or newest.finished_at is None or newest.version < RULES_VERSION
 
 
-def judge_again(session: Session, now: datetime, *, ranges: Ranges = NONE) -> Round | None:
+def judge_again(
+    session: Session, now: datetime, *, ranges: Ranges = NONE, default: Tracking = Tracking.INDIVIDUAL
+) -> Round | None:
     """Judge the next hits of a round again, and begin one where the rules are newer than the last.
 
     Gives the round as far as it has come; None where nothing is to be done.
@@ -88,7 +102,9 @@ def judge_again(session: Session, now: datetime, *, ranges: Ranges = NONE) -> Ro
     newest = rounds.newest(session)
     if newest is None or (newest.finished_at is not None and newest.version < RULES_VERSION):
         newest = rounds.start(session, RULES_VERSION, None, now=now)
-    return None if newest.finished_at is not None else go_on(session, newest, now, ranges=ranges)
+    if newest.finished_at is not None:
+        return None
+    return go_on(session, newest, now, ranges=ranges, default=default)
 
 
 def open_round(session: Session, since: datetime | None, *, now: datetime) -> Round:
@@ -110,7 +126,14 @@ def open_round(session: Session, since: datetime | None, *, now: datetime) -> Ro
     return newest
 
 
-def go_on(session: Session, over: Round, now: datetime, *, ranges: Ranges = NONE) -> Round:
+def go_on(
+    session: Session,
+    over: Round,
+    now: datetime,
+    *,
+    ranges: Ranges = NONE,
+    default: Tracking = Tracking.INDIVIDUAL,
+) -> Round:
     """Judge the next hits of a round again."""
     keys, done = rounds.next_messages(session, over, AT_ONCE)
     found = {
@@ -118,7 +141,7 @@ def go_on(session: Session, over: Round, now: datetime, *, ranges: Ranges = NONE
         for key, stored in hits.of_messages(session, keys).items()
         if not any(_was_met(one.hit, over) for one in stored)
     }
-    made = _judge(session, found, ranges)
+    made = _judge(session, found, ranges, _named(session, found, default))
     _write(session, made)
     changed = Counter(f"{before} to {fact.verdict}" for fact, _, before in made.changed)
     return rounds.advance(session, over, done, len(made.verdicts), changed, now=now)
@@ -135,7 +158,18 @@ def _proof(stored: Sequence[Stored]) -> Evidence:
     return Evidence(KIND[first.kind].value, first.at)
 
 
-def _judge(session: Session, found: Mapping[Key, Sequence[Stored]], ranges: Ranges) -> _Outcome:
+def _whose(stored: Sequence[Stored]) -> int:
+    return stored[0].hit.contact
+
+
+def _named(session: Session, found: Mapping[Key, Sequence[Stored]], default: Tracking) -> Collection[int]:
+    """The contacts among these whose hits may stand in their own history."""
+    return tracking.one_by_one(session, {_whose(stored) for stored in found.values()}, default)
+
+
+def _judge(
+    session: Session, found: Mapping[Key, Sequence[Stored]], ranges: Ranges, named: Collection[int]
+) -> _Outcome:
     made = _Outcome()
     known = messages.find_many(session, list(found))
     posted = responses.posted_among(session, list(found))
@@ -153,8 +187,26 @@ def _judge(session: Session, found: Mapping[Key, Sequence[Stored]], ranges: Rang
             confirmed=key in said or (key[0], message.contact) in posted,
             ranges=ranges,
         )
-        _compare(made, key, stored, judgements, message)
+        by_name = _whose(stored) in named
+        kept = (stored, judgements) if by_name else _kept_back(made, stored, judgements)
+        _compare(made, key, *kept, message)
     return made
+
+
+def _kept_back(
+    made: _Outcome, stored: Sequence[Stored], judgements: Sequence[Judgement]
+) -> tuple[list[Stored], list[Judgement]]:
+    """Leave out what would be learnt of a contact who is not tracked one by one.
+
+    That is an event for a hit that has none, and a verdict that says more of a person than the one it has.
+    """
+    kept: tuple[list[Stored], list[Judgement]] = ([], [])
+    for one, judgement in zip(stored, judgements, strict=True):
+        made.verdicts[one.hit.id] = one.verdict
+        if one.verdict is not None and CLOSENESS[judgement.verdict] <= CLOSENESS[one.verdict]:
+            kept[0].append(one)
+            kept[1].append(judgement)
+    return kept
 
 
 def _compare(

@@ -94,7 +94,10 @@ def level_of(session: Session, whom: Addressee) -> Tracking | None:
 def track(
     session: Session, whom: Addressee, level: Tracking, *, language: str, wording: str, now: datetime
 ) -> bool:
-    """Write down how closely a contact lets us look; False if it stands so already."""
+    """Write down how closely a contact lets us look; False if it stands so already.
+
+    Only a yes lets the message's hits be judged anew: from a no, nothing is learnt of whoever said it.
+    """
     if whom.is_test or whom.erased:
         return False
     shown = consent.add_wording(session, TRACKING_WORDING, language, wording, now=now)
@@ -114,7 +117,8 @@ def track(
         detail={"tracking": level.value, "how": "preferences page"},
     )
     history.record(session, fact)
-    hits.judge_again(session, whom.run, whom.seq)
+    if level is Tracking.INDIVIDUAL:
+        hits.judge_again(session, whom.run, whom.seq)
     return True
 
 

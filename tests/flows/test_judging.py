@@ -14,13 +14,13 @@ from campaigns.model.customers import activity, contacts
 from campaigns.model.events import events, hit_counts, verdict_rounds
 from campaigns.model.events import hits as table
 from campaigns.model.mail import messages
-from campaigns.records import hits, links, rounds, tracking
+from campaigns.records import history, hits, links, rounds, tracking
 from campaigns.records.consent import Provenance
 from campaigns.records.reports import run_report, summary_lines
 from campaigns.records.reports.figures import ApartLine
 from campaigns.tracking.ranges import Range, RangeKind, Ranges
 from campaigns.tracking.verdicts import RULES_VERSION
-from campaigns.values import ContactId, Hit, Link, Tracking
+from campaigns.values import ContactId, EventKind, Fact, Hit, Link, Tracking
 from campaigns.worker import Worker
 from tests.factories import NOW, a_campaign, a_contact, a_run, a_topic
 
@@ -280,6 +280,52 @@ def test_a_hit_of_a_contact_who_said_no_is_stored_without_the_person(session, ad
         Tracking.INDIVIDUAL,
         level,
     ]
+
+
+@pytest.mark.parametrize("level", [Tracking.AGGREGATE, Tracking.OFF])
+def test_a_hit_that_waits_while_its_contact_says_no_makes_no_event(session, ada, level):
+    run, contact = ada
+    hits.store(session, [click(run, 1, contact, 5000), click(run, 1, contact, 5001, kind="open")])
+    session.execute(sa.update(messages).values(state="unknown"))
+    chose(session, contact, level)
+    assert judging.judge_hits(session, LATER) == 0
+    assert session.execute(sa.select(events.c.kind)).all() == []
+    assert session.execute(sa.select(activity)).all() == []
+    assert judging.judge_hits(session, LATER) == 0
+
+
+def test_a_hit_that_waits_while_the_installations_level_becomes_lower_makes_no_event(session):
+    run, people = sent_to(session, "ada@example.com", "bob@example.com")
+    hits.store(session, [click(run, seq, who, 5000) for seq, who in people.items()])
+    chose(session, people[2], Tracking.INDIVIDUAL)
+    assert judging.judge_hits(session, LATER, default=Tracking.AGGREGATE) == 1
+    assert session.scalars(sa.select(events.c.contact_id).where(events.c.kind == "clicked")).all() == [
+        people[2]
+    ]
+
+
+@pytest.mark.parametrize("level", [Tracking.AGGREGATE, Tracking.OFF])
+def test_of_a_contact_who_said_no_a_verdict_comes_no_closer_and_may_go_away(session, ada, level):
+    run, contact = ada
+    hits.store(session, [click(run, 1, contact, 5000, agent="SomeMail/1.0", headers=())])
+    judging.judge_hits(session, LATER)
+    [before] = verdicts(session)
+    assert before != "human"
+    chose(session, contact, level)
+    of_page = Fact(
+        EventKind.CONSENT_WITHDRAWN, LATER, "page", contact, None, run, 1, detail={"how": "preferences page"}
+    )
+    history.record(session, of_page)
+    hits.judge_again(session, run, 1)
+    judging.judge_hits(session, LATER)
+    assert verdicts(session) == [before]
+    while judging.judge_again(session, LATER) is not None:
+        pass
+    assert verdicts(session) == [before]
+    session.execute(sa.update(table).values(agent="curl/8"))
+    hits.judge_again(session, run, 1)
+    judging.judge_hits(session, LATER)
+    assert verdicts(session) == ["machine"]
 
 
 def test_where_the_installation_counts_all_together_only_a_yes_makes_it_one_by_one(session):

@@ -1,13 +1,15 @@
 """The contact's own page of topics: what was shown is what can change, and only by POST."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from campaigns.clock import utc_now
+from campaigns.flows import judging
 from campaigns.model.consent import topics, tracking_choices, wordings
-from campaigns.model.customers import contacts
+from campaigns.model.customers import activity, contacts
 from campaigns.model.events import hit_counts
 from campaigns.records import consent, suppressions
 from campaigns.tracking.tokens import Purpose
@@ -171,6 +173,25 @@ def test_who_said_no_is_counted_without_a_name_from_then_on(scene: Scene) -> Non
     assert [(row.kind, row.link, row.count) for row in scene.rows(hit_counts)] == [
         ("click", 1, 1), ("open", -1, 1), ("view", -1, 1),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("level", ["aggregate", "off"])
+@pytest.mark.parametrize("judged_before", [True, False])
+def test_saying_no_tells_nothing_of_a_click_before_it(scene: Scene, level: str, judged_before: bool) -> None:
+    def judge() -> list[tuple[str, str]]:
+        with scene.stores.sessions.begin() as session:
+            judging.judge_hits(session, utc_now() + timedelta(minutes=5))
+        return [(row.kind, row.verdict) for row in scene.events("clicked")]
+
+    scene.client.get(f"{scene.path('c')}/1", headers={"User-Agent": "SomeMail/1.0"})
+    before = judge() if judged_before else []
+    assert ("clicked", "human") not in before
+    assert len(before) == judged_before
+    scene.post(scene.path("p"), {"do": "track", "level": level})
+    assert judge() == before
+    scene.post(scene.path("p"), {"shown": [scene.topic, scene.other_topic], "topic": [scene.other_topic]})
+    assert judge() == before
+    assert [row.last_clicked_at for row in scene.rows(activity) if row.last_clicked_at] == []
 
 
 @on_sqlite
