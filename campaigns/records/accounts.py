@@ -2,7 +2,8 @@
 
 An account that never failed has no row. One that failed is closed, a little longer each time, until somebody
 has tried it without a mail; what it sends then opens it for good. If it fails again instead, it counts as
-broken since it first did: a server that only greets is not a working one.
+broken since it first did: a server that only greets is not a working one. That holds for some minutes after
+the try, for an account that had nothing to send since has not been broken all the while.
 """
 
 from collections import Counter
@@ -25,6 +26,7 @@ LONGEST_WAIT = timedelta(hours=24)  #: that an account may ask for
 SAMPLE = 500  #: characters kept of what the other side said
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 KEPT = timedelta(days=2)
+STEADY = timedelta(minutes=5)  #: after a good try so long ago, a failure is a new one, mail or no mail
 COUNTED = (OutcomeKind.SENT, OutcomeKind.FAILED, OutcomeKind.DEFERRED, OutcomeKind.UNKNOWN)
 
 
@@ -110,7 +112,8 @@ def is_closed(name: str) -> sa.Exists:
 def failed(session: Session, name: str, error: BackendError, now: datetime) -> Standing:
     """Note that an account failed as a whole, and close it: as long as it asked to, or longer each time.
 
-    Of many senders that fail at the same time the first counts.
+    Of many senders that fail at the same time the first counts. One that was tried with success some minutes
+    before fails anew, even if nothing was sent since.
     """
     _lock(session, name, now)
     before = standing(session, name)
@@ -118,6 +121,8 @@ def failed(session: Session, name: str, error: BackendError, now: datetime) -> S
     if before.is_shut and (before.closed_until or now) > now:
         _write(session, name, sample=told)
         return standing(session, name)
+    if before.probed_at is not None and now - before.probed_at > STEADY:
+        before = OPEN
     doubled = min(FIRST_REST * 2 ** min(before.failures, 10), LONGEST_REST)
     _write(
         session,
@@ -125,7 +130,7 @@ def failed(session: Session, name: str, error: BackendError, now: datetime) -> S
         failing_since=before.failing_since or now,
         failures=before.failures + 1,
         busy=error.busy,
-        closed_until=now + (doubled if asked is None else min(asked, LONGEST_WAIT)),
+        closed_until=now + (doubled if asked is None else min(max(asked, FIRST_REST), LONGEST_WAIT)),
         probed_at=None,
         sample=told,
         changed_at=now,

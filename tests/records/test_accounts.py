@@ -129,6 +129,21 @@ def test_a_server_that_only_greets_is_broken_since_it_first_failed(session):
     assert accounts.standing(session, "main").silent_for(NOW + 3 * MINUTE) == 3 * MINUTE
 
 
+def test_an_idle_account_that_fails_days_after_a_good_try_is_broken_only_since_then(session):
+    fails(session, "main", "down", NOW)
+    fails(session, "main", "down", NOW + MINUTE)
+    accounts.opened(session, "main", NOW + 2 * MINUTE)
+    later = NOW + timedelta(days=3)
+    standing = fails(session, "main", "one hiccup", later)
+    assert (standing.failing_since, standing.failures) == (later, 1)
+    assert standing.closed_until == later + 5 * SECOND
+    assert standing.silent_for(later + MINUTE) == MINUTE
+
+
+def test_one_that_asks_for_no_wait_is_left_alone_for_some_seconds(session):
+    assert fails(session, "main", "429", NOW, retry_after=timedelta(0)).closed_until == NOW + 5 * SECOND
+
+
 def test_a_mail_that_was_sent_after_the_failure_proves_that_it_works(session):
     fails(session, "main", "down", NOW)
     accounts.used(session, "main", {1: SENT}, {1: NOW - SECOND}, NOW + SECOND)
