@@ -1,12 +1,13 @@
 """Whether text can be read where it stands: in light, in dark, and where a program itself makes it dark."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from campaigns.templates.preflight.colours import LINK, Colour, inverted, luminance, ratio
 from campaigns.templates.preflight.findings import Finding, hint, warning
 from campaigns.templates.preflight.letter import Letter
 from campaigns.templates.preflight.paint import Look, texts, tree_of
-from campaigns.templates.preflight.selectors import Sheet
+from campaigns.templates.preflight.selectors import Sheet, TooMuch, Work
 from campaigns.values import Content
 
 #: WCAG 2.2, 1.4.3 Contrast (Minimum).
@@ -22,11 +23,19 @@ def check(letter: Letter) -> Iterator[Finding]:
     tree = tree_of(html) if html else None
     if tree is None:
         return
-    light = Sheet(rule for rule in letter.rules if not rule.media)
+    try:
+        yield from _of_tree(letter, tree, Work())
+    except TooMuch:
+        what = "There is too much to look at: its colours and contrasts were not all compared."
+        yield hint(what, "Make its style sheet shorter: fewer selectors, each with fewer steps.")
+
+
+def _of_tree(letter: Letter, tree: Any, work: Work) -> Iterator[Finding]:
+    light = Sheet((rule for rule in letter.rules if not rule.media), work)
     seen = list(_each_pair(texts(tree, light)))
     yield from _faint(seen)
     if any(rule.is_dark for rule in letter.rules):
-        both = Sheet(rule for rule in letter.rules if not rule.media or rule.is_dark)
+        both = Sheet((rule for rule in letter.rules if not rule.media or rule.is_dark), work)
         known = {(look.ink, look.ground) for _, look in seen}
         dark = [
             one

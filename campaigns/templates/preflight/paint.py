@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from lxml import etree
@@ -14,12 +15,14 @@ from campaigns.templates.preflight.selectors import Sheet
 
 MOST = 20_000  #: elements
 LONGEST = 2000  #: letters of what says all about a background
+LONGEST_VALUE = 100  #: letters of any other value
 #: What a program that is dark shows where the mail says nothing.
 DARK_CANVAS, DARK_INK, DARK_LINK = Colour(30, 30, 30), Colour(255, 255, 255), Colour(158, 158, 255)
 _UNSEEN = frozenset({"head", "style", "script", "title", "template", "noscript", "option", "select"})
 _SIZES = {"h1": 32.0, "h2": 24.0, "h3": 18.72, "h4": 16.0, "h5": 13.3, "h6": 10.7, "small": 13.3}
 _BOLD = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "b", "strong", "th"})
-_LENGTH = re.compile(r"(\d+\.?\d*|\.\d+)(px|pt|em|rem|%)")
+_LENGTH = re.compile(r"([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(px|pt|em|rem|%)")
+_WEIGHT = re.compile(r"[1-9][0-9]{0,3}\Z")
 _HIDDEN = re.compile(r"none|hidden|collapse")
 _NOTHING = re.compile(r"0+(?:\.0*)?(?:px|pt|em|%)?(?:\s|\Z)")
 _TOKEN = re.compile(r"url\([^)]*\)|[a-z-]+\([^()]*(?:\([^()]*\)[^()]*)*\)|[^\s]+")
@@ -85,7 +88,7 @@ def look_of(node: Any, around: Look, sheet: Sheet, link: Colour) -> Look | None:
     look = _ground(around, said.get("background-color"), said.get("background"), node)
     size = _size(said.get("font-size"), around.size) or _SIZES.get(node.tag, around.size)
     weight = said.get("font-weight", "")
-    bold = weight in {"bold", "bolder"} or (weight.isdigit() and int(weight) >= 700)
+    bold = weight in {"bold", "bolder"} or (_WEIGHT.match(weight) is not None and int(weight) >= 700)
     bold = bold or (not weight and (around.bold or node.tag in _BOLD))
     ink = (
         _colour(said.get("color")) or _colour(node.get("color"))
@@ -129,22 +132,29 @@ def _is_hidden(node: Any, said: Mapping[str, str]) -> bool:
 
 def _ground(around: Look, colour: str | None, whole: str | None, node: Any) -> Look:
     """What is behind an element: its colour over what was there, and whether a picture is on it."""
-    words = _TOKEN.findall(whole[:LONGEST]) if whole else []
-    found = _colour(colour) or next((one for one in map(_colour, words) if one is not None), None)
+    named, pictured = _background(whole[:LONGEST]) if whole else (None, False)
+    found = _colour(colour) or named
     if found is None:
         found = _colour(node.get("bgcolor"))
-    pictured = any(one.startswith(("url(", "linear-", "radial-", "conic-")) for one in words)
     if found is not None and found.cover > 0:
         return replace(around, ground=over(found, around.ground), sure=not pictured or found.cover == 1.0)
     return replace(around, sure=around.sure and not pictured and node.get("background") is None)
 
 
+@lru_cache(maxsize=256)
+def _background(text: str) -> tuple[Colour | None, bool]:
+    """Read the colour among what says all about a background, and whether a picture is."""
+    words = _TOKEN.findall(text)
+    colour = next((one for one in map(_colour, words) if one is not None), None)
+    return colour, any(one.startswith(("url(", "linear-", "radial-", "conic-")) for one in words)
+
+
 def _colour(text: str | None) -> Colour | None:
-    return read_colour(text) if text else None
+    return read_colour(text) if text and len(text) <= LONGEST_VALUE else None
 
 
 def _size(text: str | None, around: float) -> float | None:
-    found = _LENGTH.match(text or "")
+    found = _LENGTH.match((text or "")[:LONGEST_VALUE])
     if found is None:
         return None
     number = float(found[1])

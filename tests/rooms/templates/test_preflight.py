@@ -212,6 +212,12 @@ FAULTS = {
         Level.WARNING,
         "cannot be seen",
     ),
+    "more selectors than can be compared": (
+        {"head": HEAD.replace("</head>", "<style>" + "\n".join(f"i p {{ x{n}: y }}" for n in range(1900)) + "</style></head>"),
+         "body": "<p>x</p>" * 900},
+        Level.HINT,
+        "too much to look at",
+    ),
     "faint text in dark": (
         {
             "head": HEAD.replace("</head>", "<style>@media (prefers-color-scheme: dark) { .a { color: #333 !important } }</style></head>"),

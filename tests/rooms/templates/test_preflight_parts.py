@@ -1,6 +1,7 @@
 """What the checks are made of: colours, style sheets, selectors, languages, pictures, the table of programs."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from campaigns.templates.preflight.css import declarations, rules
 from campaigns.templates.preflight.findings import Phrases, hint, joined, warning
 from campaigns.templates.preflight.graphic import read_graphic
 from campaigns.templates.preflight.paint import texts, tree_of
-from campaigns.templates.preflight.selectors import Sheet, read_selector
+from campaigns.templates.preflight.selectors import Sheet, TooMuch, Work, read_selector
 from campaigns.templates.preflight.wording import language_of
 
 # ---- colours
@@ -157,7 +158,7 @@ def test_a_selector_meets_what_another_reader_of_css_says_it_meets(selector, pag
     ours = read_selector(selector)
     assert ours is not None
     wanted = set(CSSSelector(selector)(tree))
-    met = {node for node in tree.iter() if ours.meets(node)}
+    met = {node for node in tree.iter() if ours.meets(node, Work())}
     assert met <= wanted  # going up, the first that fits is taken: some that > would find are missed
     if " > " not in selector:
         assert met == wanted
@@ -194,6 +195,45 @@ def test_text_is_seen_as_a_program_paints_it():
     assert seen["covered"] == ("#ffa500", "#ffffff", False, True)
     assert seen["large"][2]
     assert not {"x", "gone"} & seen.keys()
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        f"font-size:{'1' * 60_000}",
+        f"font-weight:{'9' * 5000}",
+        "font-weight:²",
+        f"color:rgb({'1' * 60_000})",
+        f"font-size:{'1' * 300}em",
+        f"background:{'url( ' * 12_000}",
+    ],
+)
+def test_a_value_without_end_says_nothing_and_takes_no_time(style):
+    begun = time.process_time()
+    assert looks(f'<p style="{style}">a</p>')["a"][:3] == ("#000000", "#ffffff", False)
+    assert time.process_time() - begun < 0.5
+
+
+def test_one_background_for_many_elements_is_read_once():
+    begun = time.process_time()
+    seen = looks("<p>a</p>" * 2000, f"p {{ background: {'url( ' * 390} #123456 }}")
+    assert len(seen) == 1
+    assert time.process_time() - begun < 1
+
+
+def test_a_selector_said_again_is_looked_at_once():
+    begun = time.process_time()
+    seen = looks("<a>x</a>" * 500, ",".join(["b a", " body  >  a"] * 2000) + "{color:#ff0000}")
+    assert seen["x"][0] == "#ff0000"
+    assert time.process_time() - begun < 0.5
+
+
+def test_looking_ends_when_there_is_too_much_to_look_at():
+    begun = time.process_time()
+    sheet = ",".join(f"b{number} a" for number in range(4000)) + "{color:red}"
+    with pytest.raises(TooMuch):
+        looks("<a>x</a>" * 3000, sheet)
+    assert time.process_time() - begun < 4
 
 
 def test_text_on_a_picture_is_not_judged():
