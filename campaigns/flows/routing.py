@@ -36,6 +36,8 @@ def move_on(session: Session, routing: Routing, now: datetime) -> list[Moved]:
 
 
 def _why(account: str, routing: Routing, standing: Standing) -> str:
-    if account not in routing.accounts or standing.failing_since is None:
+    if account not in routing.accounts:
         return "which the accounts file names no more"
+    if not standing.is_shut:
+        return "which their route does not name"
     return f"which has failed since {standing.failing_since:%Y-%m-%d %H:%M} UTC"

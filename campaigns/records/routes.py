@@ -15,7 +15,7 @@ from campaigns.model.mail import chunks, runs, senders
 from campaigns.records import accounts, campaigns
 from campaigns.records.accounts import Standing
 
-MOST_MOVED = 20_000  #: chunks in one transaction; the next tick goes on
+MOST_MOVED = 20_000  #: chunks that leave an account in one transaction; the next tick goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ def assign(
 def move(session: Session, routing: Routing, now: datetime) -> list[Moved]:
     """Take what waits for accounts that are lost over to others of its route, in proportion to their weights.
 
-    Lost is through whom nothing went for longer than the route bears, and who left the accounts file.
+    Lost is through whom nothing went for longer than the route bears, and who left the accounts file. What
+    waits for an account that its route names no more goes over too.
     What a sender holds stays where it is, and so does what no account of its route can take.
     """
     known = accounts.standings(session)
@@ -91,19 +92,22 @@ def move(session: Session, routing: Routing, now: datetime) -> list[Moved]:
     for one in found:
         route = one.route(routing)
         is_lost = lost(routing, route, known, now)
-        weights = shares(route, is_lost) if is_lost(one.account) else {}
+        leaves = is_lost(one.account) or one.account not in route.names()
+        weights = shares(route, is_lost) if leaves else {}
         if weights:
-            moved += _give(session, one, deal(weights, f"{_seed(one)}:{one.account}"))
+            moved += _give(session, one, deal(weights, f"{_seed(one)}:{one.account}"), MOST_MOVED)
         if sum(each.chunks for each in moved) >= MOST_MOVED:
             break
     return moved
 
 
 def suspects(session: Session, routing: Routing, now: datetime) -> set[str]:
-    """The accounts that something waits for and that are closed, or are in the accounts file no more."""
+    """The accounts that something waits for and that are closed, or that its route does not name."""
     waiting = _waiting(session)
     shut = {name for name, one in accounts.standings(session).items() if one.silent_for(now)}
-    return waiting & (shut | (waiting - routing.accounts.keys()))
+    found = waiting & (shut | (waiting - routing.accounts.keys()))
+    others = _stretches(session, chunks.c.account.in_(waiting - found)) if waiting - found else []
+    return found | {one.account for one in others if one.account not in one.route(routing).names()}
 
 
 def lost(routing: Routing, route: Route, known: dict[str, Standing], now: datetime) -> Callable[[str], bool]:
@@ -164,11 +168,11 @@ def _ready(one: _Stretch) -> tuple[sa.ColumnElement[bool], ...]:
     return (which, c.state == "ready", c.lane == one.lane, c.account == one.account)
 
 
-def _give(session: Session, one: _Stretch, dealt: Iterator[str]) -> list[Moved]:
-    """Deal a stretch's chunks out; those that are being claimed stay where they are."""
+def _give(session: Session, one: _Stretch, dealt: Iterator[str], most: int | None = None) -> list[Moved]:
+    """Deal a stretch's chunks out, at most so many; those that are being claimed stay where they are."""
     c = chunks.c
     query = sa.select(c.number, c.last_seq - c.first_seq + 1).where(*_ready(one)).order_by(c.number)
-    query = query.limit(MOST_MOVED)
+    query = query.limit(most)
     free = query.with_for_update(skip_locked=True) if is_postgres(session) else query
     given: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for row, account in zip(session.execute(free).all(), dealt, strict=False):

@@ -188,12 +188,36 @@ def test_what_a_sender_holds_stays_with_its_account(session):
 def test_an_account_that_left_the_file_leaves_nothing_behind(session):
     run = a_running_run(session, {"google": 3}, account="of old")
     stays = a_running_run(session, {"google": 1}, account="spare")
-    routing = a_routing(Route({"main": 1.0}))
+    routing = a_routing(Route({"main": 1.0}, ("spare",)))
     assert routes.suspects(session, routing, NOW) == {"of old"}
     routes.move(session, routing, NOW)
     assert shares(session, run) == {"main": 3}
     assert shares(session, stays) == {"spare": 1}
     assert routes.suspects(session, routing, NOW) == set()
+
+
+def test_what_waits_for_an_account_that_its_route_names_no_more_goes_over(session):
+    strayed = a_running_run(session, {"google": 1, "other": 1}, account="spare")
+    routing = a_routing(Route({"spare": 1.0}, lanes=frozenset({"google"})), Route({"main": 1.0}))
+    assert routes.suspects(session, routing, NOW) == {"spare"}
+    routes.move(session, routing, NOW)
+    assert shares(session, strayed, lane="google") == {"spare": 1}
+    assert shares(session, strayed, lane="other") == {"main": 1}
+    assert routes.suspects(session, routing, NOW) == set()
+
+
+def test_a_large_run_is_given_to_its_accounts_whole_and_leaves_a_lost_one_by_and_by(session, monkeypatch):
+    monkeypatch.setattr(routes, "MOST_MOVED", 20)
+    routing = a_routing(Route({"spare": 1.0, "backup": 1.0}))
+    run = a_running_run(session, {"google": 50})
+    routes.assign(session, run, routing, NOW)
+    assert shares(session, run) == pytest.approx({"spare": 25, "backup": 25}, abs=2)
+    breaks(session, "spare")
+    before = shares(session, run)["spare"]
+    routes.move(session, routing, LATER)
+    assert shares(session, run)["spare"] == before - 20
+    routes.move(session, routing, LATER)
+    assert shares(session, run) == {"backup": 50}
 
 
 def test_moved_chunks_are_published_to_who_serves_the_other_account(session):
