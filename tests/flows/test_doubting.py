@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaigns import mailing
+from campaigns.clock import utc_now
 from campaigns.errors import NotAllowed, NotFound
 from campaigns.flows import doubting, intake, judging, schedule
 from campaigns.flows.doubting import Decision
@@ -356,6 +357,21 @@ def test_a_throttled_run_sends_again_at_its_pace(stores):
         ready = sa.select(chunks.c.not_before).where(chunks.c.run_id == run, chunks.c.state == "ready")
         due = session.scalars(ready.order_by(chunks.c.number)).all()
         assert due == [LATER + timedelta(seconds=seconds) for seconds in (0, 15, 30)]
+
+
+def test_what_is_sent_again_does_not_wait_for_others_of_its_chunk_that_were_deferred(stores):
+    with stores.sessions.begin() as session:
+        run = frozen(session, people=4)
+        chunk = outbox.claim(session, "me")
+        told = {1: UNKNOWN, 2: Outcome(OutcomeKind.DEFERRED, 451, None, "later"), 3: SENT, 4: SENT}
+        tomorrow = utc_now() + timedelta(days=1)
+        outbox.settle(
+            session, chunk, told, skipped={}, retry_at=None, retries={2: tomorrow}, moments={}, now=NOW
+        )
+        assert outbox.claim(session, "me") is None
+        assert decide(session, run, "send-again").decided == 1
+        again = outbox.claim(session, "me")
+        assert [one.seq for one in outbox.load(session, again, None, due=utc_now())[0]] == [1]
 
 
 def test_what_is_decided_while_a_sender_holds_the_chunk_is_sent_after_it(stores):

@@ -57,14 +57,13 @@ def send_again(
     # what came into doubt since they were held lies in a chunk that may be ending: it is left for next time
     placed = [(one, _within(spans, one.seq)) for one in _choose(session, run, seqs, until)]
     found = [one for one, number in placed if number is not None]
-    _change(session, run, found, {"state": MessageState.QUEUED.value, "at": None})
+    _change(session, run, found, {"state": MessageState.QUEUED.value, "at": None, "not_before": None})
     due = sorted({number for _, number in placed if number is not None})
     for at in range(0, len(due), PIECE):
         session.execute(
             sa.update(chunks)
-            .where(
-                chunks.c.run_id == run, chunks.c.number.in_(due[at : at + PIECE]), chunks.c.state == "done"
-            )
+            .where(chunks.c.run_id == run, chunks.c.number.in_(due[at : at + PIECE]))
+            .where(chunks.c.state.in_(["done", "ready"]))  # a ready one may wait for others, for a day
             .values(state="ready", owner=None, lease_until=None, not_before=None)
         )
     _count(session, run, sent=0, unknown=-len(found))
