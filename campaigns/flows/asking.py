@@ -14,6 +14,7 @@ from campaigns.records import (
     campaign_desk,
     campaigns,
     consent,
+    form_mails,
     form_people,
     forms,
     messages,
@@ -48,7 +49,7 @@ def write_mails(session: Session, now: datetime, routing: Routing | None = None)
     done = 0
     if not sign_ups.is_turn(session):
         return 0  # another worker's: two at once would both find that an address had no mail yet
-    out = Counter(sign_ups.unanswered(session, since=now - TIME_TO_ANSWER))
+    out = Counter(form_mails.unanswered(session, since=now - TIME_TO_ANSWER))
     if out.total() >= MOST_UNTRIED_IN_ALL:
         return 0
     full = [form for form, mails in out.items() if mails >= MOST_UNTRIED]  # they hold up no other form
@@ -83,7 +84,6 @@ def _deal(session: Session, one: SignUp, out: Counter[int], now: datetime, routi
     seq = messages.add_one(session, run, contact, one.address, now=now)
     routes.assign(session, run, routing, now, number=seq)
     sign_ups.mailed(session, one.id, contact=contact, made=made, run=run, seq=seq, now=now)
-    forms.count(session, form.id, "mailed", now=now)
     out[form.id] += 1
     return True
 
@@ -118,13 +118,13 @@ def _why_not(
 def _trips(session: Session, form: SignUpForm, now: datetime) -> bool:
     """Halt a form whose mails hardly anybody confirms: somebody else signs people up."""
     until = now - TIME_TO_ANSWER
-    seen = sign_ups.answered(session, form.id, since=until - LOOKED_AT, until=until)
+    seen = form_mails.answered(session, form.id, since=until - LOOKED_AT, until=until)
     if form.halted_until is not None and form.halted_until > until - LOOKED_AT:
-        seen = sign_ups.answered(session, form.id, since=form.halted_until, until=until)
-    if seen.mailed < ENOUGH or seen.confirmed >= seen.mailed * FEWEST:
+        seen = form_mails.answered(session, form.id, since=form.halted_until, until=until)
+    if seen.sent < ENOUGH or seen.confirmed >= seen.sent * FEWEST:
         return False
     forms.halt(session, form.id, until=now + HALT)
-    log.warning("form halted", form=form.key, mailed=seen.mailed, confirmed=seen.confirmed)
+    log.warning("form halted", form=form.key, sent=seen.sent, confirmed=seen.confirmed)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Who asked by a form to hear from us, and what became of it: the only reader and writer of sign-ups."""
+"""Who asked by a form to hear from us, and what became of it: the only writer of sign-ups."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.dialect import changed, is_alone, is_postgres
-from campaigns.model.forms import forms, sign_ups
+from campaigns.model.forms import sign_ups
 
 
 class SignUpState(StrEnum):
@@ -213,37 +213,6 @@ def pending_contact(session: Session, hashed: bytes) -> int | None:
         .limit(1)
     )
     return session.scalar(query)
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """How many of a form's mails went out in a time, and how many of them were confirmed."""
-
-    mailed: int
-    confirmed: int
-
-
-def answered(session: Session, form: int, *, since: datetime, until: datetime) -> Answered:
-    """Count a form's mails of a time."""
-    c = sign_ups.c
-    query = sa.select(
-        sa.func.count(),
-        sa.func.coalesce(sa.func.sum(sa.case((c.state == SignUpState.CONFIRMED.value, 1), else_=0)), 0),
-    ).where(c.form_id == form, c.mailed_at >= since, c.mailed_at < until)
-    mailed_, confirmed = session.execute(query).one()
-    return Answered(int(mailed_), int(confirmed))
-
-
-def unanswered(session: Session, *, since: datetime) -> dict[int, int]:
-    """How many mails that were written from then on nobody confirmed yet, by form."""
-    c = sign_ups.c
-    query = (
-        sa.select(c.form_id, sa.func.count().label("mails"))
-        .where(c.form_id.in_(sa.select(forms.c.id)), c.mailed_at >= since)  # by the index of both
-        .where(c.state != SignUpState.CONFIRMED.value)
-        .group_by(c.form_id)
-    )
-    return {row.form_id: row.mails for row in session.execute(query)}
 
 
 def newest(session: Session, form: int, *, limit: int = 50) -> list[SignUp]:

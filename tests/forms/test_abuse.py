@@ -20,7 +20,7 @@ from campaigns.forms.stamp import Fault, Stamp, Stamper, digest_of, new_stamp
 from campaigns.forms.typed import clean, read_fields
 from campaigns.model.customers import contacts
 from campaigns.model.forms import form_limits, sign_ups
-from campaigns.records import consent, forms
+from campaigns.records import consent, form_mails, forms
 from campaigns.records import sign_ups as records
 from campaigns.records import suppressions as never
 from campaigns.records.consent import Provenance
@@ -292,6 +292,46 @@ def test_few_yeses_halt_a_form_and_people_of_ours_see_it(scene):
     scene.sign_up(ADA, client="192.0.2.1")
     scene.work()
     assert scene.newest().state == "mailed"
+
+
+def test_while_nothing_can_be_sent_no_form_is_halted(scene):
+    """A mail that waits in the outbox cannot have been answered."""
+    for n in range(30):
+        posted(scene, scene.form, f"p{n}@example.com")
+    scene.work()
+    scene.pass_(minutes=15)
+    posted(scene, scene.form, ADA)
+    scene.work()
+    assert (scene.newest().state, scene.newest().reason) == ("mailed", "")
+    with scene.stores.readers() as session:
+        assert form_mails.sent(session, [scene.form], since=NOW) == {}
+        assert set(form_mails.mail_states(session, records.newest(session, scene.form)).values()) == {
+            "queued"
+        }
+        assert forms.how_many_halted(session, scene.now) == 0
+    scene.mails()  # the server is back; people have time to answer from now on
+    scene.pass_(minutes=9)
+    posted(scene, scene.form, "b@example.com")
+    scene.work()
+    assert scene.newest().state == "mailed"
+    scene.pass_(minutes=2)
+    posted(scene, scene.form, "c@example.com")
+    scene.work()
+    assert scene.newest().reason == "halted"
+    with scene.stores.readers() as session:
+        assert form_mails.sent(session, [scene.form], since=NOW) == {scene.form: 31}
+
+
+def test_mails_that_went_out_late_are_still_a_burst(scene, monkeypatch):
+    monkeypatch.setattr(asking, "MOST_UNTRIED", 5)
+    for n in range(5):
+        posted(scene, scene.form, f"p{n}@example.com")
+    scene.work()
+    scene.pass_(hours=3)
+    scene.mails()
+    posted(scene, scene.form, ADA)
+    scene.work()
+    assert scene.newest().state == "posted"
 
 
 def test_enough_yeses_keep_a_form_going(scene):

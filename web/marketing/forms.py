@@ -1,6 +1,7 @@
 """Sign-up forms: the list, and a page for each with its figures, its addresses and what came by it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -13,7 +14,7 @@ from campaigns.errors import BadForm
 from campaigns.flows import offering
 from campaigns.flows.offering import Draft
 from campaigns.forms.spec import ASKABLE, ATTRIBUTE, FIELDS, LONGEST, Asked, Spec, Words
-from campaigns.records import attributes, consent, senders, sign_ups
+from campaigns.records import attributes, consent, form_mails, senders, sign_ups
 from campaigns.records import forms as records
 from campaigns.records import templates as all_templates
 from campaigns.records.forms import SignUpForm
@@ -54,7 +55,7 @@ def index() -> ResponseReturnValue:
     now = utc_now()
     with read() as session:
         rows = records.listing(session)
-        counts = records.counts(session, [row.id for row in rows], now=now, days=DAYS)
+        counts = _counts(session, [row.id for row in rows], now)
     stopped = {row.id for row in rows if row.is_halted(now)}
     return render_template("marketing/forms/index.html", rows=rows, counts=counts, halted=stopped, days=DAYS)
 
@@ -96,8 +97,9 @@ def show(form_id: int) -> ResponseReturnValue:
     now = utc_now()
     with read() as session:
         row = records.get(session, form_id)
-        counts = records.counts(session, [form_id], now=now, days=DAYS).get(form_id, {})
+        counts = _counts(session, [form_id], now)[form_id]
         came = sign_ups.newest(session, form_id)
+        mails = form_mails.mail_states(session, came)
         offered = records.offerable(session)
         sender = senders.get(session, row.sender_id)
     return render_template(
@@ -106,6 +108,7 @@ def show(form_id: int) -> ResponseReturnValue:
         counts=counts,
         refused=_refused(counts),
         came=came,
+        mails=mails,
         why=in_words(),
         sender=sender,
         topics=[offered[number] for number in row.spec.topics if number in offered],
@@ -114,6 +117,13 @@ def show(form_id: int) -> ResponseReturnValue:
         address=f"{settings().public_url}/f/{row.key}",
         snippets={language: snippet(row, language, offered) for language in row.spec.words},
     )
+
+
+def _counts(session: Session, of: Sequence[int], now: datetime) -> dict[int, dict[str, int]]:
+    """How forms were used in the last days; a mail counts once it went out."""
+    counts = records.counts(session, of, now=now, days=DAYS)
+    sent = form_mails.sent(session, of, since=now - timedelta(days=DAYS))
+    return {form: {**counts.get(form, {}), "sent": sent.get(form, 0)} for form in of}
 
 
 def _refused(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -1,9 +1,15 @@
 """The marketer's page of sign-up forms: made whole or not at all, switched, looked at."""
 
+import re
 from html import unescape
 
+import sqlalchemy as sa
+
+from campaigns.clock import utc_now
 from campaigns.flows import asking
-from campaigns.records import attributes, forms, senders, templates
+from campaigns.model.mail import messages
+from campaigns.records import attributes, forms, senders, sign_ups, templates
+from campaigns.records.sign_ups import Posted
 from campaigns.records.staff import Desk
 from campaigns.templates import starters
 from campaigns.templates.render import compile_source
@@ -131,6 +137,40 @@ def test_the_piece_of_html_is_safe_to_paste(desktop):
     assert "<script>" not in snippet
     assert "&lt;script&gt;" in snippet
     assert 'name="given_name"' in snippet
+
+
+def figure(page: str, label: str) -> str:
+    return re.search(rf'<dt>{label}</dt>\s*<dd><span class="stat-value">([^<]*)', page)[1]
+
+
+def test_a_mail_counts_once_it_went_out(desktop):
+    make(desktop)
+    now, number = utc_now(), the_form(desktop).id
+    with desktop.stores.sessions.begin() as session:
+        forms.switch(session, number, on=True, now=now)
+        topics = {desktop.topic: "words"}
+        came = Posted(number, 1, "a@b.example", "a…", b"hash", "", topics, {}, "en", "", "", "")
+        sign_ups.add(session, came, now=now)
+        asking.write_mails(session, now)
+    page = desktop.get(f"/forms/{number}")
+    assert "Mail waits" in page
+    assert figure(page, "Mails") == "0"
+    with desktop.stores.sessions.begin() as session:
+        session.execute(sa.update(messages).values(state="sent", at=now))
+    page = desktop.get(f"/forms/{number}")
+    assert "Mail sent" in page
+    assert figure(page, "Mails") == "1"
+
+
+def test_posts_of_pieces_on_other_pages_are_no_share_of_what_was_shown(desktop):
+    make(desktop)
+    number = the_form(desktop).id
+    with desktop.stores.sessions.begin() as session:
+        forms.count(session, number, "shown", now=utc_now())
+        forms.count(session, number, "posted", now=utc_now(), times=4)
+    page = desktop.get(f"/forms/{number}")
+    assert figure(page, "Posted") == "4"
+    assert not re.search(r"400[.0]*\s?%", page)
 
 
 def test_other_desks_stay_outside(desktop):
