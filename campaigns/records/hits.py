@@ -32,12 +32,14 @@ class Stored(NamedTuple):
 
 
 def store(session: Session, received: Iterable[Hit], *, default: Tracking = Tracking.INDIVIDUAL) -> int:
-    """Append hits; gives how many. Those of contacts who are not tracked one by one are only counted.
+    """Append hits, count those of contacts who are only counted, and drop those of whoever said no.
 
-    `default` is the installation's level, for contacts who never chose one.
+    `default` is the installation's level, for contacts who never chose one. Gives how many were appended or
+    counted.
     """
     given = list(received)
-    named = tracking.one_by_one(session, {hit.contact for hit in given if hit.contact}, default)
+    levels = tracking.levels_in_force(session, {hit.contact for hit in given if hit.contact}, default)
+    levels[0] = Tracking.AGGREGATE  # of nobody in particular
     rows = (
         (
             hit.at,
@@ -52,10 +54,10 @@ def store(session: Session, received: Iterable[Hit], *, default: Tracking = Trac
             ",".join(hit.headers)[:AGENT_SIZE],
         )
         for hit in given
-        if hit.contact in named
+        if levels[hit.contact] is Tracking.INDIVIDUAL
     )
     written = insert_many(session, hits, COLUMNS, rows)
-    if apart := [hit for hit in given if hit.contact not in named]:
+    if apart := [hit for hit in given if levels[hit.contact] is Tracking.AGGREGATE]:
         count_apart(session, apart)
     return written + len(apart)
 

@@ -70,9 +70,12 @@ def ledger(session: Session, contact: ContactId) -> list[Word]:
     return [Word(Tracking(row.level), *row[1:]) for row in session.execute(query)]
 
 
+def levels_in_force(session: Session, asked: Collection[int], default: Tracking) -> dict[int, Tracking]:
+    """How closely each of some contacts may be looked at; `default` is for those who never chose."""
+    return dict.fromkeys(asked, default) | levels(session, asked) if asked else {}
+
+
 def one_by_one(session: Session, asked: Collection[int], default: Tracking) -> Collection[int]:
     """Those among some contacts whose opens and clicks may stand in their own history."""
-    if not asked:
-        return ()
-    chose = levels(session, asked)
-    return {contact for contact in asked if chose.get(contact, default) is Tracking.INDIVIDUAL}
+    found = levels_in_force(session, asked, default)
+    return {contact for contact, level in found.items() if level is Tracking.INDIVIDUAL}
