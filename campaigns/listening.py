@@ -90,7 +90,8 @@ class Listening:
                 said = hooking.act(session, piece, self._keys, now=self._clock())
                 for one, word in zip(piece, said, strict=True):
                     words[one.call.id][word] += 1
-                acted = hooking.finish(session, read, words, self._clock()) if last else Counter()
+                now = self._clock()
+                acted = hooking.finish(session, read, words, self._keys, now) if last else Counter()
             metrics.webhook_events(acted)
 
     def _one_by_one(self, read: list[Read]) -> None:

@@ -24,7 +24,7 @@ from campaigns.records.outbox import Evidence
 from campaigns.records.webhooks import StoredCall
 from campaigns.tracking.tokens import Keyring, Purpose, Token
 from campaigns.tracking.verdicts import BY_PROVIDER, BY_PROXY, NO_AGENT, UNTOLD
-from campaigns.values import ContactId, EventKind, Hit, MessageKey, Tracking, Verdict
+from campaigns.values import EventKind, Hit, MessageKey, Tracking, Verdict
 
 SOURCE = "webhook"
 WAIT = timedelta(minutes=1)
@@ -37,7 +37,6 @@ HITS = {SignalKind.OPENED: "open", SignalKind.CLICKED: "click"}
 DOERS = {Verdict.MACHINE: BY_PROVIDER, Verdict.PRIVACY: BY_PROXY}
 #: What proves an arrival here; the rest does where it is acted on.
 PROVING = ("accepted", "delivered", "opened", "clicked")
-NOT_KEPT = ("not tracked", "counted apart")  #: what became of events that may be told of no single contact
 OUR_PAGES = ("u", "p", "s", "v", "o")  #: what is no link of the campaign's; a visit there is seen there
 
 
@@ -121,16 +120,18 @@ def finish(
     session: Session,
     read: Sequence[tuple[StoredCall, Reading]],
     words: Mapping[int, Counter[str]],
+    keys: Keys,
     now: datetime,
 ) -> Counter[str]:
     """Mark calls as read, all of whose events were acted on; gives what became of those."""
     total: Counter[str] = Counter()
+    private = _private(session, read, keys)
     by_account: dict[str, Counter[str]] = {}
     for call, reading in read:
         found = Counter(words.get(call.id, {}))
         found += Counter(unreadable=bool(reading.problem), subscription=bool(reading.follow))
         by_account.setdefault(call.account, Counter()).update(found + Counter(call=1))
-        forget = any(found[what] for what in NOT_KEPT)
+        forget = call.id in private or _saw_more(reading, found)
         webhooks.settle(session, call.id, problem=reading.problem, forget=forget)
         total += found
     for account, found in sorted(by_account.items()):
@@ -142,6 +143,29 @@ def set_aside(session: Session, now: datetime, *, call: StoredCall, why: str) ->
     """Mark a call that could not be acted on, so that it stops no other."""
     webhooks.count(session, call.account, {"call": 1, "unreadable": 1}, now=now)
     webhooks.settle(session, call.id, problem=why)
+
+
+# ---- what is kept of calls
+
+
+def _private(session: Session, read: Sequence[tuple[StoredCall, Reading]], keys: Keys) -> set[int]:
+    """The calls that tell, in whatever words, of contacts who are not tracked one by one or are forgotten."""
+    tokens = {call.id: set(_tokens(reading, keys.ring)) for call, reading in read}
+    everybody = set().union(*tokens.values())
+    kept = tracking.one_by_one(session, {token.contact for token in everybody}, keys.tracking)
+    return {call for call, mine in tokens.items() if any(token.contact not in kept for token in mine)}
+
+
+def _tokens(reading: Reading, ring: Keyring) -> Iterator[Token]:
+    for signal in reading.signals:
+        if token := _token(signal, ring):
+            yield token
+
+
+def _saw_more(reading: Reading, found: Mapping[str, int]) -> bool:
+    """Whether a provider saw somebody open or click of whom that is not known now, by whatever reason."""
+    seen = Counter(signal.kind.value for signal in reading.signals if signal.kind in HITS)
+    return any(found.get(what, 0) < count for what, count in seen.items())
 
 
 # ---- what is believed
@@ -254,25 +278,18 @@ def _prove(session: Session, named: Sequence[Named], now: datetime) -> None:
 def _look(session: Session, named: Sequence[Named], keys: Keys, words: list[str]) -> None:
     """Store what a provider saw as raw hits; the judge reads them with our own."""
     people = {one.token.contact for one in named}
-    mine = tracking.one_by_one(session, people, keys.tracking)
+    levels = tracking.levels_in_force(session, people, keys.tracking)
     found = []
     for one in named:
-        individual = one.token.contact in mine
-        tracked = one.whom.tracking and not one.whom.erased
-        if not tracked or not (individual or _may_count(session, one, keys)):
+        level = levels[one.token.contact]
+        if level is Tracking.OFF or not one.whom.tracking or one.whom.erased:
             words[one.place] = "not tracked"
         elif hit := _hit(session, one, keys):
             found.append(hit)
-            words[one.place] = words[one.place] if individual else "counted apart"
+            words[one.place] = words[one.place] if level is Tracking.INDIVIDUAL else "counted apart"
         else:
             words[one.place] = "own page"
     hits.store(session, found, default=keys.tracking)
-
-
-def _may_count(session: Session, one: Named, keys: Keys) -> bool:
-    """Whether somebody who is not tracked one by one may be counted among all."""
-    level = tracking.level(session, ContactId(one.token.contact)) or keys.tracking
-    return level is not Tracking.OFF
 
 
 def _hit(session: Session, one: Named, keys: Keys) -> Hit | None:

@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from campaigns.delivery.providers import PROVIDERS
-from campaigns.flows import hooking, judging
+from campaigns.flows import erasing, hooking, judging
 from campaigns.flows.hooking import Keys
 from campaigns.mailing import number_links
 from campaigns.model.consent import suppressions as suppressions_table
@@ -35,7 +36,7 @@ def act_on(session, call, at, keys=KEYS):
     reading = hooking.read(call, HOOKS)
     heard = [hooking.Heard(call, signal) for signal in reading.signals]
     words = Counter(hooking.act(session, heard, keys, now=at))
-    return hooking.finish(session, [(call, reading)], {call.id: words}, at)
+    return hooking.finish(session, [(call, reading)], {call.id: words}, keys, at)
 
 
 class Told(Sent):
@@ -398,6 +399,92 @@ def test_who_is_not_tracked_at_all_is_not_counted(told):
     assert opened(told, "clicked", url="https://shop.example/a") == {"not tracked": 1}
     assert told.rows(hits) == []
     assert told.session.execute(sa.select(hit_counts)).all() == []
+
+
+# ---- what is kept of calls
+
+
+LEVELS = [Tracking.AGGREGATE, Tracking.OFF]
+SEEN = {"agent": BROWSER, "ip": "203.0.113.9"}
+
+
+def chose(told, level):
+    tracking.choose(told.session, ContactId(told.contact), level, HOW, now=NOW)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_of_a_click_on_our_own_page_by_who_is_not_tracked_one_by_one_no_call_is_kept(told, level):
+    chose(told, level)
+    token = Keyring(SECRET).sign(Purpose.UNSUBSCRIBE, told.run, 1, told.contact)
+    found = told.tell(told.event("clicked", url=f"https://t.shop.example/u/{token}", **SEEN))
+    assert found == {"not tracked" if level is Tracking.OFF else "own page": 1}
+    assert told.bodies() == [b""]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_of_an_open_that_is_told_again_with_something_else_no_call_is_kept(told, level):
+    chose(told, level)
+    seen = told.event("opened", **SEEN)
+    told.tell(seen)
+    assert told.tell(seen, told.event("delivered")) == {"repeat": 1, "delivered": 1}
+    assert told.bodies() == [b"", b""]
+
+
+@on_sqlite
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    "kind", ["accepted", "delivered", "delayed", "bounced", "complained", "unsubscribed", "teleported"]
+)
+def test_whatever_is_told_of_who_is_not_tracked_one_by_one_acts_and_no_call_is_kept(told, kind, level):
+    chose(told, level)
+    assert told.tell(told.event(kind, **SEEN)) == {"unknown" if kind == "teleported" else kind: 1}
+    assert told.bodies() == [b""]
+
+
+@on_sqlite
+def test_where_the_installation_counts_all_together_no_call_is_kept_of_who_never_chose(told):
+    webhooks.keep(
+        told.session, NewCall("main", "http", NOW, "one", json.dumps(told.event("delivered")).encode())
+    )
+    [call] = webhooks.waiting(told.session, now=NOW)
+    act_on(told.session, call, NOW, replace(KEYS, tracking=Tracking.AGGREGATE))
+    assert told.bodies() == [b""]
+
+
+@pytest.mark.parametrize("kind", ["opened", "clicked", "delivered", "bounced", "unsubscribed"])
+def test_nothing_comes_back_of_who_was_forgotten(told, kind):
+    erasing.erase(told.session, told.contact, SECRET, actor="test", now=NOW)
+    before = told.kinds()
+    assert told.tell(told.event(kind, **SEEN)) == {"stray": 1}
+    assert told.bodies() == [b""]
+    assert told.rows(hits) == []
+    assert told.kinds() == before
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("over", "word"), [({"recipient": "eve@example.com"}, "other address"), ({"postroom": "forged"}, "stray")]
+)
+def test_of_an_open_that_nothing_follows_from_no_call_is_kept(told, over, word):
+    assert told.tell(told.event("opened", **SEEN) | over, told.event("delivered")) == {
+        word: 1,
+        "delivered": 1,
+    }
+    assert told.bodies() == [b""]
+
+
+@on_sqlite
+def test_of_an_open_of_a_test_mail_no_call_is_kept(told):
+    told.session.execute(sa.update(runs).values(kind="test"))
+    assert told.tell(told.event("opened", **SEEN)) == {"test": 1}
+    assert told.bodies() == [b""]
+
+
+def test_a_call_about_who_is_tracked_one_by_one_is_kept(told):
+    found = told.tell(told.event("opened", **SEEN), told.event("clicked", **SEEN), told.event("delivered"))
+    assert found == {"opened": 1, "clicked": 1, "delivered": 1}
+    assert told.tell(told.event("bounced", text="552 5.2.2 Mailbox full")) == {"bounced": 1}
+    assert all(told.bodies())
 
 
 AT = NOW + 3 * HOUR
