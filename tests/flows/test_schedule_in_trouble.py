@@ -58,15 +58,15 @@ def test_a_pause_during_the_freeze_holds(stores, campaign, monkeypatch):
     open_runs(stores)
     began, whole = threading.Event(), audience_records._stretches
 
-    def slow(session, run):
+    def slow(*given, **named):
         began.set()
         time.sleep(0.5)
-        return whole(session, run)
+        return whole(*given, **named)
 
     monkeypatch.setattr(audience_records, "_stretches", slow)
     thread = threading.Thread(target=tick, args=(stores, NOW))
     thread.start()
-    began.wait()
+    assert began.wait(30)
     act(stores, schedule.pause, campaign)
     thread.join()
     assert (state(stores, campaign), the_run(stores, campaign).state) == (
