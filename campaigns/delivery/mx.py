@@ -14,6 +14,7 @@ from campaigns.delivery.lanes import OTHER, lane_of_servers
 
 AT_ONCE = 32  #: questions
 FIRST = 8  #: asked alone: if nobody answers any of them, the others are not asked
+KNOWN = ("gmail.com", "outlook.com", "gmx.net")  #: asked beside domains that are missing: they never are
 LONGEST = 253  #: signs of a domain
 #: What is never a stranger's domain (RFC 2606, RFC 6761): nobody is asked about it.
 OURS_ALONE = frozenset(
@@ -41,8 +42,23 @@ class Heard:
     servers: str = ""  #: names of its mail servers, the best first
 
 
-def ask_all(domains: Sequence[str], resolver: dns.resolver.Resolver) -> Iterator[Heard]:
-    """Ask about many domains at once; where nobody answers about the first few, the rest is unheard."""
+def ask_all(domains: Sequence[str], resolver: dns.resolver.Resolver) -> list[Heard]:
+    """Ask about many domains at once; where nobody answers about the first few, the rest is unheard.
+
+    A resolver that denies everything (of a captive network, or a firewall) is believed in nothing.
+    """
+    heard = list(_asked(domains, resolver))
+    if all(one.mail is not Mail.MISSING for one in heard) or not _denies_all(resolver):
+        return heard
+    return [Heard(one.domain, Mail.UNHEARD) if one.mail is Mail.MISSING else one for one in heard]
+
+
+def _denies_all(resolver: dns.resolver.Resolver) -> bool:
+    # that all of a round are missing proves nothing: those that were missing once are asked together
+    return any(ask(one, resolver).mail is Mail.MISSING for one in KNOWN)
+
+
+def _asked(domains: Sequence[str], resolver: dns.resolver.Resolver) -> Iterator[Heard]:
     with ThreadPoolExecutor(AT_ONCE, "mx") as pool:
         first = list(pool.map(lambda domain: ask(domain, resolver), domains[:FIRST]))
         yield from first

@@ -45,4 +45,4 @@ def _wanted(session: Session, now: datetime) -> Iterator[tuple[int, bool]]:
 
 def ask(asked: list[Asked], resolver: Resolver) -> list[Heard]:
     """Ask about some domains, many at a time."""
-    return list(mx.ask_all([one.domain for one in asked], resolver))
+    return mx.ask_all([one.domain for one in asked], resolver)

@@ -22,7 +22,7 @@ UNASKED, TAKEN, DOUBTFUL, DEAD = "unasked", "taken", "doubtful", "dead"
 KEPT = timedelta(hours=24)  #: what was heard
 AGAIN = timedelta(hours=3)  #: until a domain that was missing once is asked about again
 REST = timedelta(minutes=15)  #: until it is asked about again where nobody answered; doubled each time
-DEAD_KEPT = timedelta(days=30)  #: until a dead domain is asked about again
+DEAD_KEPT = timedelta(days=30)  #: until a domain that says it takes no mail is asked about again
 LONGEST_REST = timedelta(hours=24)
 
 
@@ -87,8 +87,10 @@ def hear(session: Session, asked: Sequence[Asked], heard: Iterable[Heard], *, no
 def _state(mail: Mail, known: Asked, now: datetime) -> tuple[str, int, datetime | None]:
     if mail is Mail.TAKEN:
         return TAKEN, 0, None
-    if mail is Mail.REFUSED or known.state in {DOUBTFUL, DEAD}:
+    if mail is Mail.REFUSED:
         return DEAD, known.failures + 1, now + DEAD_KEPT
+    if known.state in {DOUBTFUL, DEAD}:
+        return DEAD, known.failures + 1, now + KEPT
     return DOUBTFUL, known.failures + 1, now + AGAIN
 
 

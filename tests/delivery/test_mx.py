@@ -6,7 +6,7 @@ import dns.resolver
 import pytest
 
 from campaigns.delivery.lanes import lane_of_servers
-from campaigns.delivery.mx import Heard, Mail, ask, ask_all, is_askable
+from campaigns.delivery.mx import KNOWN, Heard, Mail, ask, ask_all, is_askable
 from tests.name_server import NameServer
 
 TABLE = {
@@ -66,10 +66,22 @@ def test_where_nobody_answers_only_a_few_are_waited_for():
 
 
 def test_many_are_asked_at_once_and_told_in_order():
-    table = {(f"d{n}.net", "MX"): ["1 mx.own.net."] for n in range(0, 120, 2)}
+    table = {(name, "MX"): ["1 mx.own.net."] for name in [*KNOWN, *(f"d{n}.net" for n in range(0, 120, 2))]}
     with NameServer(table) as server:
         heard = list(ask_all([f"d{n}.net" for n in range(120)], server.resolver()))
     assert [one.mail for one in heard] == [Mail.TAKEN, Mail.MISSING] * 60
+
+
+def test_a_name_server_that_denies_well_known_domains_is_believed_of_none_that_is_missing():
+    with NameServer({("own.net", "MX"): ["1 mx.own.net."]}) as server:
+        heard = ask_all(["firm.net", "own.net", "gone.net"], server.resolver())
+    assert [one.mail for one in heard] == [Mail.UNHEARD, Mail.TAKEN, Mail.UNHEARD]
+
+
+def test_domains_that_are_all_gone_are_so_while_well_known_ones_are_there():
+    with NameServer({(name, "MX"): ["1 mx.own.net."] for name in KNOWN}) as server:
+        heard = ask_all([f"gone{n}.net" for n in range(20)], server.resolver())
+    assert {one.mail for one in heard} == {Mail.MISSING}
 
 
 @pytest.mark.parametrize("domain", ["shop.example", "example.com", "x.test", "localhost", "a", "", "a..net"])

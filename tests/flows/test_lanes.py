@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from campaigns.clock import utc_now
 from campaigns.config import from_environment
 from campaigns.delivery.backend import open_backend
-from campaigns.delivery.mx import Heard, Mail
+from campaigns.delivery.mx import KNOWN, Heard, Mail
 from campaigns.delivery.warmup import Plan
 from campaigns.errors import BackendError
 from campaigns.flows import audience as freezing
@@ -416,6 +416,7 @@ def test_those_who_clicked_go_first_while_an_account_is_warmed_up(stores):
 # ---- domains
 
 TABLE = {
+    **{(name, "MX"): ["1 mx.own.net."] for name in KNOWN},
     ("firm.net", "MX"): ["0 aspmx.l.google.com."],
     ("null.net", "MX"): ["0 ."],
     ("own.net", "MX"): ["10 mail.own.net."],
@@ -481,6 +482,26 @@ def test_a_domain_that_nobody_answers_for_is_mailed_and_asked_about_again(stores
         assert domains.due(session, now=NOW + timedelta(minutes=14)) == []
         assert [one.failures for one in domains.due(session, now=NOW + timedelta(minutes=15))] == [1]
         assert not domains.any_dead(session)
+
+
+@pytest.mark.parametrize(
+    ("mail", "days"),
+    [(Mail.MISSING, 1), (Mail.REFUSED, 30)],
+)
+def test_a_missing_domain_is_asked_about_again_after_a_day_and_one_that_refuses_after_many(
+    stores, mail, days
+):
+    now = NOW
+    with stores.sessions.begin() as session:
+        domains.want(session, ["gone.net"], now=now)
+        for _ in range(2):
+            if asked := domains.due(session, now=now):
+                domains.hear(session, asked, [Heard("gone.net", mail)], now=now)
+                heard = now
+            now += timedelta(hours=4)
+        assert domains.any_dead(session)
+        assert domains.due(session, now=heard + timedelta(days=days, minutes=-1)) == []
+        assert len(domains.due(session, now=heard + timedelta(days=days))) == 1
 
 
 def test_what_was_heard_holds_for_a_day(stores):

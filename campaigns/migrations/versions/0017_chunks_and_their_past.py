@@ -26,7 +26,7 @@ def upgrade() -> None:
             sa.Integer(),
             server_default="0",
             nullable=False,
-            comment="messages refused for what is ours since one was taken",
+            comment="for us, since one was taken",
         ),
     ]
     for column in columns:
