@@ -5,6 +5,7 @@ The filter is the administrator's own choice, and may be on this machine; mails 
 
 import http.client
 import json
+import math
 import re
 import shutil
 import socket
@@ -12,8 +13,8 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from time import monotonic
-from typing import Any
 from urllib.parse import urlsplit
 
 from campaigns.errors import BackendError
@@ -22,11 +23,13 @@ PATIENCE = 20.0  #: seconds for an answer
 NEAR = 0.3  #: seconds to find out whether a filter is on this machine
 LONGEST = 4_000_000  #: bytes of an answer
 RSPAMD, SPAMD = 11333, 783  #: their usual ports
+LONGEST_NUMBER, LONGEST_WORDS = 40, 2000  #: letters
+MOST_RULES = 2000  #: of one judgement
 OFF = "off"
 COMMAND = "spamassassin:"
 #: What rspamd does with spam; it begins before its threshold, from which on it refuses.
 MARKED = frozenset({"add header", "rewrite subject", "reject", "quarantine", "discard"})
-_RULE = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s+([A-Z0-9_]{2,})\s*(.*)$")
+_RULE = re.compile(r"^\s*(-?\d{1,9}(?:\.\d{1,9})?)\s+([A-Z0-9_]{2,})\s*(.*)$")
 _VERDICT = re.compile(r"Spam:\s*(True|False)\s*;\s*(-?\d+(?:\.\d+)?)\s*/\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
 _DETAILS = re.compile(r"\((-?\d+(?:\.\d+)?) points, (-?\d+(?:\.\d+)?) required", re.IGNORECASE)
 
@@ -91,11 +94,17 @@ def ask(where: str, mail: bytes) -> Score:
         if parts.scheme == "spamd":
             return _by_spamd(host, port or SPAMD, mail)
         return _by_rspamd(parts.scheme, host, port or RSPAMD, mail)
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         reason = str(error)[:200] or type(error).__name__
-        raise BackendError(f"The spam filter {where} gave no judgement: {reason}") from error
+        raise BackendError(f"The spam filter {_shown(where)} gave no judgement: {reason}") from error
     except subprocess.SubprocessError as error:
         raise BackendError("The command spamassassin gave no judgement in time.") from error
+
+
+def _shown(where: str) -> str:
+    """Where the filter is, without a login that may stand in its address."""
+    scheme, _, rest = where.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if rest else where
 
 
 def _by_rspamd(scheme: str, host: str, port: int, mail: bytes) -> Score:
@@ -112,18 +121,41 @@ def _by_rspamd(scheme: str, host: str, port: int, mail: bytes) -> Score:
     return read_rspamd(json.loads(body))
 
 
-def read_rspamd(said: dict[str, Any]) -> Score:
-    """Read rspamd's answer.
+def read_rspamd(said: object) -> Score:
+    """Read rspamd's answer; symbols that are none are passed over.
 
+    Raises:
+        ValueError: there is no score in it.
     Source: rspamd's documentation of its protocol, /checkv2.
     """
-    threshold = float(said["required_score"])
-    points = float(said["score"])
+    if not isinstance(said, dict):
+        raise ValueError("its answer is no judgement")  # noqa: TRY004 - a stranger's, not a programmer's mistake
+    threshold = _points(said.get("required_score"))
+    points = _points(said.get("score"))
+    symbols = said.get("symbols")
     rules = [
-        Rule(str(name), float(one.get("score") or 0), _plain(one.get("description") or ""))
-        for name, one in said.get("symbols", {}).items()
+        Rule(
+            _plain(name),
+            _points(one.get("score") or 0),
+            _plain(one.get("description")),
+        )
+        for name, one in islice(symbols.items() if isinstance(symbols, dict) else (), MOST_RULES)
+        if isinstance(one, dict)
     ]
-    return _score("rspamd", points, threshold, rules, is_spam=said.get("action") in MARKED)
+    return _score("rspamd", points, threshold, rules, is_spam=str(said.get("action")) in MARKED)
+
+
+def _points(said: object) -> float:
+    """Read a number of points.
+
+    Raises:
+        ValueError: it is none.
+    """
+    known = type(said) in {int, float, str} and len(str(said)) <= LONGEST_NUMBER
+    number = float(str(said)) if known else math.nan
+    if not math.isfinite(number):
+        raise ValueError("a number of points cannot be read")
+    return number
 
 
 def _by_spamd(host: str, port: int, mail: bytes) -> Score:
@@ -136,7 +168,7 @@ def _by_spamd(host: str, port: int, mail: bytes) -> Score:
     head, _, report = said.partition("\r\n\r\n")
     if not re.match(r"SPAMD/\S+ 0 ", head) or (verdict := _VERDICT.search(head)) is None:
         raise ValueError(head[:100] or "nothing")
-    return _score("SpamAssassin", float(verdict[2]), float(verdict[3]), read_report(report))
+    return _score("SpamAssassin", _points(verdict[2]), _points(verdict[3]), read_report(report))
 
 
 def _by_command(mail: bytes) -> Score:
@@ -152,15 +184,15 @@ def _by_command(mail: bytes) -> Score:
     if details is None:
         raise ValueError(_plain(ran.stderr.decode("utf-8", "replace")) or "no report")
     report = said[details.end() :]
-    return _score("SpamAssassin", float(details[1]), float(details[2]), read_report(report))
+    return _score("SpamAssassin", _points(details[1]), _points(details[2]), read_report(report))
 
 
 def read_report(text: str) -> list[Rule]:
     """Read SpamAssassin's table: points, rule, words; words go on in the lines below."""
     found: list[Rule] = []
-    for line in text.splitlines()[:2000]:
+    for line in text.splitlines()[:MOST_RULES]:
         if (row := _RULE.match(line)) is not None:
-            found.append(Rule(row[2], float(row[1]), _plain(row[3])))
+            found.append(Rule(_plain(row[2]), _points(row[1]), _plain(row[3])))
         elif found and line.startswith(" " * 20) and line.strip():
             last = found[-1]
             found[-1] = Rule(last.name, last.points, _plain(f"{last.words} {line}"))
@@ -174,8 +206,9 @@ def _score(
     return Score(by, points, threshold, points >= threshold if is_spam is None else is_spam, tuple(weighty))
 
 
-def _plain(text: str) -> str:
+def _plain(said: object) -> str:
     """One line of a stranger's words."""
+    text = said[:LONGEST_WORDS] if isinstance(said, str) else ""
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:200]
 
 

@@ -115,6 +115,42 @@ def test_rspamd_tells_a_good_newsletter_from_spam(rspamd, newsletter):
     assert all(one.points and one.words for one in bad.rules)
 
 
+GOOD = {"score": 1, "required_score": 15.0, "action": "no action"}
+
+
+@pytest.mark.parametrize(
+    "symbols",
+    [
+        [],
+        None,
+        5,
+        "x",
+        {"A": 5},
+        {"A": []},
+        {"A": None},
+        {"A": {"score": 0, "description": [1]}},
+        {"A": {"score": []}},
+    ],
+)
+def test_odd_symbols_are_passed_over(symbols):
+    assert read_rspamd({**GOOD, "symbols": symbols}).rules == ()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"[]", b"5", b"null", b'"x"', b"{}", b"[" * 200_000, b'{"score": NaN, "required_score": 1}', b'{"score": [], "required_score": 1}',
+     b'{"score": true, "required_score": 1}', b'{"score": 1e999, "required_score": 1}', b'{"score": 1%s, "required_score": 1}' % (b"0" * 400),
+     b'{"score": 1%s, "required_score": 1}' % (b"0" * 5000),
+     b'{"score": 1, "required_score": 1, "symbols": {"A": {"score": "x"}}}'],
+)  # fmt: skip
+def test_an_odd_answer_of_rspamd_is_no_judgement(answer):
+    with (
+        WebServer(lambda *_: said("200 OK", body=answer)) as server,
+        pytest.raises(BackendError, match="no judgement"),
+    ):
+        ask(f"http://127.0.0.1:{server.port}", SPAMMY)
+
+
 def test_rspamd_is_found_where_it_usually_is(rspamd, monkeypatch):
     monkeypatch.setattr(spam, "RSPAMD", int(rspamd.rpartition(":")[2]))
     assert find_filter("") == rspamd
@@ -245,3 +281,10 @@ def test_a_report_of_anything_is_read_without_harm():
     for text in ("", "pts\n" * 5000, "1.0 " * 5000, "\x00\x1b[31m 1.0 RULE \x1b[0m", "9" * 5000 + " RULE x"):
         for rule in read_report(text):
             assert rule.words.isprintable() or rule.words == ""
+
+
+def test_a_filters_login_is_not_told_where_it_fails():
+    with pytest.raises(BackendError, match="gave no judgement") as caught:
+        ask("http://us3r:S3CRET@127.0.0.1:1/", b"Subject: x\r\n\r\n")
+    assert "http://127.0.0.1:1" in str(caught.value)
+    assert "S3CRET" not in str(caught.value)

@@ -14,6 +14,10 @@ _INNER_4 = tuple(
         ("10.0.0.0/8", "private"),
         ("100.64.0.0/10", "shared by a provider's customers"),
         ("127.0.0.0/8", "this machine"),
+        (
+            "168.63.129.16/32",
+            "the host of a machine at Azure",
+        ),  # in no registry; Microsoft's own
         ("169.254.0.0/16", "link-local"),
         ("172.16.0.0/12", "private"),
         ("192.0.0.0/24", "reserved for protocols"),

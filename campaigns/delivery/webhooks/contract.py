@@ -9,7 +9,7 @@ from campaigns.delivery.webhooks.signals import Signal
 from campaigns.delivery.webhooks.told import load
 from campaigns.values import Account
 
-MOST_SIGNALS = 20_000  #: of one call; the largest batches of providers hold some thousand
+MOST_SIGNALS = 100_000  #: of one call: as many as its longest body holds of real ones
 
 
 class Unproven(Exception):
@@ -57,7 +57,7 @@ class Reading:
     """What a stored call says."""
 
     signals: tuple[Signal, ...] = ()
-    problem: str = ""  #: why it cannot be read; empty: it can
+    problem: str = ""  #: why it cannot be read, or not all of it; empty: it can
     follow: str | None = None
 
 
@@ -65,7 +65,9 @@ def read_call(webhooks: Webhooks, body: bytes) -> Reading:
     """Read a stored call; nothing in it raises."""
     try:
         held = load(body)
-        signals = tuple(islice(webhooks.read(held), MOST_SIGNALS))
+        found = iter(webhooks.read(held))
+        signals = tuple(islice(found, MOST_SIGNALS))
+        more = next(found, None) is not None
         follow = webhooks.follow(held) if webhooks.follow else None
     except ValueError as error:
         return Reading(problem=f"no JSON of this provider's: {str(error)[:200]}")
@@ -73,4 +75,6 @@ def read_call(webhooks: Webhooks, body: bytes) -> Reading:
         return Reading(problem=f"unreadable ({type(error).__name__})")
     if not signals and follow is None and held not in ({}, []):
         return Reading(problem="nothing in it is an event of this provider's")
-    return Reading(signals, follow=follow)
+    # what was read is acted on all the same, and the call is shown; an event is taken once, if read again too
+    problem = f"only its first {MOST_SIGNALS:,} events were read" if more else ""
+    return Reading(signals, problem, follow)

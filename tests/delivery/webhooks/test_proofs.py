@@ -206,6 +206,16 @@ def test_a_subject_is_signed_too():
     assert status_of("ses", Call(call.body.replace(b"Hello", b"Hallo"))) == 401
 
 
+@pytest.mark.parametrize("name", ["MessageId", "Subject", "Timestamp", "TopicArn"])
+def test_no_signed_text_of_amazon_can_be_read_in_two_ways(name):
+    with pytest.raises(Unproven, match="has several"):
+        check("ses", signing.sns("x", **{name: "x\nTimestamp\ny"}))
+
+
+def test_a_message_of_amazon_may_have_lines():
+    assert check("ses", signing.sns("one\ntwo"))
+
+
 def test_a_version_that_nobody_knows_is_refused():
     assert status_of("ses", signing.sns("x", SignatureVersion="3")) == 401
 

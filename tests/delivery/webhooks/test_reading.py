@@ -7,7 +7,8 @@ import pytest
 
 from campaigns.delivery.providers import PROVIDERS
 from campaigns.delivery.returns import HARD, BounceClass
-from campaigns.delivery.webhooks import SignalKind, read_call, sns, why_failed
+from campaigns.delivery.webhooks import MOST_BYTES, SignalKind, contract, read_call, sns, why_failed
+from campaigns.delivery.webhooks.contract import MOST_SIGNALS
 from campaigns.values import Verdict
 from tests.delivery.webhooks.payloads import ADA, AGENT, ALL, POSTMARK, TOKEN, bounce, packed
 
@@ -144,6 +145,18 @@ def test_a_call_may_hold_many(provider):
     events = list(ALL[provider].values())
     reading = read_call(PROVIDERS[provider].webhooks, json.dumps(events).encode())
     assert [one.kind for one in reading.signals] == list(KINDS[provider].values())
+
+
+def test_a_call_of_many_thousand_is_read_to_its_end(monkeypatch):
+    events = [{"kind": "opened", "id": str(number)} for number in range(25_000)]
+    body = json.dumps({"events": events}).encode()
+    assert len(body) < MOST_BYTES
+    whole = read_call(PROVIDERS["http"].webhooks, body)
+    assert (len(whole.signals), whole.problem) == (25_000, "")
+    assert MOST_SIGNALS >= MOST_BYTES // 60
+    monkeypatch.setattr(contract, "MOST_SIGNALS", 24_999)
+    cut = read_call(PROVIDERS["http"].webhooks, body)
+    assert (len(cut.signals), cut.problem) == (24_999, "only its first 24,999 events were read")
 
 
 def test_a_bounce_of_ses_about_two_is_two():
