@@ -151,7 +151,10 @@ def _go_on(
     expires_at = run.expires_at
     if within is not None and now >= run.expires_at:
         expires_at = now + within
-    if not outbox.reopen(session, run.id, to, expires_at=expires_at):
+    reopened = outbox.reopen(session, run.id, to, expires_at=expires_at)
+    if run.per_minute is not None:
+        outbox.space_out(session, run.id, run.per_minute, now=now)
+    if not reopened:
         return
     if to is RunState.RUNNING and campaign.state is not CampaignState.RUNNING:
         campaigns.move(
@@ -163,8 +166,6 @@ def _go_on(
             what="is running again",
             now=now,
         )
-    if run.per_minute is not None:
-        outbox.space_out(session, run.id, run.per_minute, now=now)
 
 
 def settle_proven(session: Session, now: datetime) -> int:

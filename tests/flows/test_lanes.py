@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from datetime import UTC, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -333,6 +334,36 @@ def test_outside_its_hours_a_campaign_waits_for_the_next_opening(stores, tmp_pat
         assert drain(post) == 30
         post.backend.close()
     assert states(stores, run) == {("gmail.com", "sent"): 30}
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_throttled_campaign_keeps_its_pace_when_its_hours_begin(stores, tmp_path):
+    run = a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(30)], per_minute=60, **shut_now())
+    with Peer() as peer:
+        post = sending(stores, tmp_path, peer)
+        assert drain(post) == 0
+        post.backend.close()
+    with stores.readers() as session:
+        query = sa.select(chunks.c.not_before, chunks.c.last_seq - chunks.c.first_seq + 1)
+        rows = session.execute(query.where(chunks.c.run_id == run).order_by(chunks.c.not_before)).all()
+    assert rows[0][0] - utc_now() > timedelta(hours=10, minutes=58)
+    assert len(rows) >= 3
+    for (at, size), (then, _) in pairwise(rows):
+        assert then - at == timedelta(seconds=size)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_retry_of_tomorrow_holds_up_no_other_chunk_of_a_throttled_campaign(stores):
+    run = a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(30)], per_minute=60)
+    now = utc_now()
+    with stores.sessions.begin() as session:
+        session.execute(sa.update(chunks).values(not_before=None))
+        first = sa.update(chunks).where(chunks.c.number == 1)
+        session.execute(first.values(not_before=now + timedelta(days=1)))
+        outbox.space_out(session, run, 60, now=now)
+        due = session.scalars(sa.select(chunks.c.not_before).order_by(chunks.c.number)).all()
+    assert due[0] == now + timedelta(days=1)
+    assert max(due[1:]) < now + timedelta(seconds=30)
 
 
 def test_when_its_hours_end_the_rest_of_a_chunk_waits(stores, tmp_path):

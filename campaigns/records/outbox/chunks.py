@@ -228,6 +228,9 @@ def put_off(session: Session, chunk: Chunk, *, until: datetime, zone_only: bool 
         )
         .values(not_before=until)
     )
+    per_minute = session.scalar(sa.select(runs.c.per_minute).where(runs.c.id == chunk.run))
+    if per_minute is not None:
+        space_out(session, chunk.run, per_minute, now=database_now(session))
     if chunk.most is not None:
         account, lane, given = chunk.account, chunk.lane, chunk.most
         lanes.release(session, account, lane, given=given, begun=0, sent=0, now=database_now(session))
@@ -275,14 +278,18 @@ def take_over(session: Session, chunk: Chunk, owner: str) -> Chunk:
 
 
 def space_out(session: Session, run: int, per_minute: int, *, now: datetime) -> None:
-    """Give a throttled run's chunks their pace again; while it was paused their moments have passed."""
+    """Give a throttled run's chunks their pace again; what was due while none could go is due at once.
+
+    One that waits for its retry, or for its time zone's morning, holds up none that is due before.
+    """
     ready = (
         sa.select(chunks.c.number, chunks.c.first_seq, chunks.c.last_seq, chunks.c.not_before)
         .where(chunks.c.run_id == run, chunks.c.state == "ready")
         .order_by(chunks.c.number)
     )
     rows, at = [], now
-    for number, first, last, not_before in session.execute(ready):
+    waiting = sorted(session.execute(ready), key=lambda row: max(row.not_before or now, now))
+    for number, first, last, not_before in waiting:
         at = max(at, not_before or at)
         rows.append((run, number, at))
         at += timedelta(minutes=(last - first + 1) / per_minute)
