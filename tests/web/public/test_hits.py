@@ -309,7 +309,9 @@ def test_too_many_who_wait_are_turned_away(scene: Scene, monkeypatch) -> None:
     [
         ("u", {}, "human"),
         ("u", {"List-Unsubscribe": "One-Click"}, "unknown"),  # mail programs do that by themselves
-        ("p", {"do": "track", "level": "aggregate"}, "human"),
+        ("p", {"do": "track", "level": "individual"}, "human"),
+        ("p", {"do": "track", "level": "aggregate"}, "unknown"),  # a no teaches nothing
+        ("p", {"do": "track", "level": "off"}, "unknown"),
         ("p", {"do": "save", "shown": "1", "topic": ""}, "human"),
         ("p", {"do": "nothing"}, "unknown"),
     ],
