@@ -1,6 +1,7 @@
 """Settings, read once from the environment; all problems are told at once."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -204,16 +205,24 @@ def _file(env: Mapping[str, str], name: str, problems: list[Problem]) -> Path | 
 
 
 def _require_scheme(name: str, url: str, schemes: set[str], problems: list[Problem]) -> None:
+    """Look at an address without telling more of it than how it begins: it may hold a password."""
+    wanted = ", ".join(sorted(f"{scheme}://…" for scheme in schemes))
     try:
         parts = urlsplit(url)
-        known = parts.scheme in schemes and (
-            parts.scheme == "sqlite" or bool(parts.netloc) or "host=" in parts.query
-        )
+        names_host = bool(parts.netloc) or "host=" in parts.query
+        found, _ = parts.scheme, parts.port
     except ValueError:
-        known = False
-    if not known:
-        wanted = ", ".join(sorted(f"{scheme}://…" for scheme in schemes))
-        problems.append(Problem(name, f"is {url!r}, not one of {wanted}.", "Correct it, or unset it."))
+        told = f"cannot be read as one of {wanted}."
+    else:
+        if found in schemes and (found == "sqlite" or names_host):
+            return
+        told = "names no host." if found in schemes else f"begins with {_scheme(url)}, not one of {wanted}."
+    problems.append(Problem(name, told, "Correct it, or unset it."))
+
+
+def _scheme(url: str) -> str:
+    scheme, mark, _ = url.partition("://")
+    return f"{scheme[:20]}://" if mark and re.fullmatch(r"[A-Za-z][A-Za-z0-9.+-]*", scheme) else "no scheme"
 
 
 def _mailboxes(env: Mapping[str, str], problems: list[Problem]) -> Mailboxes:

@@ -54,7 +54,7 @@ def open_backend(
     opener = BACKENDS.get(scheme)
     if opener is None:
         known = ", ".join(f"{name}://" for name in BACKENDS)
-        what = f"{scheme or smtp_url!r} is no kind of backend."
+        what = f"{scheme!r} is no kind of backend."  # all of it may hold a password
         raise BadSettings([Problem("POSTROOM_SMTP_URL", what, f"Use one of {known}.")])
     return opener(smtp_url, connections, per_connection, cafile)
 

@@ -71,8 +71,9 @@ def box_of(url: str, cafile: Path | None = None) -> Box:
     try:
         parts = urlsplit(url)
         port = parts.port or PORTS.get(parts.scheme, 0)
-    except ValueError as error:
-        raise BadSettings([Problem("mailbox address", f"cannot be read: {error}.")]) from None
+    except ValueError:  # whose text may hold the password
+        cure = "Write imaps://user:password@host, with %XX for signs such as / # @ in the password."
+        raise BadSettings([Problem("mailbox address", "cannot be read.", cure)]) from None
     pop, asked = parts.scheme.startswith("pop3"), parse_qs(parts.query)
     to, after = asked.get("to", [""])[0], asked.get("after", ["delete" if pop else "seen"])[0]
     user, password = unquote(parts.username or ""), unquote(parts.password or "")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -47,6 +47,14 @@ class SignUpForm:
     def is_open(self) -> bool:
         """Tell whether it takes sign-ups."""
         return self.is_on and self.archived_at is None
+
+
+class Use(NamedTuple):
+    """That something happened to a form on a day: shown, posted, confirmed, or why it was refused."""
+
+    form: int
+    day: str
+    what: str
 
 
 def add(
@@ -196,12 +204,17 @@ def offerable(session: Session) -> dict[int, str]:
 
 
 def count(session: Session, form: int, what: str, *, now: datetime, times: int = 1) -> None:
-    """Count that something happened to a form: shown, posted, confirmed, or why it was refused."""
+    """Count that something happened to a form."""
+    count_all(session, {Use(form, now.date().isoformat(), what): times})
+
+
+def count_all(session: Session, uses: Mapping[Use, int]) -> None:
+    """Count many uses of forms, in an order that keeps those who count at once from waiting in a circle."""
     insert_many(
         session,
         form_counts,
         ("form_id", "day", "what", "count"),
-        [(form, now.date().isoformat(), what, times)],
+        [(*use, times) for use, times in sorted(uses.items())],
         conflict="ON CONFLICT (form_id, day, what) DO UPDATE SET count = form_counts.count + excluded.count",
     )
 

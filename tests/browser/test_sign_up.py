@@ -37,6 +37,7 @@ def scene(sqlite_pattern: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     stores = open_stores(f"sqlite:///{tmp_path / 'public.db'}")
     made = a_form_scene(stores, tmp_path, monkeypatch, topics=2)
     monkeypatch.setattr("web.public.forms.utc_now", utc_now)
+    monkeypatch.setattr("web.public.confirmation.utc_now", utc_now)
     monkeypatch.setattr("campaigns.forms.puzzle.ROUNDS", 5000)  # as people's browsers have it
     with stores.sessions.begin() as session:
         attributes.define(session, {"size": "text"}, now=made.now)

@@ -63,3 +63,12 @@ def test_settings_name_mailboxes_and_tell_no_password(tmp_path):
         from_environment({**env, "POSTROOM_BOUNCE_POP3_URL": "imaps://u:secret@h"})
     assert "POSTROOM_BOUNCE_POP3_URL" in str(caught.value)
     assert "secret@" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["imaps://me:S3/CRET@host", "imaps://me:S3CRET@host\uff0f", "imaps://me:S3CRET@h:x"]
+)
+def test_a_mailboxs_address_that_cannot_be_read_shows_no_password(url):
+    with pytest.raises(BadSettings, match="mailbox address") as caught:
+        box_of(url)
+    assert "S3" not in str(caught.value)

@@ -195,6 +195,7 @@ def a_form_scene(stores: Stores, data: Path, monkeypatch: Any, *, topics: int = 
     scene = FormScene(stores, client, form, "letter", [one.id for one in made])
     monkeypatch.setattr("campaigns.forms.puzzle.ROUNDS", 20)  # the same work, less of it
     monkeypatch.setattr("web.public.forms.utc_now", lambda: scene.now)
+    monkeypatch.setattr("web.public.confirmation.utc_now", lambda: scene.now)
     return scene
 
 

@@ -5,7 +5,8 @@ import json
 import re
 from contextlib import contextmanager
 from datetime import timedelta
-from threading import Thread
+from threading import Event, Thread
+from time import monotonic, sleep
 
 import pytest
 import sqlalchemy as sa
@@ -412,6 +413,51 @@ def test_old_counters_are_forgotten(scene):
     scene.pass_(hours=5)
     scene.forget()
     assert scene.rows(form_limits) == []
+
+
+def test_pages_that_are_asked_for_at_once_are_counted_in_one_commit(scene, monkeypatch):
+    """Whoever asks for a form again and again makes the store write no more often than it can."""
+    book = scene.client.application.book
+    store, begun, go = book.store, Event(), Event()
+    sizes = []
+
+    def slowly(entries):
+        sizes.append(len(entries))
+        begun.set()
+        go.wait(20)
+        store(entries)
+
+    monkeypatch.setattr(book, "store", slowly)
+
+    def ask(path):
+        Client(scene.client.application).get(path)
+
+    def start(path):
+        asking_ = Thread(target=ask, args=(path,))
+        asking_.start()
+        return asking_
+
+    first = start(f"/f/{scene.key}")
+    assert begun.wait(10)
+    rest = [start(f"/f/{scene.key}{more}") for more in ("", "/offer") * 4]
+    until = monotonic() + 10
+    while len(book._waiting) < len(rest) and monotonic() < until:
+        sleep(0.01)
+    go.set()
+    for one in (first, *rest):
+        one.join()
+    assert sizes == [1, len(rest)]
+    assert scene.counts() == {"shown": 1 + len(rest)}
+
+
+def test_a_form_is_shown_though_its_use_cannot_be_counted(scene, monkeypatch):
+    def fail(_entries):
+        raise RuntimeError("a full disk")
+
+    monkeypatch.setattr(scene.client.application.book, "store", fail)
+    answer = scene.get(f"/f/{scene.key}")
+    assert answer.status_code == 200
+    assert "Hear from us" in answer.get_data(as_text=True)
 
 
 # ---- sites that ask by script

@@ -24,6 +24,40 @@ def test_the_secret_is_made_once_and_readable_by_us_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://us3r:S3CRET@h/d", "smtps+auth://us3r:S3CRET@mx", "us3r:S3CRET@mx", "//us3r:S3CRET@mx", "S3CRET",
+        "amqp+x://us3r:S3/CRET@mx", "amqp://us3r:S3CRET@mx:port", "postgresql://us3r:S3#CRET@h/d",
+        "smtp://us3r:S3CRET@[mx", "smtp://us3r:S3CRET\uff0f@mx", "https+x://us3r:S3CRET@mx", "mysql://us3r:p@S3CRET/d",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    ["POSTROOM_DATABASE_URL", "POSTROOM_SMTP_URL", "POSTROOM_BROKER_URL", "POSTROOM_SPAM_URL", "POSTROOM_PUBLIC_URL"],
+)  # fmt: skip
+def test_an_address_that_does_not_hold_is_never_shown_with_its_login(tmp_path, name, url):
+    with pytest.raises(BadSettings) as caught:
+        from_environment({"POSTROOM_DATA": str(tmp_path), name: url})
+    told = str(caught.value)
+    assert name in told
+    assert "S3" not in told
+    assert "us3r" not in told
+
+
+def test_an_address_that_does_not_hold_is_told_by_its_beginning(tmp_path):
+    env = {
+        "POSTROOM_DATA": str(tmp_path),
+        "POSTROOM_DATABASE_URL": "postgres://u:S3CRET@h/d",
+        "POSTROOM_SMTP_URL": "smtp://",
+    }
+    with pytest.raises(BadSettings) as caught:
+        from_environment(env)
+    told = {one.where: one.what for one in caught.value.problems}
+    assert told["POSTROOM_DATABASE_URL"].startswith("begins with postgres://, not one of postgresql")
+    assert told["POSTROOM_SMTP_URL"] == "names no host."
+
+
 def test_all_that_does_not_hold_is_told_at_once(tmp_path):
     env = {
         "POSTROOM_DATA": str(tmp_path),

@@ -9,14 +9,16 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from campaigns import metrics
 from campaigns.clock import utc_now
-from campaigns.records import hits
+from campaigns.records import forms, hits
+from campaigns.records.forms import Use
 from campaigns.values import Hit, Tracking
 
 AT_ONCE = 500  #: entries in one transaction
 MOST_WAITING = 4096  #: more are turned away
 
-#: What is written down: a hit, or of a request whose token is unknown or forged what it asked for.
-Entry = Hit | str
+#: What is written down: a hit, the use of a form, or of a request whose token is unknown or forged what it
+#: asked for.
+Entry = Hit | Use | str
 
 
 class Unwritten(Exception):
@@ -76,12 +78,13 @@ class Book:
     def store(self, entries: Sequence[Entry]) -> None:
         """Store entries in one transaction; they are durable when this returns, or an error tells why not."""
         strays = Counter(entry for entry in entries if isinstance(entry, str))
+        asked = [entry for entry in entries if isinstance(entry, Hit)]
         with self._sessions.begin() as session:
-            asked = [entry for entry in entries if not isinstance(entry, str)]
             hits.store(session, asked, default=self._tracking)
             for what, count in sorted(strays.items()):
                 hits.stray(session, what, now=self._clock(), count=count)
-        metrics.hits(Counter("stray" if isinstance(entry, str) else entry.kind for entry in entries))
+            forms.count_all(session, Counter(entry for entry in entries if isinstance(entry, Use)))
+        metrics.hits(Counter(entry.kind for entry in asked) + Counter(stray=strays.total()))
 
     def _write_waiting(self) -> None:
         """Write what waits, one's own entry first among it; the pen is ours."""

@@ -1,4 +1,4 @@
-"""A sign-up form's page, and the page that its mail leads to. Works without a script, and by JSON for sites.
+"""A sign-up form's page. Works without a script, and by JSON for sites.
 
 A post is answered the same whatever we know of the address: flows/signing_up does not even look.
 """
@@ -9,32 +9,41 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from babel import Locale
-from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    render_template,
+    request,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from campaigns.clock import utc_now
-from campaigns.flows import confirming, signing_up
-from campaigns.flows.confirming import Confirmation, Stand
+from campaigns.flows import signing_up
 from campaigns.flows.signing_up import Answer, Ask, Offer, Taken
 from campaigns.forms.puzzle import puzzle
 from campaigns.forms.spec import ATTRIBUTE, origin_of
 from campaigns.forms.stamp import Stamper, Step, new_stamp
-from campaigns.records import forms as records
 from campaigns.records import senders
+from campaigns.records.forms import Use
 from campaigns.records.sign_ups import Refusal
-from campaigns.tracking.tokens import Purpose
 from campaigns.values import Problem
 from web.language import LANGUAGES
 from web.numbers import numbers_from
+from web.public.book import Unwritten
+from web.public.confirmation import confirm
+from web.public.policy import policy
 from web.public.requests import agent, client
-from web.public.visitor import Visitor, by_token, nowhere, show
+from web.public.visitor import nowhere, parts
 from web.session import read, settings, write
 
 TRAP = "more"  #: a field that people do not see
 LONGEST_JSON = 20_000
-NOBODY = "'none'"
 HOUR = "3600"  #: seconds that the busy are asked to wait
 
 
@@ -56,8 +65,7 @@ def page(key: str) -> ResponseReturnValue:
         return nowhere("form")
     if request.method != "POST":
         if request.method == "GET":
-            with write() as session:
-                records.count(session, shown.form.id, "shown", now=utc_now())
+            _count(shown, "shown")
         return _page(shown, {}, Step.FORM)
     if request.is_json:
         return _allowed(_posted_by_script(shown), shown)
@@ -75,8 +83,7 @@ def offer(key: str) -> ResponseReturnValue:
     if not _may_ask(shown):
         return jsonify(error="This site may not ask; the form's own page names those that may."), 403
     stamp, made = _stamp(shown, Step.FORM)
-    with write() as session:
-        records.count(session, shown.form.id, "shown", now=utc_now())
+    _count(shown, "shown")
     return _allowed(
         jsonify(
             language=shown.language,
@@ -91,6 +98,14 @@ def offer(key: str) -> ResponseReturnValue:
         ),
         shown,
     )
+
+
+def _count(shown: Offer, what: str) -> None:
+    """Count with the hits, many in one commit: anybody may ask for a page as often as they like."""
+    try:
+        parts().book.write(Use(shown.form.id, utc_now().date().isoformat(), what))
+    except Unwritten:
+        current_app.logger.warning("the use of a form could not be counted")
 
 
 def _offered(key: str) -> Offer | None:
@@ -190,18 +205,6 @@ def _dressed(shown: Offer, name: str, status: int = 200, **names: object) -> Res
     return response
 
 
-def policy(*, frames: Sequence[str] = (), target: str = "") -> str:
-    """What a form's page may do: run our own script and its worker; be framed by the sites that may ask.
-
-    `target` is where its post may lead in the end: browsers hold a redirect to it, too.
-    """
-    return (
-        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data:; "
-        f"form-action 'self'{target and ' ' + target}; base-uri 'none'; "
-        f"frame-ancestors {' '.join(frames) or NOBODY}"
-    )
-
-
 def _countries() -> list[tuple[str, str]]:
     locale: Locale = get_locale()
     names = ((code, name) for code, name in locale.territories.items() if len(code) == 2 and code.isalpha())
@@ -230,8 +233,7 @@ def _words(problem: Problem) -> str:
 
 def _posted_by_script(shown: Offer) -> Response:
     if not _may_ask(shown):
-        with write() as session:
-            records.count(session, shown.form.id, Refusal.ORIGIN, now=utc_now())
+        _count(shown, Refusal.ORIGIN.value)
         return _json(403, error="This site may not post; the form's own page names those that may.")
     data = _body()
     if data is None:
@@ -290,61 +292,4 @@ def _allowed(response: Response, shown: Offer | None) -> Response:
         response.headers["Access-Control-Allow-Headers"] = "Content-Type"
         response.headers["Access-Control-Max-Age"] = "600"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
-
-
-@by_token(Purpose.CONFIRM)
-def confirm(visitor: Visitor) -> ResponseReturnValue:
-    """Show a button; only a POST confirms, since scanners of mail open every link."""
-    now = utc_now()
-    if request.method != "POST":
-        with read() as session:
-            found = confirming.look(session, visitor.token, now=now)
-        return _confirmation(visitor, found, fresh=False)
-    with write() as session:
-        found = confirming.confirm(
-            session,
-            visitor.token,
-            client=client(request.environ),
-            agent=agent(request.environ),
-            now=now,
-            bare=request.form.get("do") == "bare",
-        )
-    return _confirmation(visitor, found, fresh=True)
-
-
-def _written(found: Confirmation) -> list[tuple[str, str]]:
-    """What the yes would let us learn, as (label, text): the owner of an address sees it before."""
-    names = {"given_name": _("First name"), "family_name": _("Last name"), "country": _("Country")}
-    rows = []
-    for key, value in found.typed.items():
-        label = names.get(key) or found.labels.get(key.removeprefix(ATTRIBUTE), key)
-        told = {True: _("Yes"), False: _("No")}[value] if isinstance(value, bool) else str(value)
-        rows.append((label, get_locale().territories.get(told, told) if key == "country" else told))
-    return rows
-
-
-def _confirmation(visitor: Visitor, found: Confirmation | None, *, fresh: bool) -> ResponseReturnValue:
-    if found is None or visitor.whom.erased:
-        return nowhere("confirm")
-    if found.sign_up.language in LANGUAGES:
-        g.locale = found.sign_up.language
-    after = found.form.spec.after
-    if after and fresh and found.stand is Stand.DONE:
-        return redirect(after, 303)
-    _language, words = found.form.spec.said(found.sign_up.language)
-    response = make_response(
-        show(
-            "public/confirm.html",
-            visitor,
-            410 if found.stand is Stand.OLD else 200,
-            found=found,
-            stand=found.stand.value,
-            words=words,
-            said=found.sign_up.topics,
-            written=_written(found),
-            form_url=f"/f/{found.form.key}" if found.form.is_open else "",
-        )
-    )
-    response.headers["Content-Security-Policy"] = policy(target=origin_of(after))
     return response
