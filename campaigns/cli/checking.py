@@ -13,7 +13,7 @@ from campaigns.delivery.fetching import Fetcher, Memory, ask_all
 from campaigns.delivery.spam import Score, ask, find_filter
 from campaigns.doctor.store import is_missing
 from campaigns.errors import BackendError, NotFound
-from campaigns.flows.checking.outside import judge_links, judge_spam
+from campaigns.flows.checking.outside import judge_differing, judge_links, judge_spam
 from campaigns.flows.checking.specimen import Specimen, of_template
 from campaigns.mailing import Signing
 from campaigns.templates.preflight import Finding, Level, check_all, sorted_by_level
@@ -39,6 +39,7 @@ def check(template: str, *, links: bool, spam: bool, as_json: bool) -> None:
     found: list[Finding] = check_all(specimen.letters)
     score = None
     if links:
+        found += judge_differing(specimen.differing)
         found += judge_links(
             specimen.links, ask_all(Fetcher(), (one.wanted for one in specimen.links), Memory())
         )

@@ -14,7 +14,7 @@ from campaigns.delivery.fetching.rounds import Wanted
 from campaigns.delivery.spam import Rule, Score
 from campaigns.flows import checking
 from campaigns.flows.checking import people
-from campaigns.flows.checking.outside import WHY, judge_links, judge_spam
+from campaigns.flows.checking.outside import WHY, judge_differing, judge_links, judge_spam
 from campaigns.flows.checking.outward import MOST, Outward, outward
 from campaigns.flows.checking.specimen import of_campaign, of_template
 from campaigns.mailing import Signing
@@ -61,6 +61,30 @@ def test_links_that_jinja_makes_are_found_through_real_people(session):
     assert "https://shop.example/mug" in [one.url for one in specimen(session, number).links]
 
 
+OWN = HTML.replace(
+    "</body>",
+    '<a href="https://shop.example/all?x={{ 1 + 1 }}">All</a>'
+    '<a href="https://shop.example/enter?key={{ contact.given_name|urlencode }}">Yours</a>'
+    '<img src="https://shop.example/seen?by={{ contact.email|urlencode }}"></body>',
+)
+
+
+@pytest.mark.parametrize("people", [1, 2, 12])
+def test_a_readers_own_addresses_are_never_asked_for(session, people):
+    number, _ = ready(
+        session,
+        html=OWN,
+        people=[{"email": f"p{at}@x.test", "given_name": f"Eve{at}"} for at in range(people)],
+    )
+    made = specimen(session, number)
+    asked = [one.url for one in made.links]
+    assert not [url for url in asked if "x.test" in url or "Eve" in url]
+    assert "https://shop.example/all?x=2" in asked
+    assert [url for url in asked if url.startswith("https://shop.example/seen?by=")]  # the invented reader's
+    assert made.differing == 2 * min(people, 6)
+    assert "were not followed" in judge_differing(made.differing)[0].words
+
+
 def test_inner_addresses_examples_and_other_schemes_are_not_asked_for(session):
     others = ("http://10.0.0.1/", "http://box.local/", "https://shop.example.com/", "mailto:a@b.example")
     more = "".join(f'<a href="{one}">x</a>' for one in others)
@@ -75,7 +99,7 @@ def test_addresses_in_plain_text_are_found_too():
     body = "Read it (https://shop.example/a), or https://shop.example/b. {{ links.unsubscribe }}"
     source = Source(BodyKind.TEXT, "s", body)
     letter = Letter(compile_source(source), source)
-    assert [one.url for one in outward([letter], [], "https://ours.example")] == [
+    assert [one.url for one in outward([letter], [], "https://ours.example")[0]] == [
         "https://shop.example/a",
         "https://shop.example/b",
     ]

@@ -50,6 +50,15 @@ def judge_links(asked: Sequence[Outward], answers: Mapping[Wanted, Answer]) -> l
     return found
 
 
+def judge_differing(many: int) -> list[Finding]:
+    """Tell of the addresses that nobody asked for, since they are some reader's own."""
+    if not many:
+        return []
+    what = "%(count)s links or pictures that differ from reader to reader were not followed."
+    cure = "Such links may work once only. They were tried as for an invented reader; follow one yourself."
+    return [hint("what", what, cure, count=many)]
+
+
 def _placed(finding: Finding, one: Outward) -> Finding:
     return Finding(
         finding.level,

@@ -1,4 +1,7 @@
-"""Where a mail leads: each link and picture of its languages, those too that are made for each reader."""
+"""Where a mail leads: each link and picture of its languages, those too that are made for each reader.
+
+An address that is some real reader's own is never asked for: it may work once only, and carry who they are.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,23 +37,66 @@ class Outward:
         return Wanted(self.url, self.picture)
 
 
-def outward(letters: Sequence[Letter], contents: Iterable[tuple[str, Content]], own: str) -> list[Outward]:
-    """List what a mail leads to, of what was rendered for some readers too; `own` are our own pages."""
-    rendered = [
-        Letter(Compiled(content.subject, content.html, content.text, language), letter.source)
-        for language, content in contents
-        for letter in letters
-        if letter.compiled.language == language and content.html
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail as one reader has it."""
+
+    language: str
+    content: Content
+    customer: int | None = None  #: whose reader it is; None: nobody's, for the reader is invented
+
+    @property
+    def invented(self) -> bool:
+        """Whether no real person reads it."""
+        return self.customer is None
+
+
+def outward(letters: Sequence[Letter], rendered: Sequence[Rendered], own: str) -> tuple[list[Outward], int]:
+    """List what a mail leads to, of what was rendered for some readers too; `own` are our own pages.
+
+    Of what real readers have, only what readers of several customers all have; and how much was left out.
+    """
+    safe = [
+        *_led_to(letters, own),
+        *_led_to(_letters(letters, [one for one in rendered if one.invented]), own),
     ]
+    known = {one.wanted for one in safe}
+    left_out: set[Wanted] = set()
+    for language in dict.fromkeys(one.language for one in rendered):
+        real = [one for one in rendered if one.language == language and not one.invented]
+        each = [list(_led_to(_letters(letters, [one]), own)) for one in real]
+        every = set.intersection(*({one.wanted for one in found} for found in each)) if each else set()
+        common = every if len({one.customer for one in real}) > 1 else set()
+        safe += [one for found in each for one in found if one.wanted in common]
+        left_out |= {one.wanted for found in each for one in found} - common
+    return _once(safe, letters), len(left_out - known - {one.wanted for one in safe})
+
+
+def _letters(letters: Sequence[Letter], rendered: Iterable[Rendered]) -> list[Letter]:
+    return [
+        Letter(Compiled(one.content.subject, one.content.html, one.content.text, one.language), letter.source)
+        for one in rendered
+        for letter in letters
+        if letter.compiled.language == one.language and one.content.html
+    ]
+
+
+def _led_to(letters: Iterable[Letter], own: str) -> Iterator[Outward]:
+    for letter in letters:
+        yield from _of_html(letter, own)
+        yield from _of_text(letter, own)
+
+
+def _once(led: Iterable[Outward], letters: Sequence[Letter]) -> list[Outward]:
+    """Each once, with the languages in which it stands."""
     found: dict[Wanted, Outward] = {}
-    for letter in (*letters, *rendered):
-        for one in (*_of_html(letter, own), *_of_text(letter, own)):
-            known = found.get(one.wanted)
-            languages = known.languages if known else ()
-            if known is None or not set(one.languages) <= set(languages):
-                near, line = (known.near, known.line) if known else (one.near, one.line)
-                both = tuple(dict.fromkeys((*languages, *one.languages)))
-                found[one.wanted] = Outward(one.url, one.picture, near, line, both)
+    for one in led:
+        known = found.get(one.wanted)
+        languages = known.languages if known else ()
+        if known is None or not set(one.languages) <= set(languages):
+            near, line = (known.near, known.line) if known else (one.near, one.line)
+            both = tuple(dict.fromkeys((*languages, *one.languages)))
+            found[one.wanted] = Outward(one.url, one.picture, near, line, both)
     every = {letter.compiled.language for letter in letters}
     return [
         replace(one, languages=()) if set(one.languages) == every else one

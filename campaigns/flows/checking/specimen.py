@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from campaigns import mailing
 from campaigns.errors import BadInput
-from campaigns.flows.checking.outward import Outward, outward
+from campaigns.flows.checking.outward import Outward, Rendered, outward
 from campaigns.flows.checking.people import named_of
 from campaigns.flows.checking.what import letters_of
 from campaigns.flows.checking.who import recipients
@@ -19,7 +19,6 @@ from campaigns.records.named_templates import NOWHERE, STAND_IN
 from campaigns.records.outbox import Recipient
 from campaigns.templates.preflight import Letter
 from campaigns.templates.samples import sample_names
-from campaigns.values import Content
 
 PEOPLE = 12  #: for whom the links are made
 
@@ -32,6 +31,7 @@ class Specimen:
     links: Sequence[Outward]
     mail: bytes | None  #: one whole mail; None where it cannot be made
     version: int = 0  #: of the template
+    differing: int = 0  #: addresses that were left out, for they are some reader's own
 
 
 def of_campaign(session: Session, campaign: Campaign, signing: Signing, now: datetime) -> Specimen | None:
@@ -80,8 +80,8 @@ def _made(
     now: datetime,
 ) -> Specimen:
     people = [one for number in chosen if (one := names.recipient(session, number)) is not None]
-    people.append(_example(letters[0].compiled.language))
-    contents, mail = [], None
+    people += [_example(letter.compiled.language) for letter in letters]
+    rendered, mail = [], None
     for one in people:
         addressed = replace(one, address=one.address or NOWHERE)
         bought = names.last_orders(session, [one.customer_id]).get(one.customer_id, [])
@@ -90,18 +90,19 @@ def _made(
             mail = mail or draft.plain(addressed, bought=bought, now=now).data
         except BadInput:
             continue  # told elsewhere, with the reason
-        contents.append((draft.edition_for(one.contact["locale"]).compiled.language, content))
-    links = outward(letters, _some_of_each(contents), draft.signing.public_url)
-    return Specimen(letters, links, mail, version)
+        language = draft.edition_for(one.contact["locale"]).compiled.language
+        rendered.append(Rendered(language, content, one.customer_id if one.contact_id else None))
+    links, differing = outward(letters, list(_some_of_each(rendered)), draft.signing.public_url)
+    return Specimen(letters, links, mail, version, differing)
 
 
-def _some_of_each(contents: Sequence[tuple[str, Content]]) -> Iterator[tuple[str, Content]]:
-    """A few of each language: people of one language are mostly led to the same pages."""
+def _some_of_each(rendered: Sequence[Rendered]) -> Iterator[Rendered]:
+    """A few of each language, mostly led to the same pages; and all that are invented."""
     met: dict[str, int] = {}
-    for language, content in contents:
-        met[language] = met.get(language, 0) + 1
-        if met[language] <= PEOPLE // 2:
-            yield language, content
+    for one in rendered:
+        met[one.language] = met.get(one.language, 0) + (not one.invented)
+        if one.invented or met[one.language] <= PEOPLE // 2:
+            yield one
 
 
 def _example(language: str) -> Recipient:

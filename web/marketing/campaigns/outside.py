@@ -26,7 +26,7 @@ from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host
 from campaigns.errors import BackendError
 from campaigns.flows.checking import Finding
 from campaigns.flows.checking.findings import hint, warning
-from campaigns.flows.checking.outside import judge_links, judge_spam
+from campaigns.flows.checking.outside import judge_differing, judge_links, judge_spam
 from campaigns.flows.checking.specimen import Specimen, of_campaign
 from campaigns.records import campaign_desk, dkim_keys, senders, templates
 from campaigns.records.campaigns import Campaign
@@ -146,7 +146,8 @@ def _ask(held: Outside, questions: Questions, now: datetime) -> Asked:
         score = pool.submit(_score, url, specimen.mail)
         checks = checks_of(identity, now) if identity else []
         seen = pool.submit(ask, "DNS", checks, resolver)
-        found = [*judge_links(specimen.links, links.result()), *_sender(seen.result() if checks else [])]
+        found = [*judge_links(specimen.links, links.result()), *judge_differing(specimen.differing)]
+        found += _sender(seen.result() if checks else [])
         points, failed = score.result()
     found += [failed] if failed else judge_spam(points)
     ordered = sorted(dict.fromkeys(found), key=lambda one: RANK[one.level])
