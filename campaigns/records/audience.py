@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.lanes import LANES, OTHER
+from campaigns.delivery.lanes import ALL_LANES, LANES, OTHER
 from campaigns.model.customers import contacts, customers
 from campaigns.model.dialect import changed, domain_of, insert_many, large_sorts
 from campaigns.model.events import events
+from campaigns.model.lanes import domains
 from campaigns.model.mail import chunks, messages, run_gates, runs
-from campaigns.records import domains, partitions
+from campaigns.records import partitions
 from campaigns.records.gates import Gates
 from campaigns.values import EventKind, Gate, MessageState, RunState, Verdict
 
@@ -49,7 +50,10 @@ ENGAGED = timedelta(days=180)  #: since a person's click or answer
 MOMENTS = 997  #: places within a spread; a prime, so that no pattern of ids shows
 
 
-#: The domains whose lane is known, while an audience is frozen: joined, never looked up row by row.
+PLACES = {lane: place for place, lane in enumerate((lane for lane in ALL_LANES if lane != OTHER), start=1)}
+
+#: The domains of the table of lanes, while an audience is frozen. Those that the DNS was asked about, which
+#: may be very many, are joined where they are kept.
 known = sa.Table(
     "known_domains",
     sa.MetaData(),
@@ -126,7 +130,10 @@ def _messages(
         sa.case((mailable, judged.c.email)),
         sa.case((mailable, MessageState.QUEUED.value), else_=MessageState.SKIPPED.value),
         judged.c.gate,
-    ).outerjoin(known, sa.and_(mailable, known.c.domain == domain_of(session, judged.c.email)))
+    )
+    domain = domain_of(session, judged.c.email)
+    rows = rows.outerjoin(known, sa.and_(mailable, known.c.domain == domain))
+    rows = rows.outerjoin(domains, sa.and_(mailable, _heard_of(domain)))
     return sa.insert(table).from_select(["run_id", "seq", "contact_id", "address", "state", "gate"], rows)
 
 
@@ -134,7 +141,7 @@ def _order(
     judged: sa.Subquery, mailable: sa.ColumnElement[bool], run: int, timing: Timing, now: datetime
 ) -> list[sa.ColumnElement[Any]]:
     """By lane, and within it so that those entered together do not follow each other."""
-    place = sa.func.coalesce(known.c.place, 0)
+    place = sa.func.coalesce(known.c.place, sa.case(PLACES, value=domains.c.lane), 0)
     if timing == AT_ONCE:
         return [sa.case((mailable, place * SPREAD + judged.c.id % SPREAD), else_=LAST), judged.c.id]
     order: list[sa.ColumnElement[Any]] = [sa.case((mailable, place), else_=LAST)]
@@ -157,12 +164,15 @@ def _is_engaged(contact: sa.ColumnElement[int], now: datetime) -> sa.ColumnEleme
 
 
 def _put_known_domains(session: Session) -> None:
-    """Those of the table, and those that were asked about."""
     known.create(session.connection())
-    lanes = dict(domains.of_known_lanes(session)) | LANES
-    places = {lane: place for place, lane in enumerate(dict.fromkeys([*LANES.values(), *lanes.values()]), 1)}
-    rows = ((domain, lane, places[lane]) for domain, lane in lanes.items())
+    rows = ((domain, lane, PLACES[lane]) for domain, lane in LANES.items())
     insert_many(session, known, ("domain", "lane", "place"), rows)
+
+
+def _heard_of(domain: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """A domain that was asked about, has a lane, and is not of the table, which comes first."""
+    has_lane = domains.c.lane.in_(PLACES)
+    return sa.and_(known.c.domain.is_(None), domains.c.domain == domain, has_lane)
 
 
 def _judged(members: sa.Select[Any], gates: Gates, hold_out_percent: int, salt: int) -> sa.Select[Any]:
@@ -202,8 +212,9 @@ def _stretches(session: Session, run: int, *, by_zone: bool = False) -> list[Str
     c = messages.c
     zone = sa.func.coalesce(contacts.c.time_zone, "") if by_zone else sa.literal("")
     query = (
-        sa.select(c.address, sa.func.coalesce(known.c.lane, OTHER), zone)
+        sa.select(c.address, sa.func.coalesce(known.c.lane, domains.c.lane, OTHER), zone)
         .outerjoin(known, known.c.domain == domain_of(session, c.address))
+        .outerjoin(domains, _heard_of(domain_of(session, c.address)))
         .where(c.run_id == run, c.seq == sa.bindparam("seq"))
     )
     if by_zone:

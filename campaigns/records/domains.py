@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.lanes import LANES, OTHER
+from campaigns.delivery.lanes import LANES
 from campaigns.delivery.mx import Heard, Mail, is_askable
 from campaigns.model.customers import contacts
 from campaigns.model.dialect import domain_of, insert_many, update_many
@@ -105,9 +105,3 @@ def is_dead(session: Session) -> sa.ColumnElement[bool]:
     c = domains.c
     here = sa.select(c.domain).where(c.state == DEAD, c.domain == domain_of(session, contacts.c.email))
     return here.correlate(contacts).exists()
-
-
-def of_known_lanes(session: Session) -> list[tuple[str, str]]:
-    """The domains that were asked about and have a provider, with their lanes."""
-    query = sa.select(domains.c.domain, domains.c.lane).where(domains.c.lane != OTHER)
-    return [(row.domain, row.lane) for row in session.execute(query)]

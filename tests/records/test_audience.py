@@ -7,8 +7,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns.delivery.lanes import lane_of
+from campaigns.delivery.lanes import LANES, lane_of
 from campaigns.model.customers import contacts
+from campaigns.model.dialect import insert_many
+from campaigns.model.lanes import domains
 from campaigns.model.mail import chunks, messages, run_gates
 from campaigns.model.service import cases
 from campaigns.records import audience, campaigns, consent, gates, suppressions
@@ -266,6 +268,45 @@ def test_a_chunk_holds_one_lane_only_and_every_mailable_message_is_in_one(sessio
     per_lane = Counter(lane_of(email.partition("@")[2]) for email in wanted)
     cut = Counter(session.scalars(sa.select(chunks.c.lane).where(chunks.c.run_id == run)))
     assert cut == {lane: -(-count // 4) for lane, count in per_lane.items()}
+
+
+def test_what_was_heard_of_a_domain_names_its_lane_unless_the_table_does(session):
+    heard = {"a.example": "google", "b.example": "microsoft", "c.example": "of old", "gmail.com": "yahoo"}
+    heard = {domain: lane for domain, lane in heard.items() if lane == "of old" or lane in audience.PLACES}
+    insert_many(session, domains, ("domain", "lane", "state"), ((*one, "taken") for one in heard.items()))
+    topic = a_topic(session)
+    for n in range(8):
+        for domain in (*heard, "d.example"):
+            a_contact(session, topic=topic, email=f"p{n}@{domain}")
+    run = a_run(session, a_campaign(session, topic=topic))
+    frozen(session, run)
+    wanted = {domain: audience.PLACES.get(lane) and lane for domain, lane in heard.items()} | LANES
+    found = set()
+    c = chunks.c
+    for one in session.execute(sa.select(c.lane, c.first_seq, c.last_seq).where(c.run_id == run)):
+        within = messages.c.seq.between(one.first_seq, one.last_seq)
+        addresses = session.scalars(sa.select(messages.c.address).where(messages.c.run_id == run, within))
+        found |= {(address.rpartition("@")[2], one.lane) for address in addresses}
+    assert found == {(domain, wanted.get(domain) or "other") for domain in (*heard, "d.example")}
+
+
+def test_a_small_run_does_not_pay_for_all_domains_that_were_ever_heard_of(session, monkeypatch):
+    rows = ((f"firm{n}.example", "google", "taken") for n in range(2000))
+    insert_many(session, domains, ("domain", "lane", "state"), rows)
+    topic = a_topic(session)
+    a_contact(session, topic=topic, email="ana@firm7.example")
+    run = a_run(session, a_campaign(session, topic=topic))
+    written = []
+
+    def noting(session, table, columns, rows, **how):
+        listed = list(rows)
+        written.extend(listed)
+        return insert_many(session, table, columns, listed, **how)
+
+    monkeypatch.setattr(audience, "insert_many", noting)
+    frozen(session, run)
+    assert session.scalar(sa.select(chunks.c.lane).where(chunks.c.run_id == run)) == "google"
+    assert len(written) <= len(LANES) + 1
 
 
 def test_chunks_of_all_lanes_are_mixed_so_that_none_waits_for_another(session, monkeypatch):
