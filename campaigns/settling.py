@@ -163,13 +163,13 @@ def _count_for_lane(
         return
     hard = sum(1 for one in refusals.findings.values() if one.kind in HARD)
     lanes.count_day(session, chunk.account, chunk.lane, outcomes.values(), hard=hard, now=now)
-    if chunk.most is not None:
+    if chunk.granted is not None:
         sent = sum(1 for one in outcomes.values() if one.kind is OutcomeKind.SENT)
         lanes.release(
             session,
             chunk.account,
             chunk.lane,
-            given=chunk.most,
+            given=chunk.granted,
             begun=len(outcomes),
             sent=sent,
             now=now,

@@ -43,7 +43,11 @@ def drain(post: Postbox) -> int:
     with post.readers() as session:
         if not outbox.has_work(session, post.account):
             return 0
-    return _send(post, lambda session: outbox.claim(session, post.journal.owner, post.account, post.turns))
+
+    def claim(session: Session) -> Chunk | None:
+        return outbox.claim(session, post.journal.owner, post.account, post.turns, at_most=post.at_most)
+
+    return _send(post, claim)
 
 
 def send_this(post: Postbox, run: int, number: int) -> int:
@@ -57,14 +61,14 @@ def send_this(post: Postbox, run: int, number: int) -> int:
     def claim(session: Session) -> Chunk | None:
         if not next(once, False):
             return None
-        return outbox.claim_this(session, post.journal.owner, run, number, post.account)
+        return outbox.claim_this(session, post.journal.owner, run, number, post.account, at_most=post.at_most)
 
     return _send(post, claim)
 
 
 def _send(post: Postbox, claim: Claim) -> int:
     """Send until nothing is due, or something stands in the way; all that is known is settled then."""
-    flight = Flight()
+    flight = Flight(post.allowance)
     clerk, wire = Clerk(post, flight, claim), Wire(post, flight)
     thread = threading.Thread(target=clerk.work, name="clerk")
     thread.start()

@@ -18,7 +18,32 @@ from campaigns.records.outbox import Chunk, Turns
 from campaigns.settling import Result
 from campaigns.values import MAIN, MessageKey, Outcome, OutcomeKind
 
+GATED_FOR = 60.0  #: seconds that a chunk may last at the account's rate
 MANY_MISTAKES = 10  #: of ours in one chunk, if they are most of it: then it is not about the contacts
+
+
+class Allowance:
+    """What was reserved of an account's rate: so many messages from such a moment on."""
+
+    def __init__(self) -> None:
+        self._blocks: deque[list[float]] = deque()  # moment, by the monotonic clock, and count
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def add(self, moment: float, count: int) -> None:
+        """Take note of a reservation."""
+        self._blocks.append([moment, count])
+
+    def take(self) -> bool:
+        """Use up room for one message, if there is any by now."""
+        if not self._blocks or self._blocks[0][0] > monotonic():
+            return False
+        block = self._blocks[0]
+        block[1] -= 1
+        if block[1] < 1:
+            self._blocks.popleft()
+        return True
 
 
 @dataclass
@@ -38,6 +63,12 @@ class Postbox:
     rate: float | None = None  #: messages a second of the account, of all senders together
     mailings: dict[int, Mailing] = field(default_factory=dict)  #: by run; what was prepared once
     turns: Turns = field(default_factory=Turns)  #: which lanes were served of late
+    allowance: Allowance = field(default_factory=Allowance)  #: what is reserved outlasts a drain
+
+    @property
+    def at_most(self) -> int | None:
+        """Messages to claim at once: every gate is asked but at the claim, and must not be long ago."""
+        return None if self.rate is None else max(1, int(self.rate * GATED_FOR))
 
 
 @dataclass(eq=False)
@@ -75,38 +106,14 @@ class Batch:
             self.result.moments[seq] = now
 
 
-class Allowance:
-    """What was reserved of an account's rate: so many messages from such a moment on."""
-
-    def __init__(self) -> None:
-        self._blocks: deque[list[float]] = deque()  # moment, by the monotonic clock, and count
-
-    def __len__(self) -> int:
-        return len(self._blocks)
-
-    def add(self, moment: float, count: int) -> None:
-        """Take note of a reservation."""
-        self._blocks.append([moment, count])
-
-    def take(self) -> bool:
-        """Use up room for one message, if there is any by now."""
-        if not self._blocks or self._blocks[0][0] > monotonic():
-            return False
-        block = self._blocks[0]
-        block[1] -= 1
-        if block[1] < 1:
-            self._blocks.popleft()
-        return True
-
-
 class Flight:
     """The chunks in flight; each field is written by one thread only, or is safe to use from both."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowance: Allowance) -> None:
         self.loaded: deque[Batch] = deque()  #: the clerk fills it, the wire empties it
         self.batches: tuple[Batch, ...] = ()  #: loaded and not yet settled; of the clerk
         self.done: deque[Batch] = deque()  #: answered whole; the wire fills it, the clerk empties it
-        self.allowance = Allowance()
+        self.allowance = allowance
         self.dry = False  #: nothing more is due
         self.halted = False  #: nothing more may be begun
         self.looked = monotonic()  #: when the store last said that all of it may go on

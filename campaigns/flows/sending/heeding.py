@@ -52,15 +52,19 @@ def _signal(rule: Rule, answers: list[Outcome]) -> Signal:
 
 
 def stop(post: Postbox, session: Session, batches: Iterable[Batch]) -> None:
-    """Begin nothing more of batches whose lane is held by now, or whose campaign's hours are over."""
+    """Begin nothing more of batches whose lane is held or limited by now, or whose time is over."""
     under_way = [one for one in batches if not one.handed]
     if not under_way:
         return
     now = post.clock()
     held = lanes.held(session, post.account, now)
+    unlimited = {one.chunk.lane for one in under_way if one.chunk.granted is None}
+    limited = {lane for lane in unlimited if lanes.is_limited(session, post.account, lane, now)}
     for batch in under_way:
-        closes_at = batch.loaded.closes_at
-        batch.stopped |= batch.chunk.lane in held or (closes_at is not None and closes_at <= now)
+        lane, loaded = batch.chunk.lane, batch.loaded
+        ends = [at for at in (loaded.closes_at, loaded.expires_at) if at is not None]
+        over = lane in held or (batch.chunk.granted is None and lane in limited)
+        batch.stopped |= over or min(ends) <= now
 
 
 def pause(session: Session, run: int, why: str, now: datetime) -> None:

@@ -4,7 +4,7 @@ A lane has a row for an account only where something was ever set or said. One t
 nothing but the look whether any lane is closed.
 """
 
-from campaigns.records.lanes.budgets import budgeted, closed, grant, held, release
+from campaigns.records.lanes.budgets import budgeted, closed, grant, held, is_limited, release
 from campaigns.records.lanes.days import count_day, is_warming, warm_up
 from campaigns.records.lanes.listing import LaneLine, lane_lines, log_lines
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits
@@ -23,6 +23,7 @@ __all__ = [
     "grant",
     "held",
     "hold",
+    "is_limited",
     "is_warming",
     "lane_lines",
     "limits_of",

@@ -66,6 +66,16 @@ def grant(session: Session, account: str, lane: str, wanted: int, *, now: dateti
     return None if left is None else _give(session, row, most, now, now)
 
 
+def is_limited(session: Session, account: str, lane: str, now: datetime) -> bool:
+    """Whether a lane gives out a few mails at a time by now: what was claimed without a budget must end."""
+    row = find(session, account, lane)
+    if row is None:
+        return False
+    state = row.at(now)
+    rate = allowed(state, now, cap=row.limits.per_minute, ceiling=row.limits.ceiling(lane))
+    return state.half_open or rate is not None or _left_today(row, now) is not None
+
+
 def _left_today(row: Row, now: datetime) -> int | None:
     cap = row.limits.cap_of_day(row.warm_day)
     return None if cap is None else max(0, cap - row.taken_on(now))

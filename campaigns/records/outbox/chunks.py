@@ -34,7 +34,8 @@ class Chunk:
     account: str = MAIN  #: through which it goes
     lane: str = ""
     zone: str | None = None  #: time zone of its recipients; None: the campaign's
-    most: int | None = None  #: of its messages, by the lane's budget; None: all
+    most: int | None = None  #: of its messages, by the lane's budget or the account's rate; None: all
+    granted: int | None = None  #: of the lane's budget, to be given back; None: it has none
 
 
 def has_work(session: Session, account: str = MAIN) -> bool:
@@ -47,10 +48,18 @@ def has_work(session: Session, account: str = MAIN) -> bool:
     return any(set(due_lanes(session, run, account, now)) - shut for run in going)
 
 
-def claim(session: Session, owner: str, account: str = MAIN, turns: Turns | None = None) -> Chunk | None:
+def claim(
+    session: Session,
+    owner: str,
+    account: str = MAIN,
+    turns: Turns | None = None,
+    *,
+    at_most: int | None = None,
+) -> Chunk | None:
     """Take the next chunk that is due in an account's queue, tests first, then the oldest run's.
 
-    None if there is none. Of a run's lanes that are open, `turns` says which is asked first.
+    None if there is none. Of a run's lanes that are open, `turns` says which is asked first. `at_most` so
+    many of its messages are given out.
     """
     now = database_now(session)
     turns = turns or Turns()
@@ -63,23 +72,32 @@ def claim(session: Session, owner: str, account: str = MAIN, turns: Turns | None
                 free = due.with_for_update(skip_locked=True) if is_postgres(session) else due
                 number = session.scalar(free)
                 taken = None if number is None else _take(session, run, number, owner, account, now)
-                if taken is not None and (chunk := _within_budget(session, taken, now)) is not None:
+                if taken is not None and (chunk := _within_budget(session, taken, now, at_most)) is not None:
                     turns.served(run, lane)
                     return chunk
     return None
 
 
-def _within_budget(session: Session, chunk: Chunk, now: datetime) -> Chunk | None:
-    """Let the lane say how many of a chunk's messages may go; give it back if none may."""
-    wanted = chunk.last - chunk.first + 1
+def _within_budget(session: Session, chunk: Chunk, now: datetime, at_most: int | None) -> Chunk | None:
+    """Let the lane say how many of a chunk's messages may go; give it back if none may.
+
+    What it gave is kept with the chunk: whoever settles it, gives back the rest.
+    """
+    size = chunk.last - chunk.first + 1
+    wanted = size if at_most is None else min(size, at_most)
     most = lanes.grant(session, chunk.account, chunk.lane, wanted, now=now)
     if most == 0:
         hold(session, chunk, {"state": "ready", "owner": None, "lease_until": None})
         return None
-    return chunk if most is None else replace(chunk, most=most)
+    if most is None:
+        return replace(chunk, most=wanted) if wanted < size else chunk
+    hold(session, chunk, {"granted": most})
+    return replace(chunk, most=most, granted=most)
 
 
-def claim_this(session: Session, owner: str, run: int, number: int, account: str = MAIN) -> Chunk | None:
+def claim_this(
+    session: Session, owner: str, run: int, number: int, account: str = MAIN, *, at_most: int | None = None
+) -> Chunk | None:
     """Take one chunk by name; None if it is not due.
 
     It is settled, held by another, moved to another account, or its run is not running.
@@ -100,7 +118,7 @@ def claim_this(session: Session, owner: str, run: int, number: int, account: str
     if session.execute(this).one_or_none() is None:
         return None
     taken = _take(session, run, number, owner, account, now)
-    return None if taken is None else _within_budget(session, taken, now)
+    return None if taken is None else _within_budget(session, taken, now, at_most)
 
 
 def _runs_with_work(account: str, now: datetime) -> sa.Select[int]:
@@ -217,7 +235,7 @@ def put_off(session: Session, chunk: Chunk, *, until: datetime, zone_only: bool 
     Raises:
         Fenced: the chunk is no longer ours; nothing is written.
     """
-    hold(session, chunk, {"state": "ready", "owner": None, "lease_until": None})
+    hold(session, chunk, {"state": "ready", "owner": None, "lease_until": None, "granted": None})
     session.execute(
         sa.update(chunks)
         .where(
@@ -231,8 +249,8 @@ def put_off(session: Session, chunk: Chunk, *, until: datetime, zone_only: bool 
     per_minute = session.scalar(sa.select(runs.c.per_minute).where(runs.c.id == chunk.run))
     if per_minute is not None:
         space_out(session, chunk.run, per_minute, now=database_now(session))
-    if chunk.most is not None:
-        account, lane, given = chunk.account, chunk.lane, chunk.most
+    if chunk.granted is not None:
+        account, lane, given = chunk.account, chunk.lane, chunk.granted
         lanes.release(session, account, lane, given=given, begun=0, sent=0, now=database_now(session))
 
 
@@ -254,13 +272,16 @@ def _claimed(
 ) -> list[tuple[Chunk, str]]:
     c = chunks.c
     query = (
-        sa.select(c.run_id, c.number, c.first_seq, c.last_seq, c.fence, c.account, c.lane, c.zone, c.owner)
+        sa.select(c.run_id, c.number, c.first_seq, c.last_seq, c.fence, c.account, c.lane, c.zone)
+        .add_columns(c.owner, c.granted)
         .where(c.state == "claimed", which)
         .order_by(c.run_id, c.number)
     )
     if unlocked and is_postgres(session):
         query = query.with_for_update(skip_locked=True)
-    return [(Chunk(*row[:8]), row.owner or "") for row in session.execute(query)]
+    return [
+        (replace(Chunk(*row[:8]), granted=row.granted), row.owner or "") for row in session.execute(query)
+    ]
 
 
 def take_over(session: Session, chunk: Chunk, owner: str) -> Chunk:
