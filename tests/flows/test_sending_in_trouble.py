@@ -169,10 +169,10 @@ def test_a_message_whose_contact_is_gone_is_skipped_and_the_chunk_ends(stores, c
         )
     claimed = []
 
-    def claim(session, owner, *rest, whole=outbox.claim):
+    def claim(session, owner, *rest, whole=outbox.claim, **named):
         claimed.append(owner)
         assert len(claimed) < 5, "the chunk is claimed again and again"
-        return whole(session, owner, *rest)
+        return whole(session, owner, *rest, **named)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(outbox, "claim", claim)
