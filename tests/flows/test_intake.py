@@ -28,9 +28,7 @@ def sent(session):
     campaign = a_campaign(session, topic=topic)
     run = a_run(session, campaign)
     asked = gates.of_campaign(session, campaigns.get(session, campaign), topic, now=NOW)
-    audience.freeze(
-        session, run, sa.select(contacts.c.id), asked, hold_out_percent=0, salt=1, now=NOW
-    )
+    audience.freeze(session, run, sa.select(contacts.c.id), asked, hold_out_percent=0, salt=1, now=NOW)
     outbox.settle(
         session,
         outbox.claim(session, "me"),

@@ -41,9 +41,7 @@ def a_frozen_run(stores, *names, kind="campaign"):
         of = campaigns.get(session, campaigns.get_run(session, run).campaign_id)
         asked = gates.of_campaign(session, of, topic, now=NOW)
         chosen = sa.select(contacts.c.id).where(contacts.c.id.in_(made))
-        audience.freeze(
-            session, run, chosen, asked, hold_out_percent=0, salt=1, now=utc_now()
-        )
+        audience.freeze(session, run, chosen, asked, hold_out_percent=0, salt=1, now=utc_now())
     return run
 
 

@@ -90,7 +90,9 @@ def test_the_address_stays_the_same_and_is_another_for_each_account_and_installa
 def test_what_came_is_counted_by_what_became_of_it(ask, stores):
     call(stores)
     with stores.sessions.begin() as session:
-        records.count(session, "pm", {"call": 1, "delivered": 1234, "bounced": 2, "refused": 3}, now=utc_now())
+        records.count(
+            session, "pm", {"call": 1, "delivered": 1234, "bounced": 2, "refused": 3}, now=utc_now()
+        )
         records.count(session, "gone", {"call": 1}, now=utc_now())
     said = ask(webhooks.webhooks)
     assert "1,234 delivered, 2 bounced" in said

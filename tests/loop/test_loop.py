@@ -98,9 +98,7 @@ def test_a_refused_message_comes_back_into_the_contacts_history(stores, loop, tm
 
         asked = gates.of_campaign(session, campaigns.get(session, campaign), topic, now=NOW)
         members = sa.select(contacts.c.id)
-        audience.freeze(
-            session, run, members, asked, hold_out_percent=0, salt=1, now=utc_now()
-        )
+        audience.freeze(session, run, members, asked, hold_out_percent=0, salt=1, now=utc_now())
     backend = open_backend(f"smtp://127.0.0.1:{loop.relay}", connections=1)
     post = a_postbox(stores, backend, tmp_path)
     assert drain(post) == 3
