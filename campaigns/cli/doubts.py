@@ -3,7 +3,6 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -11,8 +10,9 @@ from pathlib import Path
 import click
 from sqlalchemy.orm import Session
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import Settings, from_environment
+from campaigns.config import Settings
 from campaigns.errors import NotFound, PostroomError
 from campaigns.flows import doubting
 from campaigns.flows.doubting import Decision, Resolved
@@ -21,7 +21,7 @@ from campaigns.records.outbox import Doubt
 from campaigns.records.staff import Desk
 from campaigns.tracking.tokens import Keyring
 from campaigns.values import MessageKey
-from campaigns.wiring import Stores, open_stores, routing_of
+from campaigns.wiring import Stores, routing_of
 
 AT_ONCE = 1000
 COLUMNS = (
@@ -42,7 +42,7 @@ def doubts(context: click.Context, run: int | None, as_json: bool, file: Path | 
     """
     if context.invoked_subcommand is not None:
         return
-    with _opened() as (settings, stores), stores.readers() as session:
+    with opened() as (settings, stores), stores.readers() as session:
         if run is not None:
             campaigns.get_run(session, run)
         lines = _lines(session, Keyring(settings.secret), run)
@@ -53,16 +53,6 @@ def doubts(context: click.Context, run: int | None, as_json: bool, file: Path | 
                 click.echo(json.dumps(line, ensure_ascii=False))
         else:
             _print(session, lines, run, settings)
-
-
-@contextmanager
-def _opened() -> Iterator[tuple[Settings, Stores]]:
-    settings = from_environment()
-    stores = open_stores(settings.database_url)
-    try:
-        yield settings, stores
-    finally:
-        stores.engine.dispose()
 
 
 def _lines(session: Session, keyring: Keyring, run: int | None) -> Iterator[dict[str, object]]:
@@ -163,7 +153,7 @@ def resolve(
     """Decide: `arrived` counts them as sent; `send-again` queues them, and every gate is asked again."""
     if everything == (run is not None) or (seqs and run is None):
         raise click.UsageError("Say which: --run N, --run N --seq M, or --all.")
-    with _opened() as (_settings, stores):
+    with opened() as (_settings, stores):
         seen = utc_now()  # what comes into doubt from here on was not on anybody's list
         with stores.readers() as session:
             who = _person(session, by)

@@ -1,19 +1,16 @@
 """`postroom erase` and `postroom export-person`: what a person may ask of us about what we keep of them."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import Settings, from_environment
 from campaigns.errors import NotAllowed
 from campaigns.flows import erasing
 from campaigns.records import person_file
 from campaigns.records.erasure import Plan
-from campaigns.wiring import Stores, open_stores
 
 
 @click.command()
@@ -26,7 +23,7 @@ def erase(contact: int, by: str, dry_run: bool, yes: bool) -> None:  # noqa: FBT
 
     The addresses are kept as keyed hashes on the never-mail list, so that no import brings them back.
     """
-    with _opened() as (settings, stores):
+    with opened() as (settings, stores):
         with stores.readers() as session:
             found = erasing.plan(session, contact)
         click.echo(in_words(found))
@@ -47,7 +44,7 @@ def erase(contact: int, by: str, dry_run: bool, yes: bool) -> None:  # noqa: FBT
 )
 def export_person(contact: int, file: Path | None) -> None:
     """Write everything that is kept about CONTACT (its number) as one JSON file."""
-    with _opened() as (_settings, stores), stores.readers() as session:
+    with opened() as (_settings, stores), stores.readers() as session:
         found = person_file.collect(session, contact, now=utc_now())
     text = json.dumps(found, ensure_ascii=False, indent=2)
     if file is None:
@@ -58,16 +55,6 @@ def export_person(contact: int, file: Path | None) -> None:
     file.touch(mode=0o600)
     file.write_text(text + "\n", encoding="utf-8")
     click.echo(f"Everything about contact {contact} is in {file}.")
-
-
-@contextmanager
-def _opened() -> Iterator[tuple[Settings, Stores]]:
-    settings = from_environment()
-    stores = open_stores(settings.database_url)
-    try:
-        yield settings, stores
-    finally:
-        stores.engine.dispose()
 
 
 def in_words(found: Plan) -> str:
