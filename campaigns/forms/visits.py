@@ -53,6 +53,6 @@ def counter_key(secret: bytes, *what: str, buckets: int | None = None) -> bytes:
 
 
 def masked(address: str) -> str:
-    """What of an address people of ours may see: a…@example.com."""
+    """What of an address is shown to people of ours, and to whoever holds its mail: a…@example.com."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}…@{domain}"

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from campaigns.clock import utc_now
 from campaigns.flows import preferring
 from campaigns.flows.preferring import Choice, Shown
+from campaigns.forms.visits import masked
 from campaigns.tracking.tokens import Purpose
 from campaigns.values import Tracking
 from web.numbers import numbers_from
@@ -115,9 +116,3 @@ def _show(visitor: Visitor, *, done: str) -> ResponseReturnValue:
         done=done,
         whose=masked(visitor.whom.address) if visitor.whom.address and not visitor.whom.erased else "",
     )
-
-
-def masked(address: str) -> str:
-    """Show an address to its owner, and to nobody who does not know it."""
-    local, _at, domain = address.rpartition("@")
-    return f"{local[:1]}…@{domain}"
