@@ -116,16 +116,17 @@ class AddressReader:
         """Give each normalised address, or what is wrong with it."""
         pairs = _ADDRESSES.findall("\n".join(addresses))
         if len(pairs) != len(addresses):  # some hold line ends
-            return list(map(self._read, addresses))
+            return list(map(self.read_cell, addresses))
         known = self._domains
         return [
             local.lower() + domain.end
             if (domain := known.get(written)) is not None and len(local) <= domain.room
-            else self._read(address)
+            else self.read_cell(address)
             for (local, written), address in zip(pairs, addresses, strict=True)
         ]
 
-    def _read(self, address: str) -> str | Bad:
+    def read_cell(self, address: str) -> str | Bad:
+        """Give the normalised address, or what is wrong with it."""
         try:
             return self.read(address)
         except BadAddress as error:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from campaigns.imports import values
-from campaigns.imports.addresses import AddressReader, BadAddress
+from campaigns.imports.addresses import AddressReader
 from campaigns.imports.columns import Memo
 from campaigns.imports.complaints import Complaint, Effect
 from campaigns.imports.mapping import Layout
@@ -110,7 +110,7 @@ class OrderRows:
         once = {
             "order": values.short(LONGEST_NUMBER),
             "customer": values.short(200),
-            "email": _address(AddressReader()),
+            "email": AddressReader().read_cell,
             "sku": values.short(100),
             "product": values.text,
             "category": values.short(100),
@@ -168,13 +168,3 @@ class OrderRows:
 
 #: What a line calls the fields that have another name in the file.
 _CALLED = {"order": "number", "amount": "amount_minor"}
-
-
-def _address(reader: AddressReader) -> Callable[[str], str | Bad]:
-    def read(cell: str) -> str | Bad:
-        try:
-            return reader.read(cell)
-        except BadAddress as error:
-            return Bad(str(error))
-
-    return read

@@ -5,7 +5,6 @@ import csv
 import hashlib
 import re
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -53,7 +52,7 @@ def open_source(path: Path, *, encoding: str = "utf-8", delimiter: str | None = 
     digest = hashlib.sha256()
     size = lines = 0
     has_nul = False
-    with path.open("rb") as file, ThreadPoolExecutor(1, "digest") as beside:
+    with path.open("rb") as file:
         while piece := file.read(_PIECE):
             if size == 0:
                 _refuse_marks(path, piece, encoding)
@@ -61,7 +60,7 @@ def open_source(path: Path, *, encoding: str = "utf-8", delimiter: str | None = 
                 text = decoder.decode(piece)
             except UnicodeError as error:
                 raise _undecodable(path, encoding, size, lines, piece, error) from error
-            beside.submit(digest.update, piece)
+            digest.update(piece)
             size += len(piece)
             lines += text.count("\n") + (text.count("\r") - text.count("\r\n"))
             has_nul = has_nul or "\0" in text

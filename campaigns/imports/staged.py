@@ -43,7 +43,7 @@ class FileFiller:
         connection = sqlite3.connect(self.path(number), isolation_level=None)
         try:
             # a lost part loses nothing
-            for setting in ("page_size=4096", "journal_mode=OFF", "synchronous=OFF"):
+            for setting in ("journal_mode=OFF", "synchronous=OFF"):
                 connection.execute(f"PRAGMA {setting}")
             connection.execute("BEGIN")
             connection.execute(f"CREATE TABLE stage ({names})")
