@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from campaigns import metrics, settling
@@ -50,6 +51,8 @@ def recover(
 ) -> Recovered:
     """Settle the chunks of this machine's dead senders, and those whose lease has run out.
 
+    A chunk that cannot be settled keeps no other from it: it is logged, and tried again the next time.
+
     Args:
         sessions: to write to the store.
         folder: holds the journals of this machine's senders.
@@ -64,10 +67,12 @@ def recover(
         for left in dead:
             with sessions.begin() as session:
                 held = outbox.held_by(session, left.owner)
+            stuck = False
             for chunk in held:
                 read = left.read(chunk.run, chunk.number, chunk.fence)
-                _conclude(sessions, chunk, read, secret, clock(), found)
-            journal.remove(left, clock())
+                stuck |= not _conclude(sessions, chunk, read, secret, clock(), found)
+            if not stuck:
+                journal.remove(left, clock())
     with sessions.begin() as session:
         late = outbox.expired(session)
         if own is not None:
@@ -89,8 +94,11 @@ def _conclude(
     secret: bytes,
     now: datetime,
     found: Recovered,
-) -> None:
-    """Take a chunk over and settle it, in one transaction; nothing if somebody else did so first."""
+) -> bool:
+    """Take a chunk over and settle it, in one transaction; nothing if somebody else did so first.
+
+    False: it cannot be settled, for a reason that is not the store's; its journal is still needed.
+    """
     try:
         with sessions.begin() as session:
             ours = outbox.take_over(session, chunk, TAKER)
@@ -110,12 +118,18 @@ def _conclude(
             )
             left = len(outbox.queued(session, ours))
     except Fenced:
-        return
+        return True
+    except (OperationalError, InterfaceError):
+        raise  # about the store, not the chunk
+    except Exception:
+        log.exception("what a lost sender left cannot be settled", run=chunk.run, chunk=chunk.number)
+        return False
     unknown = sum(1 for outcome in result.outcomes.values() if outcome.kind is OutcomeKind.UNKNOWN)
     found.chunks += 1
     found.unknown += unknown
     found.answered += len(result.outcomes) - unknown
     found.queued += left
+    return True
 
 
 def _result(queued: list[int], read: Read | None, now: datetime) -> Result:

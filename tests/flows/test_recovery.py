@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from campaigns import settling
 from campaigns.clock import utc_now
 from campaigns.delivery import journal
 from campaigns.delivery.journal import Journal
@@ -149,6 +150,29 @@ def the_chunk(stores):
 
 
 # ---- a dead sender's journal
+
+
+def test_a_chunk_that_cannot_be_settled_keeps_no_other_from_it_and_keeps_its_journal(
+    stores, folder, lost, monkeypatch
+):
+    stuck, fine = a_frozen_run(stores, "ada"), a_frozen_run(stores, "bob")
+    other = Lost(stores, folder, "lost-2")
+    for sender, name in ((lost.claim(), "ada"), (other.claim(), "bob")):
+        sender.begin(name).answer(**{name: SENT}).die()
+    settle = settling.settle
+
+    def stumble(session, chunk, *args, **kwargs):
+        if chunk.run == stuck:
+            raise ValueError("a row that nobody foresaw")
+        return settle(session, chunk, *args, **kwargs)
+
+    monkeypatch.setattr(settling, "settle", stumble)
+    assert recovered(stores, folder) == Recovered(chunks=1, answered=1)
+    assert recovered(stores, folder, utc_now() + LATER) == Recovered()
+    assert (counts(stores, stuck), counts(stores, fine)) == (Counter(), Counter(sent=1))
+    monkeypatch.undo()
+    assert recovered(stores, folder) == Recovered(chunks=1, answered=1)
+    assert counts(stores, stuck) == Counter(sent=1)
 
 
 def test_what_was_answered_is_settled_with_the_moment_and_the_reply_of_its_sender(stores, folder, lost):
