@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.delivery.smtp.dialogue import Dialogue
-from campaigns.delivery.smtp.replies import Offer, ReplyReader
+from campaigns.delivery.smtp.replies import Offer, ReplyReader, plain_text
 from campaigns.delivery.smtp.work import Work
 from campaigns.values import OutcomeKind
 from tests.delivery.peers import Account, address, mails
@@ -161,3 +161,10 @@ def test_replies_are_the_same_however_they_are_cut(pieces):
     assert found == whole
     assert [reply.code for reply in whole] == [220, 250, 250, 354, 550]
     assert whole[-1].lines == (b"5.1.1 a", b"", b"5.1.1 c")
+
+
+@given(st.text(st.characters(codec=None), max_size=50))
+def test_whatever_a_server_says_can_be_stored(said):
+    text = plain_text(f"\x00{said}\ud800")
+    assert text.encode().decode() == text
+    assert "\0" not in text

@@ -11,7 +11,7 @@ MAX_LINES = 512
 MAX_TEXT = 500
 
 ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+")
 
 
 class Reply(NamedTuple):
@@ -81,7 +81,10 @@ KINDS = {2: OutcomeKind.SENT, 4: OutcomeKind.DEFERRED, 5: OutcomeKind.FAILED}
 
 
 def plain_text(text: str) -> str:
-    """Make a foreign text safe to store and show: one line, no control characters, 500 at most."""
+    """Make a foreign text safe to store and show: one line, no control characters, 500 at most.
+
+    Half a character, as JSON may hold it, is left out as well: no database stores it.
+    """
     return UNPRINTABLE.sub(" ", text).strip()[:MAX_TEXT]
 
 
