@@ -7,7 +7,7 @@ import pytest
 from campaigns.tracking.files import judge_lines, read_lines
 from campaigns.tracking.ranges import NONE, read_ranges
 from campaigns.tracking.scoring import score, three_signals
-from tests.rooms.tracking.labelled import scenarios
+from tests.rooms.tracking.labelled import scenarios, third
 
 FOLDER = Path(scenarios.__file__).parent
 RANGES = read_ranges(FOLDER / "networks.csv")
@@ -28,6 +28,10 @@ def scored(half, ranges):
 @pytest.mark.parametrize("half", [scenarios.TUNED, scenarios.HELD_OUT], ids=lambda half: half.name)
 def test_the_files_are_what_the_scenarios_write(half) -> None:
     assert (FOLDER / f"{half.name}.jsonl").read_text(encoding="utf-8") == scenarios.text_of(half)
+
+
+def test_the_third_file_is_what_its_models_write() -> None:
+    assert (FOLDER / "third.jsonl").read_text(encoding="utf-8") == third.text()
 
 
 @pytest.mark.parametrize("half", ["labelled", "heldout"])
