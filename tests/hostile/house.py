@@ -1,7 +1,6 @@
 """A house in which every text is hostile: one row of all that pages show, with a payload wherever words go."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,10 +75,8 @@ class House:
 
 
 @contextmanager
-def a_house(pattern: Path, folder: Path) -> Iterator[House]:
-    """Build it on SQLite; pages ask the store by the same functions on both databases."""
-    shutil.copy(pattern, folder / "hostile.db")
-    url = f"sqlite:///{folder / 'hostile.db'}"
+def a_house(url: str, folder: Path) -> Iterator[House]:
+    """Build it in an empty, migrated store."""
     settings = from_environment({"POSTROOM_DATA": str(folder / "data"), "POSTROOM_DATABASE_URL": url})
     stores = open_stores(url)
     app, public = create_app(stores, settings), create_public_app(stores, settings)

@@ -17,12 +17,12 @@ def test_the_payload_breaks_out_where_it_is_not_escaped():
     assert not Seen("<p>&lt;script&gt;</p><script src='/static/x.js'></script>").faults()
 
 
-def test_no_page_of_any_desk_lets_a_text_become_anything_else(house: House):
-    client, shown, faults = house.at(Desk.ADMIN), 0, []
-    for rule in house.rules():
+def test_no_page_of_any_desk_lets_a_text_become_anything_else(either_house: House):
+    client, shown, faults = either_house.at(Desk.ADMIN), 0, []
+    for rule in either_house.rules():
         if "GET" not in rule.methods or rule.endpoint in FRAMES | FILES:
             continue
-        answer = client.get(house.path(rule))
+        answer = client.get(either_house.path(rule))
         page = answer.get_data(as_text=True)
         assert answer.status_code < 500, f"{rule}: {answer.status_code}"
         faults += [f"{rule}: {fault}" for fault in Seen(page).faults()]
@@ -78,13 +78,13 @@ def test_the_raw_mail_is_a_file_and_no_page(house: House):
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_public_pages_show_texts_as_texts_too(house: House):
+def test_the_public_pages_show_texts_as_texts_too(either_house: House):
     from campaigns.tracking.tokens import Keyring, Purpose
 
-    client, keyring = house.public.test_client(), Keyring(house.settings.secret)
+    client, keyring = either_house.public.test_client(), Keyring(either_house.settings.secret)
     pages = {"u": Purpose.UNSUBSCRIBE, "p": Purpose.PREFERENCES, "s": Purpose.SURVEY, "y": Purpose.CONFIRM}
     for path, purpose in pages.items():
-        token = keyring.sign(purpose, house.lived.run, 1, house.lived.contact)
+        token = keyring.sign(purpose, either_house.lived.run, 1, either_house.lived.contact)
         answer = client.get(f"/{path}/{token}")
         assert answer.status_code < 500, path
         assert Seen(answer.get_data(as_text=True)).faults() == [], path
