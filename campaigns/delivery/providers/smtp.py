@@ -4,8 +4,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from campaigns.delivery.contract import Backend, Capabilities
-from campaigns.delivery.providers.hook_options import relay_options
+from campaigns.delivery.providers.hook_options import RELAYED_BY, relay_options
 from campaigns.delivery.providers.provider import Option, Options, Provider, Ways, a_count
+from campaigns.delivery.providers.relayed import RelayedBackend, marker
 from campaigns.delivery.smtp.pool import SmtpBackend
 from campaigns.delivery.smtp.target import Limits, is_loopback, read_target
 from campaigns.errors import BadSettings
@@ -20,7 +21,8 @@ def _open(account: Account, options: Options, ways: Ways) -> Backend:
         int(options["connections"] or ways.connections),
         int(options["per_connection"] or ways.per_connection),
     )
-    backend = SmtpBackend(read_target(options["url"], cafile), limits)
+    target, mark = read_target(options["url"], cafile), marker(options.get(RELAYED_BY, ""))
+    backend = SmtpBackend(target, limits) if mark is None else RelayedBackend(target, limits, mark)
     backend.name = account.name
     return backend
 
