@@ -8,10 +8,11 @@ from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from campaigns.doctor.findings import Finding
-from campaigns.doctor.ready import is_ready, readiness
+from campaigns.doctor.ready import broker, is_ready, readiness
 from web.auth import open_to_all
 
 FRESH = 1.0  #: seconds an answer holds: however often one asks, the database is asked once a second
+BROKER_FRESH = 10.0  #: seconds the broker's answer holds: each is a login in its log
 
 alive = Blueprint("alive", __name__)
 health = Blueprint("health", __name__)
@@ -22,8 +23,9 @@ class Last:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._at = -FRESH
+        self._at, self._asked_broker = -FRESH, -BROKER_FRESH
         self._findings: list[Finding] = []
+        self._broker: list[Finding] = []
 
     def look(self) -> list[Finding]:
         """Look, or give what was just seen."""
@@ -31,8 +33,11 @@ class Last:
             if monotonic() - self._at >= FRESH:
                 settings = current_app.extensions["settings"]
                 self._findings = readiness(current_app.extensions["stores"], settings.data)
+                if monotonic() - self._asked_broker >= BROKER_FRESH:
+                    self._broker = broker(settings.broker_url)
+                    self._asked_broker = monotonic()
                 self._at = monotonic()
-            return self._findings
+            return [*self._findings, *self._broker]
 
 
 @health.record_once

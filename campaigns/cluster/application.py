@@ -3,6 +3,7 @@
 Celery carries numbers of chunks. Leases, retries, rates and results are the database's: its own are off.
 """
 
+import ssl
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ TASK = "postroom.send_chunk"
 EXCHANGE = Exchange("postroom.send", type="direct", durable=True)  # type: ignore[no-untyped-call]
 #: Seconds after which a broker that does not answer counts as away.
 CONNECTING, ANSWERING = 3.0, 5.0
+
+#: Of amqps: the certificate must be for the host of the URL, which the library does not ask for by itself.
+VERIFIED = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
 
 CONFIGURATION: dict[str, Any] = {
     # a message stays in the broker until its chunk is done, and goes to another worker if this one dies
@@ -70,6 +74,8 @@ def make_application(broker_url: str, accounts: Sequence[str] = (MAIN,)) -> Cele
     """Make the application for a broker and some accounts; nothing is connected before it is used."""
     application = Celery("postroom", broker=broker_url, set_as_current=False)
     application.conf.update(CONFIGURATION)
+    if broker_url.startswith("amqps:"):
+        application.conf.broker_use_ssl = dict(VERIFIED)
     application.conf.task_queues = queues(accounts)
     application.conf.task_default_queue = queue_name("other", accounts[0])
     return application

@@ -1,7 +1,6 @@
 """What the world reaches: the address in every mail, and what it must not reach."""
 
 import http.client
-import socket
 import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -12,8 +11,6 @@ from campaigns.doctor.findings import Finding, bad, ok, warn
 
 PATIENCE = 5.0  #: seconds
 ALIVE = b"alive"
-HELLO = b"AMQP\x00\x00\x09\x01"
-METHOD = b"\x01"  #: the first byte of the broker's Connection.Start
 DEAD_LINKS = "every link, survey and unsubscribe address in our mails is dead"
 
 
@@ -31,7 +28,6 @@ def examine_addresses(settings: Settings) -> Iterator[Finding]:
         yield ok("public address", settings.public_url)
     yield examine_answer(settings.public_url, local=local)
     yield examine_metrics(settings)
-    yield from examine_broker(settings.broker_url)
 
 
 def examine_answer(url: str, *, local: bool = False) -> Finding:
@@ -63,42 +59,6 @@ def _get(url: str) -> tuple[int, bytes]:
         return answer.status, answer.read(1000)
     finally:
         connection.close()
-
-
-def examine_broker(url: str) -> Iterator[Finding]:
-    """Ask the broker of a cluster whether it speaks AMQP; nothing where none is named, nor any login."""
-    if not url:
-        return
-    parts = urlsplit(url)
-    secured = parts.scheme == "amqps"
-    where = f"{parts.hostname}:{parts.port or (5671 if secured else 5672)}"
-    cure = "Start RabbitMQ, and check POSTROOM_BROKER_URL."
-    try:
-        first = _first_byte(parts.hostname or "", parts.port, secured=secured)
-    except OSError as error:
-        yield bad(
-            "broker", f"{where} does not answer ({error}): no sender of the cluster is told of work", cure
-        )
-        return
-    yield (
-        ok("broker", f"{where} answers")
-        if first == METHOD
-        else bad("broker", f"{where} is no AMQP broker", cure)
-    )
-
-
-def _first_byte(host: str, port: int | None, *, secured: bool) -> bytes:
-    """Say hello as AMQP does and read how the answer begins.
-
-    Source: AMQP 0-9-1 §4.2.2.
-    """
-    with socket.create_connection((host, port or (5671 if secured else 5672)), PATIENCE) as plain:
-        if not secured:
-            plain.sendall(HELLO)
-            return plain.recv(1)
-        with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as wrapped:
-            wrapped.sendall(HELLO)
-            return wrapped.recv(1)
 
 
 def examine_metrics(settings: Settings) -> Finding:

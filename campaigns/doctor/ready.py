@@ -7,11 +7,14 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from campaigns.doctor.broker import examine_broker
 from campaigns.doctor.findings import Finding, Level, bad, ok
 from campaigns.doctor.folders import LEAST_FREE
 from campaigns.doctor.store import known_heads, revisions
 from campaigns.records import ticks
 from campaigns.wiring import Stores
+
+BROKER_PATIENCE = 1.5  #: seconds for each word of the broker's
 
 
 def readiness(stores: Stores, data: Path) -> list[Finding]:
@@ -22,6 +25,11 @@ def readiness(stores: Stores, data: Path) -> list[Finding]:
         ok("disk", "enough") if free >= LEAST_FREE else bad("disk", f"{free // 10**6} MB free", "Make room.")
     )
     return [*findings, enough]
+
+
+def broker(url: str) -> list[Finding]:
+    """Ask the broker of a cluster whether it lets us in; nothing where none is named."""
+    return list(examine_broker(url, BROKER_PATIENCE))
 
 
 def is_ready(findings: list[Finding]) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from campaigns.config import Settings, from_environment
 from campaigns.doctor.accounts import examine_accounts
 from campaigns.doctor.addresses import examine_addresses
+from campaigns.doctor.broker import examine_broker
 from campaigns.doctor.findings import Finding, bad, guarded, ok
 from campaigns.doctor.folders import examine_folders
 from campaigns.doctor.forms import examine_forms
@@ -49,6 +50,7 @@ def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
     yield from guarded("senders", lambda: _examine_senders(settings, now))
     yield from guarded("sign-up forms", lambda: examine_forms(settings, now))
     yield from guarded("public address", lambda: examine_addresses(settings))
+    yield from guarded("broker", lambda: examine_broker(settings.broker_url))
 
 
 def _examine_senders(settings: Settings, now: datetime) -> list[Finding]:

@@ -62,6 +62,12 @@ def test_a_full_disk_makes_it_unready(stores, here, monkeypatch):
     assert ask(stores, here) == (503, {"database": "ok", "worker": "ok", "disk": "bad"})
 
 
+def test_a_broker_that_is_away_makes_it_unready(stores, here):
+    ticked(stores)
+    status, checks = ask(stores, replace(here, broker_url="amqp://ada:pw@127.0.0.1:1//"))
+    assert (status, checks) == (503, {"database": "ok", "worker": "ok", "disk": "ok", "broker": "bad"})
+
+
 @pytest.fixture
 def away():
     opened = open_stores("postgresql://nobody@127.0.0.1:1/none")
