@@ -67,6 +67,7 @@ def settle(
     meant = {**refusals.put_off(result.outcomes), **erred}
     outcomes, retries = _give_up_or_retry(recipients, meant, now, expires_at)
     outbox.count_refused(session, chunk, refusals.refused)
+    lanes.keep_refused(session, _place(chunk), refusals.alike, now)
     outbox.settle(
         session,
         chunk,
@@ -99,8 +100,15 @@ def _past(
     if not failed and not result.mistakes:
         return Past()
     taken, refused = outbox.refused_before(session, chunk, now - LATELY)
-    tried = frozenset(seq for seq, one in recipients.items() if one.attempts)
-    return Past(taken, refused, tried)
+    tried = {seq: one.attempts for seq, one in recipients.items() if one.attempts}
+    if taken or not failed:
+        return Past(taken, refused, tried)
+    alike, may_be_many = lanes.refused_alike(session, _place(chunk), now - LATELY)
+    return Past(taken, refused, tried, alike, may_be_many)
+
+
+def _place(chunk: Chunk) -> lanes.Place:
+    return lanes.Place(chunk.run, chunk.account, chunk.lane)
 
 
 def _mistaken(

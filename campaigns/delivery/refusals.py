@@ -4,8 +4,9 @@ Live answers are judged by the rules of returned mail (returns/rules.txt): there
 server said, whenever it said it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from campaigns.delivery.returns.judging import judge, without_addresses
@@ -14,6 +15,9 @@ from campaigns.values import Outcome, OutcomeKind
 
 MANY = 5  #: messages refused for what is ours, and no mail taken: then it is no accident
 MANY_ALIKE = 10  #: the same, where nothing tells what they are about but that all say one thing
+UNCLEAR_TRIES = 3  #: of a message that is refused with words that tell nothing, until it has failed
+LONGEST_WORDS = 200
+NUMBERED = re.compile(r"\S*\d\S*")  #: codes, queue ids, moments: what differs from answer to answer
 SMTP_LATER = frozenset({421, 432, 471, 472, *range(450, 460)})  #: other 4xx are a provider's HTTP status
 
 
@@ -23,7 +27,10 @@ class Past:
 
     taken: bool = False  #: a mail was taken lately: whom others refuse, they refuse for good
     refused: int = 0  #: messages that were refused for what is ours since
-    tried: frozenset[int] = frozenset()  #: seqs that were deferred before, and are counted
+    tried: Mapping[int, int] = field(default_factory=dict)  #: of seqs that were deferred before, how often
+    #: By what was said lately, the seqs that were told so, in whatever lane that took nothing.
+    alike: Mapping[str, Collection[int]] = field(default_factory=dict)
+    may_be_many: bool = False  #: enough are to be mailed that many may be told the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,8 @@ class Refusals:
     pause: str  #: why the campaign should be paused; empty: it should not
     ours: frozenset[int] = frozenset()  #: seqs that have not failed: what was said is about us
     refused: int = 0  #: of those, messages to be counted in the store
+    #: By what was said, seqs to be kept in the store: nothing tells what their refusal is about.
+    alike: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def put_off(self, outcomes: Mapping[int, Outcome]) -> Mapping[int, Outcome]:
         """Give the outcomes, with refusals that are about us as deferrals."""
@@ -59,21 +68,54 @@ def judged(
     findings = {seq: find(one, addresses.get(seq, "")) for seq, one in failed.items()}
     if past.taken or any(one.kind is OutcomeKind.SENT for one in outcomes.values()):
         return Refusals(findings, "")
-    kinds = {one.kind for one in findings.values()}
     sample = without_addresses(next(iter(failed.values())).text)[:200]
-    said = {without_addresses(one.text) for one in failed.values()}
-    alike = len(failed) >= MANY_ALIKE and len(said) == 1 and BounceClass.UNKNOWN in kinds
-    if alike and kinds <= _UNCLEAR:
-        return Refusals({}, f"every mail is refused with the same words: {sample}", ours=frozenset(failed))
-    return _about_us(findings, past, sample)
+    alike = dict(_alike(findings, failed))
+    if any(len({*seqs, *past.alike.get(words, ())}) >= MANY_ALIKE for words, seqs in alike.items()):
+        why = f"every mail is refused with the same words: {sample}"
+        return Refusals({}, why, ours=frozenset(failed), alike=alike)
+    return _with_unclear(_about_us(findings, past, sample), alike, past)
+
+
+def _alike(
+    findings: Mapping[int, Finding], failed: Mapping[int, Outcome]
+) -> Iterator[tuple[str, frozenset[int]]]:
+    """The seqs by what they were told, where all of that may be about us."""
+    if not {one.kind for one in findings.values()} <= _UNCLEAR:
+        return  # who knows some of their people by name, knows the others too
+    # a bad reputation is one provider's opinion: its lane is held, and others are served
+    said = {
+        seq: words_of(failed[seq].text)
+        for seq, one in findings.items()
+        if one.kind is not BounceClass.BLOCK_REPUTATION
+    }
+    for words in set(said.values()):
+        yield words, frozenset(seq for seq, own in said.items() if own == words)
+
+
+def words_of(text: str) -> str:
+    """What a server said, as it says it to everybody: without addresses, and whatever has a digit in it."""
+    return NUMBERED.sub("#", without_addresses(text)).strip().lower()[:LONGEST_WORDS]
+
+
+def _with_unclear(found: Refusals, alike: Mapping[str, frozenset[int]], past: Past) -> Refusals:
+    """Put off, a few times, those of whom nobody knows yet whether all the others are told the same."""
+    if not alike or not past.may_be_many:
+        return replace(found, alike=alike)
+    waiting = {
+        seq
+        for seqs in alike.values()
+        for seq in seqs & found.findings.keys()
+        if found.findings[seq].kind is BounceClass.UNKNOWN and past.tried.get(seq, 0) + 1 < UNCLEAR_TRIES
+    }
+    others = {seq: one for seq, one in found.findings.items() if seq not in waiting}
+    return replace(found, findings=others, ours=found.ours | waiting, alike=alike)
 
 
 def _about_us(findings: Mapping[int, Finding], past: Past, sample: str) -> Refusals:
     """Put off what is about us, whatever its number, and say when it is too much for an accident."""
     about_us = {seq: one.kind for seq, one in findings.items() if one.kind in OURS}
-    # a bad reputation is one provider's opinion: its lane is held, and others are served
     told = {seq for seq, kind in about_us.items() if kind is not BounceClass.BLOCK_REPUTATION}
-    fresh = len(told - past.tried)
+    fresh = len(told - past.tried.keys())
     many = len(about_us) >= MANY or past.refused + fresh >= MANY
     ours = frozenset(seq for seq, kind in about_us.items() if many or kind in BLOCKS)
     others = {seq: one for seq, one in findings.items() if seq not in ours}

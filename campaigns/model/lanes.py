@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text
 
-from campaigns.model.base import Json, Moment, metadata
+from campaigns.model.base import Json, Moment, Ref, metadata
 
 domains = Table(
     "domains",
@@ -31,8 +31,16 @@ lanes = Table(
     metadata,
     Column("account", String(60), primary_key=True, comment="'*': all that say nothing themselves"),
     Column("lane", String(20), primary_key=True),
-    Column("per_minute", Float, comment="the cap that a person set; null: none"),
+    Column("per_minute", Float, comment="the cap that a person set, 0: no cap; null: nobody set any"),
     Column("per_day", Integer, comment="the cap that a person set; null: none"),
+    Column("connections", Integer, comment="mails under way at once, 0: no limit; null: nobody set any"),
+    Column(
+        "starts",
+        Boolean,
+        nullable=False,
+        server_default="0",
+        comment="where nobody set any, the caps hold that a lane starts with (delivery/lanes)",
+    ),
     Column("warm_base", Integer, comment="mails on a warm-up's first day; null: no warm-up"),
     Column("warm_growth", Float, comment="from day to day; null: no warm-up"),
     Column("warm_target", Integer, comment="mails a day at its end; null: no warm-up"),
@@ -78,4 +86,16 @@ lane_log = Table(
     Column("actor", String(320), nullable=False, comment="a member of staff, or a sender"),
     Column("what", Text, nullable=False),
     comment="append-only: who or what held, slowed, opened or capped a lane; writer: records/lanes",
+)
+
+lane_refusals = Table(
+    "lane_refusals",
+    metadata,
+    Column("run_id", Ref, primary_key=True, autoincrement=False),
+    Column("account", String(60), primary_key=True),
+    Column("lane", String(20), primary_key=True),
+    Column("words", String(200), primary_key=True, comment="what was said, without addresses and numbers"),
+    Column("at", Moment, nullable=False, comment="when it was said last"),
+    Column("seqs", Json, nullable=False, comment="of the messages that were told so; a few are enough"),
+    comment="refusals that tell nothing, where nothing was taken; kept a day; writer: records/lanes",
 )

@@ -9,11 +9,12 @@ from campaigns.clock import utc_now
 from campaigns.delivery.backoff import State
 from campaigns.flows.sending import drain
 from campaigns.mailing import Mailing
+from campaigns.model.lanes import lane_refusals
 from campaigns.model.mail import messages, runs
 from campaigns.records import lanes
 from campaigns.records.lanes import Limits
 from campaigns.records.lanes.rows import take, write
-from tests.delivery.peers import Peer
+from tests.delivery.peers import Peer, Say
 from tests.flows.test_lanes import a_scheduled_run, later, say, sending, states
 
 DMARC = b"550 5.7.26 Unauthenticated email from shop.example is not accepted due to DMARC policy\r\n"
@@ -119,3 +120,82 @@ def test_a_mistake_of_ours_with_one_mail_at_a_time_costs_nobody_their_mail(store
             drain(post)
         post.backend.close()
     assert states(stores, run) == {("gmail.com", "sent"): 3}
+
+
+# ---- with words that tell nothing
+
+NO = b"550 5.0.0 Not today, request 7f3a%d\r\n"
+
+
+def numbered(*domains):
+    """A server that says the same to everybody, each time with another number."""
+    count = iter(range(10**6))
+    return lambda stage, seen: (
+        Say(NO % next(count)) if stage == "rcpt" and seen.recipient.endswith(domains) else None
+    )
+
+
+def drained(stores, tmp_path, script, *, times, length):
+    with Peer(script) as peer:
+        post = sending(stores, tmp_path, peer)
+        for _ in range(times):
+            drain(post)
+            later(stores, length)
+        post.backend.close()
+
+
+def test_one_at_a_time_refused_with_the_same_words_pause_the_campaign_and_none_has_failed(stores, tmp_path):
+    run = a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(15)])
+    slowed(stores, per_minute=30)
+    drained(stores, tmp_path, numbered("@gmail.com"), times=12, length=timedelta(seconds=10))
+    assert states(stores, run) == {("gmail.com", "queued"): 15}
+    assert state_of(stores, run) == "paused"
+
+
+@pytest.mark.parametrize("said", [numbered(""), say(DMARC, "")])
+def test_small_lanes_that_are_all_told_the_same_pause_the_campaign_together(stores, tmp_path, said):
+    providers = ("gmail.com", "icloud.com", "gmx.de", "yahoo.com", "comcast.net", "orange.fr")
+    run = a_scheduled_run(stores, [f"p{n}@{one}" for one in providers for n in range(2)])
+    drained(stores, tmp_path, said, times=2, length=timedelta(seconds=1))
+    assert state_of(stores, run) == "paused"
+    assert {state for _, state in states(stores, run)} == {"queued"}
+
+
+def test_a_lane_that_takes_other_mail_refuses_for_good_at_once(stores, tmp_path):
+    run = a_scheduled_run(stores, ["a@gmail.com", *[f"p{n}@gmail.com" for n in range(12)]])
+    drained(stores, tmp_path, numbered("p1@gmail.com", "p2@gmail.com"), times=1, length=timedelta(seconds=1))
+    assert states(stores, run) == {("gmail.com", "sent"): 11, ("gmail.com", "failed"): 2}
+
+
+def test_what_few_are_told_again_and_again_has_failed_in_the_end(stores, tmp_path):
+    people = [*[f"p{n}@gmail.com" for n in range(12)], "a@icloud.com"]
+    run = a_scheduled_run(stores, people)
+    slowed(stores, per_minute=1)
+
+    def script(stage, seen):
+        return (
+            Say(b"550 5.0.0 Not today\r\n") if stage == "rcpt" and seen.recipient == "p0@gmail.com" else None
+        )
+
+    drained(stores, tmp_path, script, times=40, length=timedelta(minutes=2))
+    found = states(stores, run)
+    assert found == {("gmail.com", "sent"): 11, ("gmail.com", "failed"): 1, ("icloud.com", "sent"): 1}
+
+
+def test_a_campaign_too_small_for_many_fails_at_once(stores, tmp_path):
+    run = a_scheduled_run(stores, ["p0@gmail.com", "p1@gmail.com"])
+    drained(stores, tmp_path, numbered("@gmail.com"), times=1, length=timedelta(seconds=1))
+    assert states(stores, run) == {("gmail.com", "failed"): 2}
+
+
+def test_old_refusals_are_forgotten(stores):
+    place = lanes.Place(7, "main", "google")
+    with stores.sessions.begin() as session:
+        lanes.keep_refused(session, place, {"go away": range(30)}, utc_now())
+        lanes.keep_refused(session, place, {"go away": [1, 99]}, utc_now())
+        kept = session.scalars(sa.select(lane_refusals.c.seqs)).one()
+        assert kept == list(range(10))
+        lanes.warm_up(session, utc_now() + timedelta(hours=23))
+        assert session.scalar(sa.select(sa.func.count()).select_from(lane_refusals)) == 1
+        lanes.warm_up(session, utc_now() + timedelta(hours=25))
+        assert session.scalar(sa.select(sa.func.count()).select_from(lane_refusals)) == 0

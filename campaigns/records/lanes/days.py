@@ -12,6 +12,7 @@ from campaigns.model.dialect import insert_many
 from campaigns.model.events import events
 from campaigns.model.lanes import lane_days, lanes
 from campaigns.model.mail import chunks
+from campaigns.records.lanes.refused import forget_refused
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, log, take, write
 from campaigns.values import EventKind, Outcome, OutcomeKind
 
@@ -38,9 +39,10 @@ def count_day(
 
 
 def warm_up(session: Session, now: datetime) -> int:
-    """Let each warm-up take its step for a new day; gives how many lanes were looked at."""
+    """Let each warm-up take its step for a new day, and forget old refusals; gives how many took one."""
     looked = 0
     today = day_of(now)
+    forget_refused(session, now)
     query = sa.select(lanes.c.account, lanes.c.lane).where(lanes.c.warm_date < today)
     for account, lane in session.execute(query.order_by(lanes.c.account, lanes.c.lane)).all():
         found = find(session, account, lane)
