@@ -13,12 +13,13 @@ from campaigns.delivery.fetching import Fetcher, Memory, ask_all
 from campaigns.delivery.spam import Score, ask, find_filter
 from campaigns.doctor.store import is_missing
 from campaigns.errors import BackendError, NotFound
+from campaigns.flows.checking import ways
 from campaigns.flows.checking.outside import judge_differing, judge_links, judge_spam
 from campaigns.flows.checking.specimen import Specimen, of_template
 from campaigns.mailing import Signing
 from campaigns.templates.preflight import Finding, Level, check_all, sorted_by_level
 from campaigns.tracking.tokens import Keyring
-from campaigns.wiring import open_stores
+from campaigns.wiring import open_stores, routing_of
 
 COLOURS = {Level.BLOCKER: "red", Level.WARNING: "yellow", Level.HINT: "blue"}
 MATTERS = 0.1  #: points of a spam filter's rule below which it is not worth a line
@@ -36,7 +37,10 @@ def check(template: str, *, links: bool, spam: bool, as_json: bool) -> None:
     """
     settings = from_environment()
     specimen = _specimen(settings, template)
-    found: list[Finding] = check_all(specimen.letters)
+    found: list[Finding] = [
+        *check_all(specimen.letters),
+        *ways.of_template(specimen.letters, routing_of(settings)),
+    ]
     score = None
     if links:
         found += judge_differing(specimen.differing)

@@ -59,6 +59,12 @@ class Routing:
         """The first route that fits; the last one fits all."""
         return next(route for route in self.routes if route.fits(topic_class, sender, lane))
 
+    def routes_of(self, topic_class: str, sender: str) -> list[Route]:
+        """Every route that a mail may take, to whatever lane, in order."""
+        lanes = {ELSE, *(lane for route in self.routes for lane in route.lanes)}
+        taken = [self.route_of(topic_class, sender, lane) for lane in lanes]
+        return [route for route in self.routes if any(route is one for one in taken)]
+
     def places(self) -> tuple[str, ...]:
         """Whom mail is given to: the names of servers, and the kinds of all others."""
         hosts = [urlsplit(one.options.get("url", "")).hostname for one in self.accounts.values()]

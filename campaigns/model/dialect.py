@@ -289,6 +289,14 @@ def domain_of(session: Session, address: sa.ColumnElement[Any]) -> sa.ColumnElem
     return sa.func.substr(address, sa.func.instr(address, "@") + 1)
 
 
+def is_beyond_ascii(session: Session, text: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether a text has signs beyond ASCII; both databases hold UTF-8."""
+    octets = (
+        sa.func.octet_length(text) if is_postgres(session) else sa.func.length(sa.cast(text, sa.LargeBinary))
+    )
+    return octets != sa.func.length(text)
+
+
 def hours_after(
     session: Session, moment: sa.ColumnElement[datetime], start: datetime
 ) -> sa.ColumnElement[int]:

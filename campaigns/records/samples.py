@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.customers import activity, contacts
+from campaigns.model.dialect import is_beyond_ascii
 from campaigns.model.mail import runs
 
 #: Of what a template may name of a contact, the parts that a contact may lack.
@@ -60,6 +61,12 @@ def languages(session: Session, members: sa.Select[Any]) -> dict[str, int]:
         language = locale.replace("_", "-").partition("-")[0].lower()
         found[language] = found.get(language, 0) + count
     return found
+
+
+def beyond_ascii(session: Session, members: sa.Select[Any]) -> int:
+    """How many members have an address that not every server can write to: its local part is not ASCII."""
+    wide = is_beyond_ascii(session, contacts.c.email)
+    return session.scalar(sa.select(sa.func.count()).where(wide, contacts.c.id.in_(members))) or 0
 
 
 def mailed_since(session: Session, members: sa.Select[Any], since: datetime) -> int:

@@ -94,3 +94,13 @@ def test_what_is_lost_leaves_its_share_to_the_others_and_then_to_the_failover(we
 
 def test_no_address_can_be_mistaken_for_the_one_that_stands_for_all_others():
     assert not Route({"a": 1.0}, senders=frozenset({"news@example.org"})).fits("service", ELSE, "other")
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROUTES, st.sampled_from(CLASSES), st.sampled_from(ADDRESSES))
+def test_the_routes_of_a_mail_are_those_that_take_it_to_some_lane(routes, topic_class, sender):
+    routing = Routing({name: Account(name, "smtp") for name in NAMES}, routes)
+    firsts = [next(one for one in routes if fits(one, topic_class, sender, lane)) for lane in [*LANES, ELSE]]
+    expected = [number for number, one in enumerate(routes) if any(one is first for first in firsts)]
+    found = routing.routes_of(topic_class, sender)
+    assert [next(n for n, one in enumerate(routes) if one is each) for each in found] == expected

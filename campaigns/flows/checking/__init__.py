@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.routes import Routing
 from campaigns.flows.checking import what, who
 from campaigns.flows.checking.findings import Finding, blocker, warning
 from campaigns.flows.checking.people import named_of
@@ -21,13 +22,21 @@ __all__ = ["Finding", "check", "named_of", "times_uncapped"]
 
 
 def check(
-    session: Session, campaign: Campaign, *, reach: Mapping[str, int], signing: Signing, now: datetime
+    session: Session,
+    campaign: Campaign,
+    *,
+    reach: Mapping[str, int],
+    signing: Signing,
+    now: datetime,
+    routing: Routing | None = None,
 ) -> list[Finding]:
     """List what speaks against sending, blockers first; `reach` is what flows/audience.reach counted.
 
+    Without `routing` nothing is said of the accounts that it may go through.
+
     What is not chosen yet is no finding here: flows/schedule.first_due tells it.
     """
-    found = [*who.check(session, campaign, reach, now), *what.check(session, campaign, signing, now)]
+    found = [*who.check(session, campaign, reach, now), *what.check(session, campaign, signing, routing, now)]
     found += [*_when(campaign, reach.get("mailable", 0), signing), *_too_often(campaign, now)]
     return sorted(dict.fromkeys(found), key=lambda one: RANK[one.level])
 

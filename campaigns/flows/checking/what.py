@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns import mailing
-from campaigns.flows.checking import people, sender
+from campaigns.delivery.routes import Routing
+from campaigns.flows.checking import people, sender, ways
 from campaigns.flows.checking.findings import Finding, blocker, on, warning
 from campaigns.mailing import Mailing, Signing
 from campaigns.records import campaigns, consent, readers, segments, template_files, templates
@@ -21,8 +22,10 @@ from campaigns.values import RunState, TopicClass
 LEADS_THERE = ("links.survey", "survey.scores", "survey.question", "survey.title")
 
 
-def check(session: Session, campaign: Campaign, signing: Signing, now: datetime) -> Iterator[Finding]:
-    """Look at the mail."""
+def check(
+    session: Session, campaign: Campaign, signing: Signing, routing: Routing | None, now: datetime
+) -> Iterator[Finding]:
+    """Look at the mail, and at the ways that it may go."""
     if campaign.template_id is None:
         return
     version = templates.newest_version(session, campaign.template_id)
@@ -34,6 +37,8 @@ def check(session: Session, campaign: Campaign, signing: Signing, now: datetime)
     draft = mailing.draft(session, campaign, signing)
     assert draft is not None
     yield from sender.check(session, campaign)
+    if routing is not None:
+        yield from ways.check(session, campaign, letters, routing, now)
     yield from _survey(campaign, draft)
     yield from people.check(session, campaign, draft, now)
     yield from _tested(session, campaign, version)

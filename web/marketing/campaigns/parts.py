@@ -21,7 +21,7 @@ from web.marketing.campaigns import times
 from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.words import CARD_OF, GATES, field_of, label_of
 from web.marketing.desk import signing
-from web.session import read
+from web.session import read, routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,9 @@ def checked(session: Session, campaign: Campaign, reach: Reach | None, now: date
         missing = bad.problems
     counted = {"mailable": reach.mailable} if reach else {}
     try:
-        found = checking.check(session, campaign, reach=counted, signing=signing(), now=now)
+        found = checking.check(
+            session, campaign, reach=counted, signing=signing(), routing=routing(), now=now
+        )
     except BadInput as error:
         missing += error.problems
         found = []
