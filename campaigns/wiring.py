@@ -1,8 +1,10 @@
 """Settings become an engine, sessions and backends; nothing else makes them."""
 
+import fcntl
 import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -175,8 +177,32 @@ def open_postbox(
 
 
 def migrate(database_url: str, revision: str = "head") -> None:
-    """Bring the store's tables to a revision; safe to call at every start."""
-    command.upgrade(migration_config(database_url), revision)
+    """Bring the store's tables to a revision; safe to call at every start, on many machines at once."""
+    with _one_at_a_time(database_url):
+        command.upgrade(migration_config(database_url), revision)
+
+
+@contextmanager
+def _one_at_a_time(database_url: str) -> Iterator[None]:
+    """Wait until nobody else migrates this store."""
+    url = sa.make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        folder = os.open(Path(url.database or "").absolute().parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+        return
+    engine = open_engine(database_url)
+    try:
+        with engine.begin() as connection:
+            # this connection is idle for as long as the longest migration takes
+            connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended('migrate', 0))"))
+            yield
+    finally:
+        engine.dispose()
 
 
 def migration_config(database_url: str) -> Config:

@@ -1,11 +1,17 @@
 """The migrations lead from nothing to exactly the model, and back, on both databases."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
 import pytest
 from alembic import command
 from sqlalchemy import inspect
 
 from campaigns.model import metadata
 from campaigns.wiring import Stores, migration_config, open_stores
+from tests.postgres import create_database, drop_database
 
 
 def test_the_migrations_make_exactly_the_model(database_url: str) -> None:
@@ -31,3 +37,21 @@ def test_every_nullable_column_says_why(table) -> None:
 
 def test_views_stand_beside_the_tables(stores: Stores) -> None:
     assert inspect(stores.engine).get_view_names() == ["consent_states"]
+
+
+def test_processes_that_migrate_at_once_wait_for_each_other(empty_url, tmp_path) -> None:
+    env = {**os.environ, "POSTROOM_DATA": str(tmp_path), "POSTROOM_DATABASE_URL": empty_url}
+    words = [sys.executable, "-m", "campaigns.cli", "migrate"]
+    several = [subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    told = [one.communicate(timeout=60)[1] for one in several]
+    assert [one.returncode for one in several] == [0, 0, 0], told
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request, tmp_path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/store.db"
+        return
+    server = request.getfixturevalue("postgres_server")
+    yield create_database(server, "migrated_at_once")
+    drop_database(server, "migrated_at_once")
