@@ -5,7 +5,8 @@ it is; whoever is killed half-way has changed nothing.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,11 +19,12 @@ from campaigns.imports.addresses import AddressHasher
 from campaigns.imports.complaints import Complaint, Complaints, Effect
 from campaigns.imports.contacts import ContactRows, Reading
 from campaigns.imports.mapping import CONTACT_FIELDS, Attribute, Layout, read_layout
-from campaigns.imports.parts import Job, read_ahead, repeat_of
+from campaigns.imports.parts import Job, read_ahead, repeat_of, start_reader
 from campaigns.imports.source import Source, open_source, read_body, read_rows
 from campaigns.records import attributes, consent, imports
 from campaigns.records.bulk import first_load
 from campaigns.records.import_contacts import Change, ContactMerge, Tally
+from campaigns.records.import_sql import hash_in_sql
 from campaigns.records.imports import Import
 from campaigns.records.staging import Staging
 from campaigns.values import Problem
@@ -57,6 +59,7 @@ class Prepared:
     asked: Asked
     source: Source
     layout: Layout
+    reader: Executor  #: reads it when it is imported
 
 
 @dataclass(slots=True)
@@ -100,27 +103,25 @@ def prepare_contacts(asked: Asked) -> Prepared:
 
 
 def _prepare(asked: Asked, known: dict[str, str]) -> Prepared:
+    reader = start_reader(asked.path)  # is up when the file was looked through
     source = open_source(asked.path, encoding=asked.encoding, delimiter=asked.delimiter)
     rows = read_rows(source)
     _, (header,) = next(rows, ([0], [[""]]))
     rows.close()
-    return Prepared(
-        asked, source, read_layout(header, known, chosen=asked.chosen, attributes=asked.attributes)
-    )
+    layout = read_layout(header, known, chosen=asked.chosen, attributes=asked.attributes)
+    return Prepared(asked, source, layout, reader)
 
 
 def preview_contacts(prepared: Prepared, *, now: datetime) -> tuple[list[dict[str, Any]], list[Complaint]]:
     """Read the first rows as they will be read: field → value, and what is wrong with them."""
     found: list[Complaint] = []
-    reading = _reading(prepared.asked, now, lambda addresses: [None] * len(addresses), {})
+    reading = _reading(prepared.asked, now, {})
     reader = ContactRows(prepared.layout, reading, found.append)
     shown = []
     body = read_body(prepared.source, PREVIEWED)
     for values in reader.read(*next(body, ((), ()))):
         named = dict(zip(reader.columns, values, strict=True))
-        shown.append(
-            {name: value for name, value in named.items() if name not in {"email_hash", "ruling", "turn"}}
-        )
+        shown.append({name: value for name, value in named.items() if name not in {"ruling", "turn"}})
     body.close()
     return shown, found
 
@@ -159,14 +160,15 @@ def import_contacts(
     asked, layout, lines = prepared.asked, prepared.layout, prepared.source.lines
     topic = consent.topic(session, asked.topic).id if asked.topic else None
     attributes.define(session, {one.key: one.kind for one in layout.attributes}, now=now)
-    hasher = AddressHasher(secret, as_hex=session.get_bind().dialect.name == "postgresql")
-    reading = _reading(asked, now, hasher.many, imports.wordings_by_name(session))
+    in_sql = hash_in_sql(session, AddressHasher(secret).one)
+    hash_addresses = None if in_sql else AddressHasher(secret, as_hex=True).many
+    reading = _reading(asked, now, imports.wordings_by_name(session), hash_addresses)
     columns = ContactRows(layout, reading, complaints.add).columns
     read = 0
     with tempfile.TemporaryDirectory(prefix="postroom-import-") as folder:
         size = staging.lines_of_a_part(lines)
         job = Job(prepared.source, layout, reading, staging.filler, size, Path(folder))
-        with read_ahead(job) as parts, first_load(session, lines) as later:
+        with read_ahead(job, prepared.reader) as parts, first_load(session, lines) as later:
             merge = ContactMerge(session, made_by, columns, later, topic=topic, now=now)
             for number, part in enumerate(parts):
                 for complaint in part.complained():
@@ -195,6 +197,10 @@ def _result(read: int, tally: Tally, complaints: Complaints) -> Result:
 
 
 def _reading(
-    asked: Asked, now: datetime, hash_addresses: Callable[[Any], list[Any]], wordings: dict[str, int]
+    asked: Asked,
+    now: datetime,
+    wordings: dict[str, int],
+    hash_addresses: Callable[[Sequence[str | None]], list[Any]] | None = None,
 ) -> Reading:
-    return Reading(now, hash_addresses, asked.country, asked.consent_source, asked.consent_at, wordings)
+    given = asked.country, asked.consent_source, asked.consent_at
+    return Reading(now, *given, wordings, hash_addresses)

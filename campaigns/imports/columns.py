@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +74,14 @@ class Moments(Cells):
         self._rests: dict[str, int] = {}
 
     def column(self, cells: Sequence[str]) -> list[Any]:
+        days, rests = self._days, self._rests
+        with suppress(KeyError):
+            known = [days[cell[:10]] + rests[cell[10:]] for cell in cells]
+            if max(known, default=0) <= self._now:
+                return known
+        return self._learn(cells)
+
+    def _learn(self, cells: Sequence[str]) -> list[Any]:
         found: list[Any] = []
         day_of, rest_of, now, read = self._days.get, self._rests.get, self._now, self._read_one
         for cell in cells:

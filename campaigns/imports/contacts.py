@@ -38,11 +38,12 @@ class Reading:
     """How the cells of a file are to be read, beyond its columns."""
 
     now: datetime
-    hash_addresses: Callable[[Sequence[str | None]], list[Any]]
     country: str | None = None  #: by which phone numbers without a plus are read
     consent_source: str | None = None  #: for rows that name none
     consent_at: datetime | None = None  #: for rows that name none
     wordings: Mapping[str, int] = field(default_factory=dict)  #: key, or key:version, → id
+    #: Where hashes are staged with their addresses; else whoever merges them hashes.
+    hash_addresses: Callable[[Sequence[str | None]], list[Any]] | None = None
 
 
 class ContactRows:
@@ -66,7 +67,13 @@ class ContactRows:
             name: (at[name], cells[name]) for name in cells if name.startswith("consent") and name in at
         }
         #: The staged columns, in the order of the tuples that `read` gives.
-        self.columns = ("line", "external_id", "email", "email_hash", *(name for name, _, _ in self._profile))
+        self.columns = (
+            "line",
+            "external_id",
+            "email",
+            *("email_hash",) * (reading.hash_addresses is not None),
+        )
+        self.columns += tuple(name for name, _, _ in self._profile)
         self.columns += ("attributes",) * bool(self._attributes) + WORD * ("consent" in at) + ("turn",)
 
     def read(self, lines: Sequence[int], rows: Sequence[Sequence[str]]) -> list[tuple[Any, ...]]:
@@ -81,12 +88,9 @@ class ContactRows:
             keep = [self._is_known(*row) for row in zip(lines, ids, addresses, strict=True)]
             lines, ids, addresses = (list(compress(column, keep)) for column in (lines, ids, addresses))
             cells = [list(compress(column, keep)) for column in cells]
-        staged: list[Sequence[Any]] = [
-            lines,
-            ids,
-            addresses,
-            self._reading.hash_addresses(addresses),
-        ]
+        staged: list[Sequence[Any]] = [lines, ids, addresses]
+        if self._reading.hash_addresses is not None:
+            staged.append(self._reading.hash_addresses(addresses))
         staged += [self._values(lines, cells, column, reader) for _, column, reader in self._profile]
         if self._attributes:
             staged.append(self._custom(lines, cells))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -24,8 +25,8 @@ from campaigns.imports.source import Rows, Source, read_body
 from campaigns.imports.staged import Filled, Filler
 
 ROWS_AT_ONCE = 400  #: read column by column; few enough to stay in the processor's cache
-STRETCH = 125_000  #: lines among which repeats are told in memory; the store tells of all before
-PROCESS_FROM = 100_000  #: lines; fewer are read before a process would be up
+STRETCH = 140_000  #: lines among which repeats are told in memory; the store tells of all before
+PROCESS_FROM = 10_000_000  #: bytes; fewer are read before a process would be up
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,28 @@ def repeat_of(line: int, earlier: int) -> Complaint:
     return Complaint(line, "", "", reason, Effect.REPEAT)
 
 
+def start_reader(path: Path) -> Executor:
+    """Start what will read a file: for a large one a process, which takes a while to come up.
+
+    Nothing is left of it where nobody reads on.
+    """
+    # a daemon, as a Celery worker is, may have no children
+    if not path.is_file() or path.stat().st_size < PROCESS_FROM or multiprocessing.current_process().daemon:
+        return ThreadPoolExecutor(1, "import")
+    spawn = multiprocessing.get_context("spawn")  # a fork would take along threads' locks and open databases
+    executor = ProcessPoolExecutor(1, mp_context=spawn, initializer=_live_and_die)
+    executor.submit(_come_up)
+    return executor
+
+
 @contextmanager
-def read_ahead(job: Job) -> Iterator[Iterator[Part]]:
+def read_ahead(job: Job, reader: Executor) -> Iterator[Iterator[Part]]:
     """Give the parts in order; the next is read while one is worked on.
 
     Raises:
         BadImport: from the iterator, if the file cannot be read to its end.
     """
-    with _reader(job.source.lines) as executor:
+    with reader as executor:
         if isinstance(executor, ProcessPoolExecutor):
             opened = executor.submit(_open, job)
             first = executor.submit(_fill, 0)
@@ -101,14 +116,6 @@ def _each(
         yield part
 
 
-def _reader(lines: int) -> Executor:
-    # a daemon, as a Celery worker is, may have no children
-    if lines < PROCESS_FROM or multiprocessing.current_process().daemon:
-        return ThreadPoolExecutor(1, "import")
-    spawn = multiprocessing.get_context("spawn")  # a fork would take along threads' locks and open databases
-    return ProcessPoolExecutor(1, mp_context=spawn, initializer=_live_and_die)
-
-
 class _Mine:
     """What the reading process reads."""
 
@@ -126,6 +133,10 @@ def _die_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _come_up() -> None:
+    """Do nothing: what this module needs is imported by now."""
 
 
 def _open(job: Job) -> None:
@@ -159,14 +170,15 @@ class Parts:
         self._rows = 0
         path = self._job.folder / f"complaints{number}"
         with path.open("w", encoding="ascii") as self._listed:
-            filled = self._job.filler.fill(number, self._reader.columns, self._read_part(number))
+            rows = chain.from_iterable(self._read_part(number))
+            filled = self._job.filler.fill(number, self._reader.columns, rows)
         return Part(self._rows, filled, tuple(self._stretches), self._line, path)
 
     def _complain(self, complaint: Complaint) -> None:
         assert self._listed is not None
         self._listed.write(json.dumps(complaint) + "\n")
 
-    def _read_part(self, number: int) -> Iterator[tuple[Any, ...]]:
+    def _read_part(self, number: int) -> Iterator[Iterable[tuple[Any, ...]]]:
         size = self._job.lines_of_a_part
         # the first part is small, since nothing can be merged before it is there
         end = self._line + (size if number else size // 2)
@@ -174,7 +186,7 @@ class Parts:
             yield from self._read_stretch(min(end, self._line + STRETCH))
             self._stretches.append(Stretch(self._line, tuple(sorted(self._turns))))
 
-    def _read_stretch(self, end: int) -> Iterator[tuple[Any, ...]]:
+    def _read_stretch(self, end: int) -> Iterator[Iterable[tuple[Any, ...]]]:
         self._turns.clear()
         repeats = Repeats()
         while self._held is not None and self._held[0][0] <= end:
@@ -182,7 +194,7 @@ class Parts:
             self._rows += len(rows)
             if self._job.source.has_nul:
                 lines, rows = self._without_nul(lines, rows)
-            yield from self._place(self._reader.read(lines, rows), repeats)
+            yield self._place(self._reader.read(lines, rows), repeats)
             self._line = self._held[0][-1]
             self._held = next(self._body, None)
 

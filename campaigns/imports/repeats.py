@@ -16,6 +16,9 @@ class Repeats:
     """
 
     def __init__(self) -> None:
+        self._ids: set[str | None] = set()
+        #: Lines, ids and addresses of rows that nobody has asked after so far: mostly nobody ever does.
+        self._plain: list[tuple[list[int], list[str], list[str | None]]] = []
         self._by_id: dict[str, int] = {}
         self._addresses: set[str | None] = set()  # of rows with an external id
         self._nameless: dict[str, int] = {}  # by address: rows without one
@@ -30,13 +33,20 @@ class Repeats:
         if (
             len(distinct) == len(staged)
             and None not in distinct
-            and self._by_id.keys().isdisjoint(distinct)
-            and self._nameless.keys().isdisjoint(addresses)
+            and self._ids.isdisjoint(distinct)
+            and (not self._nameless or self._nameless.keys().isdisjoint(addresses))
         ):  # the common case at the common price
-            self._by_id.update(zip(ids, map(_LINE, staged), strict=True))
-            self._addresses.update(addresses)
+            self._ids |= distinct
+            self._plain.append((list(map(_LINE, staged)), ids, addresses))
             return None
+        self._look_up()
         return [self._place(row[0], row[1], row[2]) for row in staged]
+
+    def _look_up(self) -> None:
+        for lines, ids, addresses in self._plain:
+            self._by_id.update(zip(ids, lines, strict=True))
+            self._addresses.update(addresses)
+        self._plain.clear()
 
     def _place(self, line: int, known_as: str | None, address: str | None) -> tuple[int, int | None]:
         if known_as is None:
@@ -46,6 +56,7 @@ class Repeats:
         else:
             earlier = self._by_id.setdefault(known_as, line)
             later = address in self._nameless
+            self._ids.add(known_as)
             self._addresses.add(address)
         if earlier != line:
             return REPEATS, earlier

@@ -49,6 +49,7 @@ def open_source(path: Path, *, encoding: str = "utf-8", delimiter: str | None = 
     """
     _check_name(path, encoding, delimiter)
     decoder = codecs.getincrementaldecoder(encoding)("strict")
+    in_utf8 = _is_utf8(encoding)
     digest = hashlib.sha256()
     size = lines = 0
     has_nul = False
@@ -62,8 +63,9 @@ def open_source(path: Path, *, encoding: str = "utf-8", delimiter: str | None = 
                 raise _undecodable(path, encoding, size, lines, piece, error) from error
             digest.update(piece)
             size += len(piece)
-            lines += text.count("\n") + (text.count("\r") - text.count("\r\n"))
-            has_nul = has_nul or "\0" in text
+            ends, nul = _look(piece if in_utf8 else text.encode(errors="surrogatepass"))
+            lines += ends
+            has_nul = has_nul or nul
     try:
         decoder.decode(b"", final=True)
     except UnicodeError as error:
@@ -72,6 +74,13 @@ def open_source(path: Path, *, encoding: str = "utf-8", delimiter: str | None = 
         raise BadImport([Problem(str(path), "is empty.", "It must have a header and rows.")])
     found = delimiter or _sniff(path, encoding)
     return Source(path, encoding, found, size, lines, digest.hexdigest(), has_nul)
+
+
+def _look(piece: bytes) -> tuple[int, bool]:
+    """Count a piece's line ends, and tell whether it holds a NUL; bytes are twice as quick as text."""
+    returns = piece.count(b"\r")
+    pairs = piece.count(b"\r\n") if returns else 0
+    return piece.count(b"\n") + returns - pairs, b"\0" in piece
 
 
 _NO_TEXT = (

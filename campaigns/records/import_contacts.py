@@ -123,7 +123,7 @@ class ContactMerge:
         self.tally.suppressed += self._do.count(
             f"SELECT count(*) FROM {table} s WHERE s.turn <> {REPEATS}"
             " AND EXISTS (SELECT 1 FROM suppressions x"
-            f" WHERE x.address_hash = {self._sql.hash('s.email_hash')} AND x.lifted_at IS NULL)"
+            f" WHERE x.address_hash = {self._sql.hash('s')} AND x.lifted_at IS NULL)"
         )
 
     def _match(self, table: str, turn: int) -> int:
@@ -234,7 +234,7 @@ class ContactMerge:
     def _new_values(self) -> Iterator[str]:
         for name in ("external_id", "email", *self._profile):
             yield f"{name} = coalesce({self._sql.profile(name, f's.{name}')}, contacts.{name})"
-        yield f"email_hash = coalesce({self._sql.hash('s.email_hash')}, contacts.email_hash)"
+        yield f"email_hash = coalesce({self._sql.hash('s')}, contacts.email_hash)"
         if "attributes" in self._columns:
             merged = self._sql.merged("contacts.attributes", "s.attributes")
             yield f"attributes = CASE WHEN s.attributes IS NULL THEN contacts.attributes ELSE {merged} END"

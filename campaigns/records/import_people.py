@@ -162,7 +162,7 @@ class People:
             "customer_id": customer,
             "external_id": "s.external_id",
             "email": "s.email",
-            "email_hash": self._sql.hash("s.email_hash"),
+            "email_hash": self._sql.hash("s"),
             **{name: self._sql.profile(name, f"s.{name}") for name in profile},
             "attributes": self._sql.json(attributes),
             "source": "'import'",

@@ -1,5 +1,6 @@
 """The few expressions that SQLite and PostgreSQL write differently in the statements of an import."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,9 +29,9 @@ class Dialect:
         """A moment known beforehand."""
         return f"timestamptz '{at.isoformat()}'" if self.postgres else str(to_microseconds(at))
 
-    def hash(self, staged: str) -> str:
-        """A keyed hash, staged in hex for PostgreSQL."""
-        return f"decode({staged}, 'hex')" if self.postgres else staged
+    def hash(self, row: str) -> str:
+        """The keyed hash of a staged row's address: staged in hex for PostgreSQL, made here on SQLite."""
+        return f"decode({row}.email_hash, 'hex')" if self.postgres else f"address_hash({row}.email)"
 
     def profile(self, field: str, staged: str) -> str:
         """A column of the contact."""
@@ -84,6 +85,23 @@ class Dialect:
         if self.postgres:
             return [f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DROP", f"TRUNCATE {name}"]
         return [f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns})", f"DELETE FROM {name}"]
+
+
+def hash_in_sql(session: Session, hash_address: Callable[[str], bytes]) -> bool:
+    """Let statements call `address_hash` where the database is in this process; say whether they can.
+
+    It is called while the next part is read by another process, whose time is the dearer.
+    """
+    if is_postgres(session):
+        return False
+    driver = session.connection().connection.driver_connection
+    assert driver is not None
+
+    def hash_any(address: str | None) -> bytes | None:
+        return None if address is None else hash_address(address)
+
+    driver.create_function("address_hash", 1, hash_any, deterministic=True)
+    return True
 
 
 class Statements:

@@ -88,7 +88,8 @@ class _Sqlite:
         self.filler = filler
 
     def lines_of_a_part(self, lines: int) -> int:
-        return max(LEAST_LINES, lines // (PARTS - 1) + 1)
+        # the last part is a small one, since nothing can be read while it is merged
+        return max(LEAST_LINES, int(lines / (PARTS - 1.4)) + 1)
 
     def load(
         self, session: Session, number: int, filled: Filled, columns: Sequence[str], ids: Mapping[str, str]
