@@ -58,8 +58,10 @@ class Ending:
 class Sender:
     """One process's way out; `open` it after the fork."""
 
-    def __init__(self, settings: Settings, ending: Ending, account: Account) -> None:
-        self._settings, self._ending, self._account = settings, ending, account
+    def __init__(
+        self, settings: Settings, ending: Ending, account: Account, serves: Callable[[str], bool]
+    ) -> None:
+        self._settings, self._ending, self._account, self._serves = settings, ending, account, serves
         self._stores: Stores | None = None
         self._post: Postbox | None = None
         self._sure = False  # that the store calls ours what we know of, and nothing more
@@ -77,7 +79,10 @@ class Sender:
             threading.Thread(target=_again, args=(act, seconds), name=name, daemon=True).start()
 
     def send(self, run: int, number: int) -> int:
-        """Send a chunk if it is due and nobody has it; gives how many messages were answered for."""
+        """Send a chunk if it is due and nobody has it, and for some seconds what else is due of our lanes.
+
+        Gives how many messages were answered for.
+        """
         assert self._stores is not None, "open() comes first"
         try:
             if self._post is None:
@@ -85,7 +90,7 @@ class Sender:
             if not self._sure:
                 self._recover(self._stores, self._post.journal.owner)
                 self._sure = True
-            answered = send_this(self._post, run, number)
+            answered = send_this(self._post, run, number, self._serves)
             if not answered:
                 self._not_sent(self._stores, run, number)
         except BackendError as error:

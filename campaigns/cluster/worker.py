@@ -39,7 +39,8 @@ def serve(
     SIGTERM: nothing more is begun, what is on the wire is waited for (at most ten seconds), all is settled.
     """
     ending = Ending()
-    sender = Sender(settings, ending, account)
+    names = [queue_name(lane, account.name) for lane in lanes]
+    sender = Sender(settings, ending, account, lambda lane: queue_name(lane, account.name) in names)
     application = make_application(settings.broker_url, [account.name])
     application.task(name=TASK)(sender.send)
 
@@ -63,7 +64,7 @@ def serve(
     worker = application.Worker(
         hostname=f"postroom-{account.name}@{gethostname()}",
         concurrency=processes,
-        queues=[queue_name(lane, account.name) for lane in lanes],
+        queues=names,
         loglevel=level,
         without_gossip=True,
         without_mingle=True,

@@ -149,5 +149,6 @@ def show(chaos: Chaos, account: Account, published: int, seconds: float) -> None
 if __name__ == "__main__":
     if not installed():
         sys.exit(MISSING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and end all that was started
     given = [int(word) for word in sys.argv[1:]]
     sys.exit(0 if main(*(given + [MAILS, KILLS][len(given) :])) else 1)

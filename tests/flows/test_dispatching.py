@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from campaigns.clock import utc_now
 from campaigns.delivery.backend import open_backend
 from campaigns.errors import ExecutorAway
-from campaigns.flows import dispatching
+from campaigns.flows import dispatching, sending
 from campaigns.flows.sending import drain, send_this
 from campaigns.model.dialect import database_now
 from campaigns.model.mail import chunks, messages, runs
@@ -130,7 +130,8 @@ def test_an_unknown_lane_is_published_too(session):
     assert names(dispatching.choose(session, window=5)) == [(run, 1)]
 
 
-def test_an_accounts_rate_is_kept_to_the_last_mail_of_the_last_chunk(stores, tmp_path):
+def test_an_accounts_rate_is_kept_to_the_last_mail_of_the_last_chunk(stores, tmp_path, monkeypatch):
+    monkeypatch.setattr(sending, "FOLLOWED", 0.0)
     with stores.sessions.begin() as session:
         run = a_running_run(session, "google", "google", size=20)
     with Peer() as peer:
@@ -159,7 +160,8 @@ class Careless:
         return answered
 
 
-def test_an_executor_that_loses_repeats_and_reorders_sends_everything_once(stores, tmp_path):
+def test_an_executor_that_loses_repeats_and_reorders_sends_everything_once(stores, tmp_path, monkeypatch):
+    monkeypatch.setattr(sending, "FOLLOWED", 0.0)  # each chunk by its name
     with stores.sessions.begin() as session:
         a_running_run(session, *["google", "other", "gmx"] * 5, size=4)
     executor, answered = Careless(), 0
@@ -179,3 +181,39 @@ def test_an_executor_that_loses_repeats_and_reorders_sends_everything_once(store
     with stores.readers() as session:
         assert session.scalars(sa.select(messages.c.state).distinct()).all() == ["sent"]
         assert dispatching.choose(session, window=3) == []
+
+
+@pytest.fixture
+def post(stores, tmp_path):
+    with Peer() as peer:
+        backend = open_backend(f"smtp://127.0.0.1:{peer.port}", connections=1)
+        yield a_postbox(stores, backend, tmp_path)
+        backend.close()
+
+
+def test_others_of_its_lanes_follow_the_chunk_that_a_sender_was_told_of(stores, post, monkeypatch):
+    with stores.sessions.begin() as session:
+        run = a_running_run(session, "google", "gmx", "google", "google", "gmx", "google")
+        told = dispatching.choose(session, window=2)
+    assert sorted(names(told)) == [(run, 1), (run, 2), (run, 3), (run, 5)]
+    claimed, claim = [], outbox.claim
+
+    def watched(session, *args, **kwargs):
+        chunk = claim(session, *args, **kwargs)
+        claimed.append(chunk and chunk.number)
+        return chunk
+
+    monkeypatch.setattr(outbox, "claim", watched)
+    assert send_this(post, run, 1, lambda lane: lane == "google") == 4
+    assert [number for number in claimed if number] == [4, 6, 3], "first those that nobody was told of"
+    assert send_this(post, run, 3) == 0, "it is sent: nothing follows"
+    with stores.readers() as session:
+        left = sa.select(chunks.c.number).where(chunks.c.state == "ready")
+        assert session.scalars(left).all() == [2, 5], "another's lane"
+
+
+def test_what_follows_a_chunk_ends_after_some_seconds(stores, post, monkeypatch):
+    monkeypatch.setattr(sending, "FOLLOWED", 0.0)
+    with stores.sessions.begin() as session:
+        run = a_running_run(session, "google", "google")
+    assert [send_this(post, run, number) for number in (2, 2, 1)] == [1, 0, 1]

@@ -12,7 +12,10 @@ What they share is a Flight (flight.py): the chunks between being claimed and be
 """
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from time import monotonic
 
 import structlog
 from sqlalchemy.orm import Session
@@ -30,6 +33,7 @@ from campaigns.records.outbox import Chunk
 __all__ = ["AWAY", "Postbox", "drain", "send_this"]
 
 BACKEND_REST = timedelta(seconds=30)  #: how long a chunk waits after its backend failed
+FOLLOWED = 10.0  #: seconds in which others follow the chunk that a sender was told of
 
 log = structlog.get_logger()
 
@@ -50,18 +54,28 @@ def drain(post: Postbox) -> int:
     return _send(post, claim)
 
 
-def send_this(post: Postbox, run: int, number: int) -> int:
+def send_this(post: Postbox, run: int, number: int, serves: Callable[[str], bool] | None = None) -> int:
     """Send one chunk by name, if it is due and nobody has it; gives how many messages were answered for.
+
+    While the wire is warm others follow that are due, as in `drain`, for some seconds: of the lanes that we
+    serve, and first of those that nobody was told of.
 
     Raises:
         BackendError: the backend failed; what it had not taken is queued again for later.
     """
-    once = iter([True])
+    owner, account, at_most = post.journal.owner, post.account, post.at_most
+    until: float | None = None
 
     def claim(session: Session) -> Chunk | None:
-        if not next(once, False):
+        nonlocal until
+        if until is None:
+            this = outbox.claim_this(session, owner, run, number, account, at_most=at_most)
+            until = monotonic() + (FOLLOWED if this else 0.0)
+            return this
+        if monotonic() >= until:
             return None
-        return outbox.claim_this(session, post.journal.owner, run, number, post.account, at_most=post.at_most)
+        following = partial(outbox.claim, session, owner, account, post.turns, at_most=at_most, serves=serves)
+        return following(untold=True) or following()
 
     return _send(post, claim)
 

@@ -1,6 +1,6 @@
 """Chunks: stretches of a run's messages, claimed, held by a lease and a fence, and given back."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,20 +55,22 @@ def claim(
     turns: Turns | None = None,
     *,
     at_most: int | None = None,
+    serves: Callable[[str], bool] | None = None,
+    untold: bool = False,
 ) -> Chunk | None:
     """Take the next chunk that is due in an account's queue, tests first, then the oldest run's.
 
     None if there is none. Of a run's lanes that are open, `turns` says which is asked first. `at_most` so
-    many of its messages are given out.
+    many of its messages are given out. `serves` says of which lanes; `untold`: only what no broker holds.
     """
     now = database_now(session)
     turns = turns or Turns()
     going = session.scalars(_runs_with_work(account, now)).all()
     shut = lanes.closed(session, account, now) if going else frozenset()
     for run in going:
-        open_ones = set(due_lanes(session, run, account, now)) - shut
-        for lane in turns.order(session, run, account, open_ones):
-            for due in _due(run, account, now, lane):
+        open_ones = {lane for lane in due_lanes(session, run, account, now) if not serves or serves(lane)}
+        for lane in turns.order(session, run, account, open_ones - shut):
+            for due in _due(run, account, now, lane, untold=untold):
                 free = due.with_for_update(skip_locked=True) if is_postgres(session) else due
                 number = session.scalar(free)
                 taken = None if number is None else _take(session, run, number, owner, account, now)
@@ -137,7 +139,12 @@ def _runs_with_work(account: str, now: datetime) -> sa.Select[int]:
 
 
 def _due(
-    run: int | sa.ColumnElement[int], account: str, now: datetime, lane: str | None = None
+    run: int | sa.ColumnElement[int],
+    account: str,
+    now: datetime,
+    lane: str | None = None,
+    *,
+    untold: bool = False,
 ) -> list[sa.Select[int]]:
     """A run's next chunk: the first of those that have waited enough, and the first that never had to wait.
 
@@ -148,6 +155,8 @@ def _due(
     mine = sa.select(chunks.c.number).where(chunks.c.run_id == run, *_waiting(account)).limit(1)
     if lane is not None:
         mine = mine.where(chunks.c.lane == lane)
+    if untold:
+        mine = mine.where(sa.or_(chunks.c.published_until.is_(None), chunks.c.published_until <= now))
     return [mine.where(moment).order_by(*order) for moment in (waited, never)]
 
 
