@@ -46,6 +46,7 @@ from campaigns.pulse import BEAT, BEAT_NAME, Pulse
 from campaigns.records import dkim_keys, domains, lanes, outbox, sign_ups
 from campaigns.records.domains import Asked
 from campaigns.records.stages import Move
+from campaigns.tracking.manners import is_secure
 from campaigns.tracking.ranges import RangesAt
 from campaigns.tracking.tokens import Keyring
 from campaigns.wiring import Stores, routing_of
@@ -53,6 +54,7 @@ from campaigns.wiring import Stores, routing_of
 log = structlog.get_logger()
 
 Tick = Callable[[], object]
+PARTITIONS = "partitions"
 STAGES_AT_ONCE = 5000  #: moved in one transaction
 DOMAINS_FOR = 20.0  #: seconds of a tick in which domains are asked about
 T = TypeVar("T")
@@ -72,6 +74,7 @@ class Worker:
         self._stores, self._settings, self._clock, self._executor = stores, settings, clock, executor
         self._keyring = Keyring(settings.secret)
         self._ranges = RangesAt(settings.ranges)
+        self._secure = is_secure(settings.public_url)
         self._listening = Listening(stores, settings, clock)
         self._routing = routing_of(settings)
         self._resolver = resolver
@@ -108,7 +111,7 @@ class Worker:
             ("doubts", 15.0, self.tick_doubts),
             ("sign-ups", 1.0, self.tick_sign_ups),
             ("old sign-ups", 600.0, lambda: self._write(confirming.forget_unconfirmed)),
-            ("partitions", 60.0, lambda: self._write(keeping.make_partitions)),
+            (PARTITIONS, 60.0, self.tick_partitions),
             ("figures", 20.0, self.tick_figures),
             ("stages", 900.0, self.tick_stages),
             (BEAT_NAME, BEAT, self.pulse.beat),
@@ -118,7 +121,11 @@ class Worker:
         return own
 
     def start(self) -> None:
-        """Begin to tick, in the background."""
+        """Begin to tick, in the background.
+
+        Partitions come first: once others write, what stands in none must be moved under their hands.
+        """
+        self.pulse.guarded(PARTITIONS, 60.0, self.tick_partitions)()
         self._scheduler.start()
         self._scheduler.modify_job(BEAT_NAME, next_run_time=utc_now())
 
@@ -140,6 +147,11 @@ class Worker:
             except Exception:  # what cannot be opened must not keep others from being finished
                 metrics.tick_failed(name)
                 log.exception("tick failed", tick=name)
+
+    def tick_partitions(self) -> None:
+        """Make the partitions that will soon be needed."""
+        for table in keeping.DIVIDED:
+            self._write(partial(keeping.make_partitions, table=table))
 
     def tick_leases(self) -> None:
         """Settle what lost senders left behind."""
@@ -163,7 +175,7 @@ class Worker:
     def tick_hits(self) -> None:
         """Judge the hits that came."""
         level = self._settings.tracking
-        self._write(partial(judging.judge_hits, ranges=self._ranges(), default=level))
+        self._write(partial(judging.judge_hits, ranges=self._ranges(), default=level, secure=self._secure))
 
     def tick_verdicts(self) -> None:
         """Judge some hits again where the rules are newer than their verdicts."""
@@ -171,7 +183,7 @@ class Worker:
             if not judging.is_due_again(session):
                 return
         level = self._settings.tracking
-        self._write(partial(judging.judge_again, ranges=self._ranges(), default=level))
+        self._write(partial(judging.judge_again, ranges=self._ranges(), default=level, secure=self._secure))
 
     def tick_doubts(self) -> int:
         """Settle what is in doubt and proven to have arrived; gives how many there were."""

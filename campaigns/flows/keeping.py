@@ -14,9 +14,13 @@ from campaigns.records.stages import Move
 log = structlog.get_logger()
 
 
-def make_partitions(session: Session, now: datetime) -> list[str]:
-    """Make the partitions that will soon be needed; gives the new ones. SQLite has none."""
-    made = partitions.make_ahead(session, now)
+#: What PostgreSQL divides; one in a transaction.
+DIVIDED = partitions.DIVIDED
+
+
+def make_partitions(session: Session, now: datetime, table: str) -> list[str]:
+    """Make the partitions of a table that will soon be needed; gives the new ones. SQLite has none."""
+    made = partitions.make_ahead(session, now, (table,))
     if made:
         log.info("partitions made", partitions=made)
     return made

@@ -5,7 +5,7 @@ stands in a default partition, so that nothing fails because a partition was not
 is made beside the table and then attached, which stops nobody from writing. SQLite divides nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +22,7 @@ STRETCH = 256  #: runs whose small ones share a partition
 LARGE = 100_000  #: members from which a run has a partition of its own
 MONTHS_BEHIND, MONTHS_AHEAD = 12, 2
 STORAGE = {"messages": "WITH (fillfactor = 60)", "events": ""}  #: room for a row's next state on its page
+DIVIDED = ("events", "messages")
 PATIENCE = "5s"  #: to attach, when somebody reads the default partition for long
 
 
@@ -36,14 +37,18 @@ class Part:
     end: object
 
 
-def make_ahead(session: Session, now: datetime) -> list[str]:
-    """Make the partitions that events and runs will soon need; gives the names of the new ones."""
+def make_ahead(session: Session, now: datetime, tables: Collection[str] = DIVIDED) -> list[str]:
+    """Make the partitions that events and runs will soon need; gives the names of the new ones.
+
+    Where others write and read, each table wants a transaction of its own: whoever holds one default
+    partition and waits for the other's is in the way of those who took them in the other order.
+    """
     if not is_postgres(session):
         return []
     newest = session.scalar(sa.select(sa.func.max(runs.c.id))) or 0
     wanted = [_month_part(month) for month in _months_around(now.date())]
     wanted += [_stretch_part(newest), _stretch_part(newest + STRETCH)]
-    missing = [part for part in wanted if not _is_there(session, part.name)]
+    missing = [part for part in wanted if part.table in tables and not _is_there(session, part.name)]
     for part in missing:
         _make(session, part)
     return [part.name for part in missing]

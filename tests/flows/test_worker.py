@@ -1,6 +1,7 @@
 """The worker's ticks: what fails is told and passed over, and keeps nothing else waiting."""
 
 import os
+import threading
 from datetime import timedelta
 
 import pytest
@@ -12,8 +13,9 @@ from campaigns.delivery.dkim_keys import Vault, record_name, record_text
 from campaigns.flows import intake, keying, schedule
 from campaigns.model.events import events
 from campaigns.model.mail import chunks
-from campaigns.records import campaigns, dkim_keys, messages, outbox
-from campaigns.values import CampaignState
+from campaigns.model.mail import messages as messages_table
+from campaigns.records import campaigns, dkim_keys, history, messages, outbox, partitions
+from campaigns.values import CampaignState, EventKind, Fact
 from campaigns.worker import Worker
 from tests.factories import NOW, a_contact
 from tests.flows.test_schedule import a_ready_campaign, scheduled, send_all, state, tick
@@ -111,3 +113,30 @@ def test_a_waiting_key_signs_once_its_record_is_there(worker, stores, monkeypatc
     with stores.readers() as session:
         assert dkim_keys.waiting(session) == []
         assert [one.selector for one in dkim_keys.signing(session, "shop.example")] == [key.selector]
+
+
+def test_partitions_are_there_before_the_first_tick(stores, worker):
+    if stores.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite divides nothing")
+    worker.start()
+    worker.stop()
+    with stores.readers() as session:
+        assert NOW.date().replace(day=1) in partitions.months(session)
+
+
+def test_who_read_messages_before_events_is_in_no_deadlock_with_new_partitions(stores, worker):
+    if stores.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite divides nothing")
+    with stores.sessions.begin() as session:
+        history.record(session, Fact(EventKind.NOTE, NOW, "before"))  # stands in the default partition
+        campaigns.get(session, a_ready_campaign(session))
+    making = threading.Thread(target=worker.tick_partitions)
+    with stores.sessions.begin() as session:
+        session.execute(sa.select(sa.func.count()).select_from(messages_table)).scalar_one()
+        making.start()
+        making.join(0.5)  # it has made those of events, and waits for this transaction, or is done
+        assert session.scalar(sa.select(sa.func.count()).select_from(events)) >= 1
+    making.join(10)
+    assert not making.is_alive()
+    with stores.readers() as session:
+        assert partitions.make_ahead(session, NOW) == []
