@@ -15,6 +15,7 @@ from campaigns.delivery.lanes import OTHER, lane_of
 from campaigns.flows import judging
 from campaigns.records.rounds import Round
 from campaigns.tracking.files import Line, judge_lines, read_lines
+from campaigns.tracking.manners import is_secure
 from campaigns.tracking.ranges import Ranges, read_ranges
 from campaigns.tracking.scoring import Score, score, three_signals
 from campaigns.tracking.verdicts import RULES_VERSION
@@ -120,7 +121,14 @@ def _again(since: datetime | None, place: Path | None) -> None:
             click.echo(f"Going on with the round of {over.started_at:%d %B %Y %H:%M}.", err=True)
         while over.finished_at is None:
             with stores.sessions.begin() as session:
-                over = judging.go_on(session, over, utc_now(), ranges=ranges, default=settings.tracking)
+                over = judging.go_on(
+                    session,
+                    over,
+                    utc_now(),
+                    ranges=ranges,
+                    default=settings.tracking,
+                    secure=is_secure(settings.public_url),
+                )
             click.echo(f"{over.share:4.0%}  {over.judged:,} hits judged again", err=True)
     finally:
         stores.engine.dispose()

@@ -22,8 +22,8 @@ from campaigns.records import addressees, history, hits, links, outbox, tracking
 from campaigns.records.addressees import Addressee
 from campaigns.records.outbox import Evidence
 from campaigns.records.webhooks import StoredCall
+from campaigns.tracking.manners import BY_PROVIDER, BY_PROXY, NO_AGENT, UNTOLD
 from campaigns.tracking.tokens import Keyring, Purpose, Token
-from campaigns.tracking.verdicts import BY_PROVIDER, BY_PROXY, NO_AGENT, UNTOLD
 from campaigns.values import EventKind, Hit, MessageKey, Tracking, Verdict
 
 SOURCE = "webhook"

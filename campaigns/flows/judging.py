@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -22,6 +23,7 @@ from campaigns.records import (
     responses,
     rounds,
     surveys,
+    sweepers,
     tracking,
 )
 from campaigns.records.hits import Key, Stored
@@ -31,6 +33,7 @@ from campaigns.records.reports import counts
 from campaigns.records.responses import Place
 from campaigns.records.rounds import Round
 from campaigns.tracking.ranges import NONE, Ranges
+from campaigns.tracking.sweepers import networks_of, of_others
 from campaigns.tracking.verdicts import RULES_VERSION, judge
 from campaigns.values import EventKind, Fact, Hit, Judgement, MessageKey, Tracking, Verdict
 
@@ -55,6 +58,7 @@ class _Outcome:
     changed: list[tuple[Fact, Judgement, Verdict]] = field(default_factory=list)  #: with the verdict before
     verdicts: dict[int, Verdict | None] = field(default_factory=dict)  #: by hit
     scores: dict[Key, list[tuple[Hit, Verdict]]] = field(default_factory=dict)  #: clicked in mails
+    sweepers: dict[str, set[str]] = field(default_factory=dict)  #: networks, with whose mails they swept
 
 
 def judge_hits(
@@ -64,12 +68,13 @@ def judge_hits(
     settling: timedelta = SETTLING,
     ranges: Ranges = NONE,
     default: Tracking = Tracking.INDIVIDUAL,
+    secure: bool = True,
 ) -> int:
     """Give each settled hit its verdict and its event; hits of one message are judged together.
 
     An older verdict that the newer hits change is changed too. Nothing more is learnt of contacts who by now
-    are not tracked one by one; `default` is the level of those who never chose. Gives how many events are
-    new.
+    are not tracked one by one; `default` is the level of those who never chose; `secure` says that our links
+    are https. Gives how many events are new.
     """
     waiting = hits.unjudged(session, until=now - settling, limit=AT_ONCE)
     if not waiting.messages:
@@ -78,8 +83,9 @@ def judge_hits(
     named = _named(session, found, default)
     proofs = {MessageKey(*key): _proof(stored) for key, stored in found.items() if _whose(stored) in named}
     outbox.prove(session, proofs, now=now)
-    made = _judge(session, found, ranges, named)
+    made = _judge(session, found, _Installation(ranges, secure), named)
     written = _write(session, made)
+    sweepers.look_again(session, made.sweepers)
     for key, stored in found.items():
         if len(stored) == hits.MOST:
             hits.pass_over(session, key, after=stored[-1].hit.id)
@@ -93,7 +99,12 @@ def is_due_again(session: Session) -> bool:
 
 
 def judge_again(
-    session: Session, now: datetime, *, ranges: Ranges = NONE, default: Tracking = Tracking.INDIVIDUAL
+    session: Session,
+    now: datetime,
+    *,
+    ranges: Ranges = NONE,
+    default: Tracking = Tracking.INDIVIDUAL,
+    secure: bool = True,
 ) -> Round | None:
     """Judge the next hits of a round again, and begin one where the rules are newer than the last.
 
@@ -104,7 +115,7 @@ def judge_again(
         newest = rounds.start(session, RULES_VERSION, None, now=now)
     if newest.finished_at is not None:
         return None
-    return go_on(session, newest, now, ranges=ranges, default=default)
+    return go_on(session, newest, now, ranges=ranges, default=default, secure=secure)
 
 
 def open_round(session: Session, since: datetime | None, *, now: datetime) -> Round:
@@ -133,6 +144,7 @@ def go_on(
     *,
     ranges: Ranges = NONE,
     default: Tracking = Tracking.INDIVIDUAL,
+    secure: bool = True,
 ) -> Round:
     """Judge the next hits of a round again."""
     keys, done = rounds.next_messages(session, over, AT_ONCE)
@@ -141,7 +153,7 @@ def go_on(
         for key, stored in hits.of_messages(session, keys).items()
         if not any(_was_met(one.hit, over) for one in stored)
     }
-    made = _judge(session, found, ranges, _named(session, found, default))
+    made = _judge(session, found, _Installation(ranges, secure), _named(session, found, default))
     _write(session, made)
     changed = Counter(f"{before} to {fact.verdict}" for fact, _, before in made.changed)
     return rounds.advance(session, over, done, len(made.verdicts), changed, now=now)
@@ -167,30 +179,49 @@ def _named(session: Session, found: Mapping[Key, Sequence[Stored]], default: Tra
     return tracking.one_by_one(session, {_whose(stored) for stored in found.values()}, default)
 
 
+class _Installation(NamedTuple):
+    """What a verdict rests on beside the hits."""
+
+    ranges: Ranges
+    secure: bool
+
+
 def _judge(
-    session: Session, found: Mapping[Key, Sequence[Stored]], ranges: Ranges, named: Collection[int]
+    session: Session, found: Mapping[Key, Sequence[Stored]], here: _Installation, named: Collection[int]
 ) -> _Outcome:
     made = _Outcome()
     known = messages.find_many(session, list(found))
     posted = responses.posted_among(session, list(found))
     said = history.posted_among(session, list(found))
+    houses = sweepers.known(session, (one.hit for stored in found.values() for one in stored))
     link_counts = {run: links.count(session, run) for run in {run for run, _ in found}}
     for key, stored in found.items():
         message = known.get(key)
         if message is None or message.is_test:
             made.verdicts |= dict.fromkeys((one.hit.id for one in stored), None)
             continue
+        mine, whose = [one.hit for one in stored], sweepers.house_of(message.address, message.contact)
         judgements = judge(
-            [one.hit for one in stored],
+            mine,
             sent_at=message.at,
             link_count=link_counts[key[0]],
             confirmed=key in said or (key[0], message.contact) in posted,
-            ranges=ranges,
+            ranges=here.ranges,
+            swept=of_others(houses, whose, mine),
+            secure=here.secure,
         )
+        for near in _newly_swept(stored, judgements):
+            made.sweepers.setdefault(near, houses.get(near, set())).add(whose)
         by_name = _whose(stored) in named
         kept = (stored, judgements) if by_name else _kept_back(made, stored, judgements)
         _compare(made, key, *kept, message)
     return made
+
+
+def _newly_swept(stored: Sequence[Stored], judgements: Sequence[Judgement]) -> set[str]:
+    mine = [one.hit for one in stored]
+    before = networks_of(mine, (one.verdict or Verdict.UNKNOWN for one in stored))
+    return networks_of(mine, (judgement.verdict for judgement in judgements)) - before
 
 
 def _kept_back(

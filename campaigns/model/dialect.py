@@ -282,6 +282,16 @@ def rows_among(session: Session, statement: str, ids: Sequence[int], *, index: s
     return list(asked)
 
 
+def in_bytes(
+    session: Session, column: sa.ColumnElement[Any], least: Any, beyond: Any
+) -> sa.ColumnElement[bool]:
+    """A range of texts, so that an index answers it; PostgreSQL's by bytes, whatever its collation."""
+    if is_postgres(session):
+        at_least = column.op("~>=~", is_comparison=True)(least)
+        return sa.and_(at_least, column.op("~<~", is_comparison=True)(beyond))
+    return sa.and_(column >= least, column < beyond)
+
+
 def domain_of(session: Session, address: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     """What stands after the @ of a normalised address."""
     if is_postgres(session):

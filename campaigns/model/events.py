@@ -1,6 +1,6 @@
 """The history: what happened, and the raw hits it was judged from."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, false, true
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, and_, false, literal_column, true
 
 from campaigns.model.base import Id, Json, Moment, Ref, metadata
 
@@ -96,6 +96,26 @@ Index(
     hits.c.id,
     sqlite_where=JUDGED,
     postgresql_where=JUDGED,
+)
+#: What followed links, by address: neighbours are looked for there. As long as a hit waits it is in neither.
+#: In the second are the few rows of machines, by which a network gives itself away.
+BY_ADDRESS = {"address": "varchar_pattern_ops"}
+FOLLOWED = and_(JUDGED, hits.c.kind != literal_column("'open'"))
+OF_MACHINES = and_(hits.c.verdict == literal_column("'machine'"), hits.c.kind == literal_column("'click'"))
+Index(
+    "ix_hits_address_at",
+    hits.c.address,
+    hits.c.at,
+    sqlite_where=FOLLOWED,
+    postgresql_where=FOLLOWED,
+    postgresql_ops=BY_ADDRESS,
+)
+Index(
+    "ix_hits_of_machines",
+    hits.c.address,
+    sqlite_where=OF_MACHINES,
+    postgresql_where=OF_MACHINES,
+    postgresql_ops=BY_ADDRESS,
 )
 
 hit_counts = Table(

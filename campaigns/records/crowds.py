@@ -1,20 +1,23 @@
 """How many recipients of one company had their mails followed from one address at once: asked of the hits."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import OTHER, lane_of
-from campaigns.model.events import hits
+from campaigns.model.events import FOLLOWED, hits
 from campaigns.model.mail import messages
 from campaigns.records.hits import Key, Stored
 from campaigns.tracking.crowds import NEAR, Sighting, counts, others
 from campaigns.tracking.verdicts import CROWD
 from campaigns.values import Hit
 
-LOOK_AROUND = 5000  #: hits before and after the new ones: about a minute's, or more
+MOST = 50_000  #: hits of others that are looked through at once: no company's people click so often
 
 
 def note(session: Session, found: Mapping[Key, Sequence[Stored]]) -> dict[Key, list[Stored]]:
@@ -43,27 +46,45 @@ def note(session: Session, found: Mapping[Key, Sequence[Stored]]) -> dict[Key, l
 
 
 def _sightings(session: Session, fresh: Sequence[Hit]) -> list[Sighting]:
-    """What followed links from the same addresses at that time; found by ids, which grow with time."""
-    first, last = min(hit.id for hit in fresh), max(hit.id for hit in fresh)
-    begin, end = min(hit.at for hit in fresh) - NEAR, max(hit.at for hit in fresh) + NEAR
+    """What followed links from the same addresses at that time: these hits, and those judged before.
+
+    Those that wait will see these when it is their turn.
+    """
     c = hits.c
-    query = (
-        sa.select(c.id, c.run_id, c.seq, c.kind, c.agent, c.address, c.at, messages.c.address.label("to"))
-        .join(messages, sa.and_(messages.c.run_id == c.run_id, messages.c.seq == c.seq))
-        .where(
-            c.id.between(first - LOOK_AROUND, last + LOOK_AROUND),
-            c.at.between(begin, end),
-            c.address.in_(sorted({hit.address for hit in fresh})),
-            messages.c.address.is_not(None),
-        )
-    )
+    mine = _query().where(c.id.in_([hit.id for hit in fresh]))
+    rows = {row.id: row for query in (mine, _around(fresh)) for row in session.execute(query)}
     seen = []
-    for row in session.execute(query):
+    for row in rows.values():
         domain = row.to.rpartition("@")[2]
         # people of a large provider share addresses by chance; those of a company work at one place
         if counts(row.kind, row.agent, row.address) and lane_of(domain) == OTHER:
             seen.append(Sighting(row.id, (row.run_id, row.seq), domain, row.address, row.at))
     return seen
+
+
+def _query() -> sa.Select[Any]:
+    c = hits.c
+    return (
+        sa.select(c.id, c.run_id, c.seq, c.kind, c.agent, c.address, c.at, messages.c.address.label("to"))
+        .join(messages, sa.and_(messages.c.run_id == c.run_id, messages.c.seq == c.seq))
+        .where(messages.c.address.is_not(None))
+    )
+
+
+def _around(fresh: Sequence[Hit]) -> sa.Select[Any]:
+    """Judged hits near these: each address in its own time."""
+    moments: defaultdict[str, list[datetime]] = defaultdict(list)
+    for hit in fresh:
+        moments[hit.address].append(hit.at)
+    spans = [(address, min(found) - NEAR, max(found) + NEAR) for address, found in moments.items()]
+    near = sa.values(
+        sa.column("address", hits.c.address.type),
+        sa.column("begin", hits.c.at.type),
+        sa.column("end", hits.c.at.type),
+        name="near",
+    ).data(spans).cte()  # fmt: skip
+    during = sa.and_(hits.c.address == near.c.address, hits.c.at.between(near.c.begin, near.c.end))
+    return _query().where(FOLLOWED).join(near, during).limit(MOST)
 
 
 def _write(session: Session, crowds: Mapping[int, int]) -> None:

@@ -48,6 +48,21 @@ def network(address: str) -> str:
         return address
 
 
+def beginnings(near: str) -> list[str]:
+    """How the addresses of a network begin, as they are written; none: it is no network."""
+    try:
+        ip = ipaddress.ip_network(near).network_address
+    except ValueError:
+        return []
+    if ip.version == 4:
+        return [str(ip).rpartition(".")[0] + "."]
+    groups = [f"{int(group, 16):x}" for group in ip.exploded.split(":")[:3]]
+    written = [":".join(groups) + ":"]
+    if groups[2] == "0":  # runs of zeros are left out
+        written.append(str(ip))
+    return written
+
+
 def windows(clicks: Iterable[Hit], span: timedelta, least: int) -> list[Window]:
     """Find the stretches in which `least` different links were followed within `span`; overlaps are one."""
     ordered = sorted(clicks, key=lambda hit: hit.at)

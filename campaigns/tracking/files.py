@@ -3,13 +3,16 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from campaigns.tracking import crowds
 from campaigns.tracking.crowds import Sighting
+from campaigns.tracking.manners import UNTOLD
 from campaigns.tracking.ranges import NONE, Ranges
-from campaigns.tracking.verdicts import UNTOLD, judge
+from campaigns.tracking.sweepers import networks_of, of_others
+from campaigns.tracking.verdicts import judge
 from campaigns.values import Hit, Judgement, Problem, Verdict
 
 KINDS = ("open", "click", "view", "score")
@@ -32,6 +35,7 @@ class Line(NamedTuple):
     links: int
     confirmed: bool
     domain: str  #: the recipient's; empty: not told
+    secure: bool  #: whether the links are https
     truth: Verdict | None  #: who it was, where that is known
     scenario: str
 
@@ -84,13 +88,15 @@ class _Reading:
             at or SENT, kind, 1, 1, 1, link, method[:8], self._text("agent", ""), self._text("address", ""),
             self._headers(), self.number,
         )  # fmt: skip
-        links, confirmed = self._number("links", 0), self.given.get("confirmed") is True
+        links, confirmed = self._number("links", 0), self._flag("confirmed", usual=False)
+        secure = self._flag("https", usual=True)
         if self.problems:
             return None
         known = None if truth is None else Verdict(truth)
         return Line(
-            self.number, hit, message, sent_at, links, confirmed, domain, known, self._text("scenario", "")
-        )
+            self.number, hit, message, sent_at, links, confirmed, domain, secure, known,
+            self._text("scenario", ""),
+        )  # fmt: skip
 
     def _wrong(self, what: str, cure: str = "") -> None:
         self.problems.append(Problem(f"line {self.number}", what, cure))
@@ -138,6 +144,13 @@ class _Reading:
             return usual
         return given
 
+    def _flag(self, name: str, *, usual: bool) -> bool:
+        given = self.given.get(name, usual)
+        if not isinstance(given, bool):
+            self._wrong(f"{name} is {str(given)[:40]!r}, neither true nor false.")
+            return usual
+        return given
+
     def _link(self, kind: str) -> int | None:
         if self.given.get("link") is None:
             if kind in {"click", "score"}:
@@ -175,23 +188,41 @@ def judge_lines(
     known = crowds.others(sightings)
     messages: defaultdict[str, list[Line]] = defaultdict(list)
     for line in lines:
-        messages[line.message].append(line)
-    found: dict[int, Judgement] = {}
-    for message in messages.values():
-        hits = [_with_crowd(line.hit, known.get(line.number, 0)) for line in message]
-        judgements = judge(
-            hits,
-            sent_at=next((line.sent_at for line in message if line.sent_at), None),
-            link_count=max(line.links for line in message),
-            confirmed=any(line.confirmed for line in message),
-            ranges=ranges,
-        )
-        found |= {line.number: judgement for line, judgement in zip(message, judgements, strict=True)}
+        messages[line.message].append(line._replace(hit=replace(line.hit, crowd=known.get(line.number, 0))))
+    scenes = [_Scene(message, is_shared, ranges) for message in messages.values()]
+    houses: defaultdict[str, set[str]] = defaultdict(set)
+    for scene in scenes:
+        for near in scene.swept():
+            houses[near].add(scene.house)
+    found = {number: judgement for scene in scenes for number, judgement in scene.judge(houses).items()}
     return [found[line.number] for line in lines]
 
 
-def _with_crowd(hit: Hit, crowd: int) -> Hit:
-    return Hit(
-        hit.at, hit.kind, hit.run, hit.seq, hit.contact, hit.link, hit.method, hit.agent, hit.address,
-        hit.headers, hit.id, crowd,
-    )  # fmt: skip
+class _Scene:
+    """A message of a file, with its hits."""
+
+    def __init__(self, lines: Sequence[Line], is_shared: Callable[[str], bool], ranges: Ranges) -> None:
+        self.lines, self.ranges = lines, ranges
+        self.hits = [line.hit for line in lines]
+        domain = next((line.domain for line in lines if line.domain), "")
+        self.house = domain if domain and not is_shared(domain) else f"mail {lines[0].message}"
+        self.alone = self._judge({})
+
+    def swept(self) -> set[str]:
+        return networks_of(self.hits, [judgement.verdict for judgement in self.alone])
+
+    def judge(self, houses: Mapping[str, set[str]]) -> dict[int, Judgement]:
+        swept = of_others(houses, self.house, self.hits)
+        judgements = self._judge(swept) if swept else self.alone
+        return {hit.id: judgement for hit, judgement in zip(self.hits, judgements, strict=True)}
+
+    def _judge(self, swept: Mapping[str, int]) -> list[Judgement]:
+        return judge(
+            self.hits,
+            sent_at=next((line.sent_at for line in self.lines if line.sent_at), None),
+            link_count=max(line.links for line in self.lines),
+            confirmed=any(line.confirmed for line in self.lines),
+            ranges=self.ranges,
+            swept=swept,
+            secure=all(line.secure for line in self.lines),
+        )

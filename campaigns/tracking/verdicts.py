@@ -6,18 +6,32 @@ reasons in words. Strong signals decide by themselves; the others are weighed in
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
-from campaigns.tracking.agents import Agent, Kind, recognise
+from campaigns.tracking.agents import Kind, recognise
 from campaigns.tracking.bursts import by_group, containing, groups_of, in_words, network, seconds, windows
 from campaigns.tracking.instrument import HONEYPOT
+from campaigns.tracking.manners import (
+    BY_PROXY,
+    CERTAIN,
+    FAINT,
+    MUCH,
+    SHOWS_TO_PEOPLE,
+    STRONG,
+    WEAK,
+    Doubt,
+    by_itself,
+    is_trapped,
+    manners,
+)
 from campaigns.tracking.ranges import NONE, RangeKind, Ranges
 from campaigns.values import Hit, Judgement, Verdict
 
 #: Raise it with any change of a rule or of the agents' table: all hits are judged again then, by and by.
-RULES_VERSION = 2
+RULES_VERSION = 3
 
 SOON = timedelta(seconds=10)  #: nobody has read a mail so soon after it was taken
 EARLY = timedelta(seconds=60)  #: few have
@@ -25,48 +39,30 @@ BURST = timedelta(seconds=5)  #: nobody follows BURST_LINKS different links in t
 BURST_LINKS = 3
 PAIR = timedelta(seconds=2)  #: nor, mostly, both links of a mail that has two
 DASH = timedelta(milliseconds=800)  #: from one link to another a hand takes longer
+HURRY = timedelta(seconds=3)  #: and much longer in the first minute, when the mail is to be read yet
 SWEEP = timedelta(minutes=10)  #: nor all links of a mail that has SWEEP_LINKS or more
 SWEEP_LINKS = 5
 COMPANY = timedelta(seconds=60)  #: what a machine's address and agent ask for so near to it is the machine's
 TRAPPED = timedelta(minutes=10)  #: and so near to a link that no person sees
 ECHO = timedelta(seconds=30)  #: a gateway that checks a link at the click follows it beside the person
-LET_THROUGH = timedelta(seconds=5)  #: for so long at most, before it lets the person through
+LET_THROUGH = timedelta(seconds=5)  #: for so long at most, before it lets the person through; or afterwards
 READ = (
     timedelta(seconds=3),
     timedelta(hours=12),
 )  #: between the pictures of a mail and a click of its reader
 CROWD = 3  #: other recipients of a company
 
-CERTAIN = 9  #: what a hit is by itself
-MUCH = 5  #: what its neighbours did, or whose address it has
-STRONG = 3
-WEAK = 2
-FAINT = 1
 MACHINE_AT = 4
 UNKNOWN_AT = 2
 
-_BROWSER_HEADERS = ("accept-language", "sec-fetch-")
-_AHEAD = {"purpose", "sec-purpose", "x-moz"}  #: browsers say so when they fetch what nobody asked for yet
-BY_PROVIDER = "x-machine"  #: stands among the headers where the provider that tracked the hit calls it so
-BY_PROXY = "x-proxy"  #: and where it says that a mail proxy fetched it, ahead of any person
-UNTOLD = "?"  #: stands among the headers where nobody told which there were
-NO_AGENT = "?agent"  #: stands among the headers where nobody told of an agent, which says nothing of it
 _FOLLOWED = {"click", "score"}  #: hits on the numbered links of a mail, and on the answers in it
-_FOLLOWS_NO_LINKS = {Kind.PREFETCH, Kind.IMAGE_PROXY}
-_SHOWS_TO_PEOPLE = {Kind.BROWSER, Kind.MAIL_PROGRAM, Kind.IMAGE_PROXY}
-
-
-class Doubt(NamedTuple):
-    """One thing that speaks against a person."""
-
-    points: int
-    reason: str
 
 
 class _Finding(NamedTuple):
     verdict: Verdict
     points: int
     reasons: tuple[str, ...]
+    weighed: bool = False  #: else it is what one strong sign says
 
 
 def judge(
@@ -76,15 +72,19 @@ def judge(
     link_count: int,
     confirmed: bool = False,
     ranges: Ranges = NONE,
+    swept: Mapping[str, int] = MappingProxyType({}),
+    secure: bool = True,
 ) -> list[Judgement]:
     """Judge all hits of one message, in the order given.
 
     `sent_at` is when the backend took the message, `link_count` how many links it has; `confirmed` says that
     a form behind one of its links was posted, which machines do not do. `ranges` know whose addresses are
-    whose.
+    whose, `swept` how many other companies' mails were swept from a network, and `secure` says that the links
+    are https.
     """
-    scene = _Scene(hits, sent_at, link_count, ranges)
+    scene = _Scene(hits, sent_at, link_count, _Known(ranges, swept, secure))
     findings = {hit: scene.judge(hit) for hit in set(hits)}
+    _join(findings)
     if confirmed:
         _lift(findings)
     return [
@@ -93,29 +93,53 @@ def judge(
     ]
 
 
+def _join(findings: dict[Hit, _Finding]) -> None:
+    """Give a machine what came from the address and agent of what was weighed to be a machine's."""
+    weighed = _Times(list)
+    for hit in sorted(findings, key=lambda hit: hit.at):
+        if hit.address and findings[hit].weighed and findings[hit].verdict is Verdict.MACHINE:
+            weighed[hit.address, hit.agent].append(hit.at)
+    for hit, finding in findings.items():
+        apart = _nearest(weighed.get((hit.address, hit.agent)), hit.at)
+        if apart is not None and apart < COMPANY and finding.verdict in {Verdict.HUMAN, Verdict.UNKNOWN}:
+            findings[hit] = _Finding(Verdict.MACHINE, MUCH, (_near(apart),))
+
+
 def _lift(findings: dict[Hit, _Finding]) -> None:
-    """Give a confirmed message at least one click by a person, if any of its clicks can be."""
+    """Give a confirmed message at least one click by a person, if any of its clicks can be, and its like."""
     followed = {hit: finding for hit, finding in findings.items() if hit.kind != "open"}
     least = min((finding.points for finding in followed.values()), default=CERTAIN)
-    if not UNKNOWN_AT <= least < CERTAIN:
+    if least >= CERTAIN:
         return
+    posted = {hit for hit, finding in followed.items() if finding.points == least}
+    makers = {(hit.address, hit.agent) for hit in posted if hit.address}
     for hit, finding in followed.items():
-        if finding.points == least:
+        like = (hit.address, hit.agent) in makers and finding.verdict is Verdict.UNKNOWN
+        if finding.points >= UNKNOWN_AT and (hit in posted or like):
             reasons = ("a form behind it was posted", *finding.reasons)
             findings[hit] = _Finding(Verdict.HUMAN, 0, reasons)
+
+
+class _Known(NamedTuple):
+    """What is known beside the hits of a message."""
+
+    ranges: Ranges
+    swept: Mapping[str, int]
+    secure: bool
 
 
 class _Scene:
     """What the hits of one message say of each other."""
 
-    def __init__(
-        self, hits: Sequence[Hit], sent_at: datetime | None, link_count: int, ranges: Ranges
-    ) -> None:
-        self.sent_at, self.ranges = sent_at, ranges
+    def __init__(self, hits: Sequence[Hit], sent_at: datetime | None, link_count: int, known: _Known) -> None:
+        self.sent_at, self.known = sent_at, known
         clicks = [hit for hit in hits if hit.kind in _FOLLOWED and hit.link is not None]
         links = [hit for hit in clicks if hit.kind == "click"]
         self.groups = by_group(clicks, BURST, BURST_LINKS)
         self.dashes = by_group(clicks, DASH, 2)
+        early = [hit for hit in clicks if self._is_early(hit)]
+        self.hurries = by_group(early, HURRY, 2)
+        self.firsts = self._first(hits)
         self.everywhere = windows(clicks, BURST, BURST_LINKS)
         self.pairs = windows(links, PAIR, 2) if link_count == 2 else []
         seen = [hit for hit in links if hit.link is not None and hit.link > HONEYPOT]  # the numbered ones
@@ -133,14 +157,14 @@ class _Scene:
         """When each address and agent did what only machines do, and when it followed the hidden link."""
         machines, trapped = _Times(list), _Times(list)
         for hit in sorted(hits, key=lambda hit: hit.at):
-            if hit.address and (_by_itself(hit) or self._burst(hit)):
+            if hit.address and (by_itself(hit) or self._burst(hit)):
                 machines[hit.address, hit.agent].append(hit.at)
-                if _is_trapped(hit):
+                if is_trapped(hit):
                     trapped[hit.address, hit.agent].append(hit.at)
         return machines, trapped
 
     def judge(self, hit: Hit) -> _Finding:
-        if reason := _by_itself(hit):
+        if reason := by_itself(hit):
             return _Finding(Verdict.MACHINE, CERTAIN, (reason,))
         if reason := self._burst(hit) or self._company(hit):
             return _Finding(Verdict.MACHINE, MUCH, (reason,))
@@ -150,13 +174,13 @@ class _Scene:
         points = sum(doubt.points for doubt in doubts)
         reasons = tuple(doubt.reason for doubt in doubts)
         if points >= MACHINE_AT:
-            return _Finding(Verdict.MACHINE, points, reasons)
+            return _Finding(Verdict.MACHINE, points, reasons, weighed=True)
         if points >= UNKNOWN_AT:
             return _Finding(Verdict.UNKNOWN, points, reasons)
         return _Finding(Verdict.HUMAN, points, (_in_favour(hit), *reasons))
 
     def _doubts(self, hit: Hit) -> list[Doubt]:
-        doubts = [*self._timing(hit), *self._neighbours(hit), *_manners(hit), *self._origin(hit)]
+        doubts = [*self._timing(hit), *self._neighbours(hit), *self._manners(hit), *self._origin(hit)]
         if hit.crowd >= CROWD:
             points = STRONG if self._is_early(hit) else FAINT
             told = f"{hit.crowd} others of the domain had theirs followed from there in a minute"
@@ -184,7 +208,7 @@ class _Scene:
         if trap is not None and trap < TRAPPED:
             return f"same address and agent followed a link that no person sees, {seconds(trap)} apart"
         if machine is not None and machine < COMPANY:
-            return f"same address and agent as a machine's request {seconds(machine)} apart"
+            return _near(machine)
         return None
 
     def _ahead_of_people(self, hit: Hit) -> str | None:
@@ -194,15 +218,15 @@ class _Scene:
         agent = recognise(hit.agent)
         if agent.kind is Kind.PREFETCH:
             return agent.name
-        owner = self.ranges.find(hit.address)
+        owner = self.known.ranges.find(hit.address)
         if hit.kind != "open" or owner is None or owner.kind is not RangeKind.RELAY:
             return None
         return f"address of {owner.name}'s relay" if agent.kind in {Kind.EMPTY, Kind.OTHER} else None
 
     def _is_look(self, hit: Hit) -> bool:
         """Whether a picture was fetched by what shows it to a person."""
-        shows = hit.kind == "open" and recognise(hit.agent).kind in _SHOWS_TO_PEOPLE
-        return shows and not self._is_early(hit) and not _by_itself(hit) and not self._company(hit)
+        shows = hit.kind == "open" and recognise(hit.agent).kind in SHOWS_TO_PEOPLE
+        return shows and not self._is_early(hit) and not by_itself(hit) and not self._company(hit)
 
     def _is_early(self, hit: Hit) -> bool:
         return self.sent_at is not None and hit.at - self.sent_at < EARLY
@@ -218,24 +242,46 @@ class _Scene:
     def _timing(self, hit: Hit) -> Iterable[Doubt]:
         if self.sent_at is None or not self._is_early(hit):
             return
-        after = hit.at - self.sent_at
+        after, first = hit.at - self.sent_at, self.firsts.get((hit.address, hit.agent))
         if after < timedelta(0):
             yield Doubt(WEAK, "came before the sending was confirmed")
+        elif after >= SOON and first is not None:
+            yield Doubt(WEAK, f"same address and agent as what came {seconds(first)} after sending")
         else:
             yield Doubt(WEAK if after < SOON else FAINT, f"came {seconds(after)} after sending")
+
+    def _first(self, hits: Sequence[Hit]) -> dict[tuple[str, str], timedelta]:
+        """How soon after the sending each address and agent was there that was too soon for a person."""
+        found: dict[tuple[str, str], timedelta] = {}
+        for hit in hits:
+            if hit.address and self.sent_at is not None and (after := hit.at - self.sent_at) < SOON:
+                known = found.get((hit.address, hit.agent), SOON)
+                found[hit.address, hit.agent] = max(timedelta(0), min(after, known))
+        return found
+
+    def _manners(self, hit: Hit) -> Iterable[Doubt]:
+        return manners(hit, secure=self.known.secure)
 
     def _neighbours(self, hit: Hit) -> Iterable[Doubt]:
         if hit.kind not in _FOLLOWED:
             return
         if window := containing(self.everywhere, hit.at):
             yield Doubt(WEAK, in_words(window) + ", from several places")
+        hurried = any(containing(self.hurries.get(group, []), hit.at) for group in groups_of(hit))
         if any(containing(self.dashes.get(group, []), hit.at) for group in groups_of(hit)):
-            yield Doubt(WEAK, "two links in less than a second")
+            yield Doubt(STRONG if hurried else WEAK, "two links in less than a second")
+        elif hurried:
+            yield Doubt(WEAK, f"two links within {seconds(HURRY)} of the first minute")
         if window := containing(self.pairs, hit.at):
             yield Doubt(WEAK, in_words(window) + ", which are all there are")
 
     def _origin(self, hit: Hit) -> Iterable[Doubt]:
-        owner = self.ranges.find(hit.address) if hit.address else None
+        near = network(hit.address) if hit.address else ""
+        others = self.known.swept.get(near, 0)
+        if others and near not in self.screens and recognise(hit.agent).kind is not Kind.IMAGE_PROXY:
+            points = STRONG if others > 1 else WEAK
+            yield Doubt(points, f"all links of mails to {others} others were followed from its network")
+        owner = self.known.ranges.find(hit.address) if hit.address else None
         if owner is None or recognise(hit.agent).kind is Kind.IMAGE_PROXY:
             return
         if owner.kind is RangeKind.SCANNER:
@@ -251,20 +297,25 @@ class _Scene:
         """
         here = network(hit.address)
         for twin in _around(self.twins.get((hit.kind, hit.link), []), hit.at, ECHO):
-            if network(twin.address) == here or _by_itself(twin):
+            if network(twin.address) == here or by_itself(twin):
                 continue
             plain, after = self._plain_points(twin), twin.at - hit.at
-            if plain < min(points, UNKNOWN_AT):
+            checked = plain <= points and after < -LET_THROUGH and here not in self.screens
+            if plain < min(points, UNKNOWN_AT) or checked:
                 return Doubt(WEAK, f"the same link was followed from elsewhere within {seconds(ECHO)}")
             if plain <= points and timedelta(0) < after <= LET_THROUGH and here not in self.screens:
                 return Doubt(MACHINE_AT, f"somebody else followed the same link {seconds(after)} later")
         return None
 
     def _plain_points(self, hit: Hit) -> int:
-        return sum(doubt.points for doubt in (*self._timing(hit), *_manners(hit), *self._origin(hit)))
+        return sum(doubt.points for doubt in (*self._timing(hit), *self._manners(hit), *self._origin(hit)))
 
 
 _Times = defaultdict[tuple[str, str], list[datetime]]
+
+
+def _near(apart: timedelta) -> str:
+    return f"same address and agent as a machine's request {seconds(apart)} apart"
 
 
 def _nearest(times: Sequence[datetime] | None, at: datetime) -> timedelta | None:
@@ -281,47 +332,6 @@ def _around(hits: Sequence[Hit], at: datetime, span: timedelta) -> Sequence[Hit]
 
 
 _MOST_TWINS = 20
-
-
-def _is_trapped(hit: Hit) -> bool:
-    return hit.kind == "click" and hit.link == HONEYPOT
-
-
-def _by_itself(hit: Hit) -> str | None:
-    """Say what makes this hit a machine's, whatever else happened."""
-    if hit.method != "GET":
-        return f"asked with {hit.method[:12] if hit.method.isalnum() else 'no method of HTTP'}"
-    agent = recognise(hit.agent)
-    if agent.kind is Kind.SCANNER:
-        return f"agent is {agent.name}"
-    if BY_PROVIDER in hit.headers:
-        return "the provider that tracked it calls it a machine's"
-    return _following(hit, agent) if hit.kind != "open" else None
-
-
-def _following(hit: Hit, agent: Agent) -> str | None:
-    """Say why no person followed this link."""
-    if _is_trapped(hit):
-        return "followed a link that no person sees"
-    if agent.kind is Kind.EMPTY and NO_AGENT not in hit.headers:
-        return "followed a link without naming an agent"
-    if agent.kind in _FOLLOWS_NO_LINKS:
-        return f"followed a link, which no mail proxy does: {agent.name}"
-    return None
-
-
-def _manners(hit: Hit) -> Iterable[Doubt]:
-    """Tell what a person's program would have done otherwise."""
-    agent = recognise(hit.agent)
-    shows = agent.kind in _SHOWS_TO_PEOPLE if hit.kind == "open" else agent.kind is Kind.BROWSER
-    if not shows:
-        yield Doubt(WEAK, f"asked by {agent.name}" if agent.kind is not Kind.EMPTY else "no agent given")
-    if hit.kind == "open":
-        return
-    if UNTOLD not in hit.headers and not any(name.startswith(_BROWSER_HEADERS) for name in hit.headers):
-        yield Doubt(WEAK, "none of the headers that browsers send")
-    if _AHEAD.intersection(hit.headers):
-        yield Doubt(WEAK, "fetched ahead by a browser")
 
 
 def _in_favour(hit: Hit) -> str:

@@ -18,7 +18,7 @@ from tests.rooms.tracking.labelled import scenarios
 FOLDER = Path(scenarios.__file__).parent
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 PERSON = {"message": "a", "t": 900, "kind": "click", "link": 1, "links": 4, "agent": BROWSER,
-          "headers": ["accept-language"], "address": "198.51.100.4"}  # fmt: skip
+          "headers": ["accept-language", "sec-fetch-mode"], "address": "198.51.100.4"}  # fmt: skip
 
 
 def run(tmp_path, lines, *arguments, code=0):

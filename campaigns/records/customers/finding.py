@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from campaigns.imports.phones import as_dialled
 from campaigns.model.commerce import orders
 from campaigns.model.customers import addresses, contacts, customers
-from campaigns.model.dialect import is_postgres
+from campaigns.model.dialect import in_bytes
 from campaigns.model.staff import staff
 from campaigns.records.customers.folding import LAST, fold, written
 
@@ -132,11 +132,8 @@ def _further(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 
 def _begins(session: Session, column: sa.ColumnElement[Any], start: str) -> sa.ColumnElement[bool]:
-    """A prefix as a range, so that an index answers it; PostgreSQL's by bytes, whatever its collation."""
-    if is_postgres(session):
-        least = column.op("~>=~", is_comparison=True)(start)
-        return sa.and_(least, column.op("~<~", is_comparison=True)(start + LAST))
-    return sa.and_(column >= start, column < start + LAST)
+    """A prefix as a range."""
+    return in_bytes(session, column, start, start + LAST)
 
 
 def _spellings(name: str) -> list[str]:

@@ -11,6 +11,9 @@ from tests.rooms.tracking.labelled import scenarios, third
 
 FOLDER = Path(scenarios.__file__).parent
 RANGES = read_ranges(FOLDER / "networks.csv")
+THIRD_RANGES = read_ranges(FOLDER / "third_networks.csv")
+SETS = ["labelled", "heldout", "third"]
+NETWORKS = ["loaded", "none"]
 
 
 def lines_of(half):
@@ -19,8 +22,14 @@ def lines_of(half):
     return lines
 
 
-def scored(half, ranges):
-    lines = lines_of(half)
+def ranges_of(half, networks):
+    if networks == "none":
+        return NONE
+    return THIRD_RANGES if half == "third" else RANGES
+
+
+def scored(half, networks):
+    lines, ranges = lines_of(half), ranges_of(half, networks)
     said = [judgement.verdict for judgement in judge_lines(lines, ranges=ranges)]
     return {one.name: one for one in score(lines, said)}
 
@@ -34,45 +43,50 @@ def test_the_third_file_is_what_its_models_write() -> None:
     assert (FOLDER / "third.jsonl").read_text(encoding="utf-8") == third.text()
 
 
-@pytest.mark.parametrize("half", ["labelled", "heldout"])
-@pytest.mark.parametrize("who", ["clicks of people", "machine", "privacy"])
-def test_with_published_networks_the_verdicts_are_right(half, who) -> None:
-    one = scored(half, RANGES)[who]
-    assert one.true > 50
-    assert one.precision >= 0.97
-    assert one.recall >= 0.97
+@pytest.mark.parametrize("networks", NETWORKS)
+@pytest.mark.parametrize("half", SETS)
+def test_the_verdicts_are_right_with_published_networks_and_without_them(half, networks) -> None:
+    found = scored(half, networks)
+    for who in ("clicks of people", "human", "machine", "privacy"):
+        assert found[who].true > 50
+        assert found[who].precision >= 0.97, who
+        assert found[who].recall >= 0.97, who
 
 
-@pytest.mark.parametrize("half", ["labelled", "heldout"])
-def test_without_them_people_are_found_as_well_but_some_machines_pass_for_people(half) -> None:
-    found = scored(half, NONE)
+@pytest.mark.parametrize("half", SETS)
+def test_where_links_are_not_https_people_are_found_as_well(half) -> None:
+    """Browsers say less there, so a little less is known of machines."""
+    lines = [line._replace(secure=False) for line in lines_of(half)]
+    said = [judgement.verdict for judgement in judge_lines(lines)]
+    found = {one.name: one for one in score(lines, said)}
     assert found["clicks of people"].recall >= 0.97
-    assert found["clicks of people"].precision >= 0.9
-    assert found["machine"].precision >= 0.99
-    assert found["machine"].recall >= 0.93
+    assert found["clicks of people"].precision >= 0.97
+    assert found["machine"].recall >= 0.96
 
 
-@pytest.mark.parametrize("half", ["labelled", "heldout"])
+@pytest.mark.parametrize("half", SETS)
 def test_the_rule_of_three_signals_calls_most_machines_people(half) -> None:
     lines = lines_of(half)
-    found = {one.name: one for one in score(lines, [three_signals(line, RANGES) for line in lines])}
+    ranges = ranges_of(half, "loaded")
+    found = {one.name: one for one in score(lines, [three_signals(line, ranges) for line in lines])}
     assert found["clicks of people"].precision < 0.5
     assert found["machine"].recall < 0.5
 
 
-def test_the_halves_share_no_message_and_hold_hundreds() -> None:
-    messages = [{line.message for line in lines_of(half)} for half in ("labelled", "heldout")]
+def test_the_sets_share_no_message_and_hold_hundreds() -> None:
+    messages = [{line.message for line in lines_of(half)} for half in SETS]
     assert not set.intersection(*messages)
     assert min(map(len, messages)) >= 300
 
 
 def table():
     """The table of docs/VERDICTS.md."""
-    yield "| half, networks | rule | clicks of people: precision, recall | machine: precision, recall |"
+    yield "| set, networks | rule | clicks of people: precision, recall | machine: precision, recall |"
     yield "|---|---|---|---|"
-    for half in ("labelled", "heldout"):
+    for half in SETS:
         lines = lines_of(half)
-        for ranges, words in ((RANGES, "loaded"), (NONE, "none")):
+        for words in NETWORKS:
+            ranges = ranges_of(half, words)
             ours = [judgement.verdict for judgement in judge_lines(lines, ranges=ranges)]
             theirs = [three_signals(line, ranges) for line in lines]
             for rule, said in (("ours", ours), ("three signals", theirs)):

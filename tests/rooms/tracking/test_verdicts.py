@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaigns.tracking.manners import BY_PROVIDER, UNTOLD
 from campaigns.tracking.ranges import Range, RangeKind, Ranges
-from campaigns.tracking.verdicts import BY_PROVIDER, RULES_VERSION, UNTOLD, judge
+from campaigns.tracking.verdicts import RULES_VERSION, judge
 from campaigns.values import Hit, Verdict
 
 SENT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

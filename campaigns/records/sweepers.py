@@ -1,0 +1,97 @@
+"""From which networks all links of others' mails were followed: asked of the hits of machines."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.lanes import OTHER, lane_of
+from campaigns.model.dialect import in_bytes
+from campaigns.model.events import FOLLOWED, OF_MACHINES, hits
+from campaigns.model.mail import messages
+from campaigns.tracking.bursts import beginnings, network
+from campaigns.tracking.instrument import HONEYPOT
+from campaigns.tracking.sweepers import ENOUGH, LINKS, House
+from campaigns.values import Hit, Verdict
+
+MOST = 300  #: hits of a network that are looked through: some dozen mails'
+AGAIN = 1000  #: earlier hits that are judged again for a network
+PIECE = 500
+
+
+def known(session: Session, found: Iterable[Hit]) -> dict[str, set[House]]:
+    """Whose mails were swept from the networks of these hits, as far as that matters."""
+    near = {network(hit.address) for hit in found if hit.address and hit.kind != "open"}
+    ranges = [(start, _after(start), one) for one in sorted(near) for start in beginnings(one)]
+    houses: defaultdict[str, set[House]] = defaultdict(set)
+    for start, beyond, one in _with_machines(session, ranges):
+        houses[one] |= _houses(session, start, beyond)
+    return houses
+
+
+def house_of(address: str | None, contact: int) -> House:
+    """Whom a mail went to: a company by its domain; at a large provider everybody stands alone."""
+    domain = (address or "").rpartition("@")[2]
+    return domain if domain and lane_of(domain) == OTHER else f"contact {contact}"
+
+
+def look_again(session: Session, networks: Mapping[str, set[House]]) -> None:
+    """Let what else came from these networks be judged anew, where it was not known of them before.
+
+    Of each, those who were there before: whose mails were swept.
+    """
+    c = hits.c
+    for one, before in networks.items():
+        if len(before) > ENOUGH:
+            continue
+        for start in beginnings(one):
+            within = in_bytes(session, c.address, start, _after(start))
+            doubted = c.verdict.in_([Verdict.HUMAN.value, Verdict.UNKNOWN.value])
+            ids = session.scalars(sa.select(c.id).where(FOLLOWED, within, doubted).limit(AGAIN)).all()
+            for at in range(0, len(ids), PIECE):
+                these = c.id.in_(ids[at : at + PIECE])
+                session.execute(sa.update(hits).where(these).values(judged=False))
+
+
+def _after(start: str) -> str:
+    """The first text beyond all that begin so."""
+    return start[:-1] + chr(ord(start[-1]) + 1)
+
+
+_Span = tuple[str, str, str]
+
+
+def _with_machines(session: Session, ranges: Sequence[_Span]) -> list[_Span]:
+    """Those ranges in which a machine was; mostly there was none, which one question tells."""
+    found: list[_Span] = []
+    for at in range(0, len(ranges), PIECE):
+        columns = (
+            sa.column("least", sa.String),
+            sa.column("beyond", sa.String),
+            sa.column("near", sa.String),
+        )
+        asked = sa.values(*columns, name="asked").data(ranges[at : at + PIECE]).cte()
+        within = in_bytes(session, hits.c.address, asked.c.least, asked.c.beyond)
+        there = sa.exists(sa.select(hits.c.id).where(OF_MACHINES, within))
+        found += [(row.least, row.beyond, row.near) for row in session.execute(sa.select(asked).where(there))]
+    return found
+
+
+def _houses(session: Session, start: str, beyond: str) -> set[House]:
+    c = hits.c
+    some = (
+        sa.select(c.run_id, c.seq, c.contact_id, c.link)
+        .where(OF_MACHINES, in_bytes(session, c.address, start, beyond), c.link.is_not(None))
+        .limit(MOST)
+        .subquery()
+    )
+    swept = (
+        sa.select(some.c.run_id, some.c.seq, some.c.contact_id)
+        .group_by(some.c.run_id, some.c.seq, some.c.contact_id)
+        .having((sa.func.count(some.c.link.distinct()) >= LINKS) | (sa.func.min(some.c.link) == HONEYPOT))
+        .subquery()
+    )
+    mine = sa.and_(messages.c.run_id == swept.c.run_id, messages.c.seq == swept.c.seq)
+    query = sa.select(messages.c.address, swept.c.contact_id).join_from(swept, messages, mine)
+    return {house_of(row.address, row.contact_id) for row in session.execute(query)}
