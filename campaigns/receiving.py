@@ -139,7 +139,7 @@ def is_late(arrival: Arrival) -> bool:
 
 def bounced(session: Session, arrival: Arrival, secret: bytes) -> None:
     """Record that the message came back; suppress its address if that is dead, or has been away too long."""
-    one, is_own = _about(arrival)
+    one, is_own = about(arrival)
     kind = BounceClass.UNKNOWN if one is None or one.finding is None else one.finding.kind
     hard = one is not None and one.hard is True and is_own
     if one is not None and one.hard and not is_own:
@@ -157,12 +157,12 @@ def bounced(session: Session, arrival: Arrival, secret: bytes) -> None:
 
 def delayed(session: Session, arrival: Arrival) -> None:
     """Record that a server is still trying."""
-    one, _ = _about(arrival)
+    one, _ = about(arrival)
     kind = BounceClass.TRANSIENT
     history.record(session, arrival.fact(EventKind.DELAYED, _detail(arrival.told, one, kind, hard=False)))
 
 
-def _about(arrival: Arrival) -> tuple[ReturnedRecipient | None, bool]:
+def about(arrival: Arrival) -> tuple[ReturnedRecipient | None, bool]:
     """What is told of our address, and whether it is told of that; of others only what is true of all."""
     recipients = [one for one in arrival.told.recipients if one.finding is not None]
     address = (arrival.whom.address or "").lower()

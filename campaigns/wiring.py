@@ -57,6 +57,17 @@ POSTGRES = """SELECT set_config('idle_in_transaction_session_timeout', '2min', f
     THEN set_config('synchronous_commit', 'on', false) END"""
 
 
+#: How soon a connection to a database that vanished is given up, instead of after hours: what was to be
+#: written is tried again on a new one. The URL may say otherwise.
+VANISHED = {
+    "connect_timeout": "10",
+    "keepalives_idle": "20",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "50000",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Stores:
     """The store's doors: `sessions` to write, `readers` to read without holding up a writer."""
@@ -92,7 +103,8 @@ def open_engine(database_url: str, **pragmas: str) -> Engine:
     url = sa.make_url(database_url)
     if url.get_backend_name() == "postgresql":
         driven = url.set(drivername="postgresql+psycopg")
-        engine = sa.create_engine(driven, pool_pre_ping=True, hide_parameters=True)
+        given = {name: value for name, value in VANISHED.items() if name not in url.query}
+        engine = sa.create_engine(driven, pool_pre_ping=True, hide_parameters=True, connect_args=given)
         event.listen(engine, "connect", _prepare_postgres)
         return engine
     engine = sa.create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)

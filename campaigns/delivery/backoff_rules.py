@@ -113,6 +113,9 @@ RULES = (
     ),
 )
 
+#: What follows where the rules of returned mail alone say that it is our reputation.
+BAD_REPUTATION = _rule("a bad reputation", r"(?!)", times=5, minutes=120)
+
 
 def rule_of(outcome: Outcome) -> Rule | None:
     """Give the rule that an answer falls under; None if it says nothing of us."""

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from campaigns.delivery.backoff_rules import BAD_REPUTATION, Rule, rule_of
 from campaigns.delivery.returns.judging import judge, without_addresses
 from campaigns.delivery.returns.words import OURS, BounceClass, Evidence, Finding
 from campaigns.values import Outcome, OutcomeKind
@@ -133,6 +134,14 @@ BLOCKS = frozenset(
     }
 )
 _UNCLEAR = OURS | {BounceClass.UNKNOWN}
+
+
+def rule_about_us(outcome: Outcome) -> Rule | None:
+    """Give the rule of back-off that an answer falls under; None if it says nothing of us."""
+    rule = rule_of(outcome)
+    if rule is None and outcome.kind is OutcomeKind.FAILED:
+        return BAD_REPUTATION if find(outcome).kind is BounceClass.BLOCK_REPUTATION else None
+    return rule
 
 
 def find(outcome: Outcome, address: str = "") -> Finding:

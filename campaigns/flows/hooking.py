@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from campaigns import receiving
+from campaigns import blocks, receiving
 from campaigns.delivery.webhooks import Reading, Signal, SignalKind, Webhooks, read_call
 from campaigns.delivery.webhooks.returned import RETURNS, as_returned
 from campaigns.delivery.webhooks.told import same_address
@@ -32,6 +32,7 @@ PATIENCE = timedelta(days=3)  #: so long Amazon waits for a subscription's yes
 SKEW = timedelta(hours=1)  #: by so much a provider's clock may be ahead of ours, or behind
 #: What is done for each alone; a history, a consent or a suppression hangs on it.
 ONE_BY_ONE = RETURNS - {SignalKind.DELIVERED}
+OF_US = frozenset({SignalKind.BOUNCED, SignalKind.DELAYED})  #: may be about us, and not about a contact
 HITS = {SignalKind.OPENED: "open", SignalKind.CLICKED: "click"}
 #: What stands among a hit's headers where a provider says who did it; of browsers only known names are kept.
 DOERS = {Verdict.MACHINE: BY_PROVIDER, Verdict.PRIVACY: BY_PROXY}
@@ -113,6 +114,8 @@ def act(session: Session, heard: Sequence[Heard], keys: Keys, *, now: datetime) 
             receiving.left(session, one.token, how=how, now=one.at, source=SOURCE)
         elif one.signal.kind in ONE_BY_ONE:
             words[one.place] = _arrive(session, one, keys.secret)
+    told = (one for one in named if words[one.place] == one.signal.kind.value)
+    blocks.heed(session, (_arrival(one) for one in told if one.signal.kind in OF_US), now)
     return words
 
 

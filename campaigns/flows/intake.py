@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from campaigns import receiving
+from campaigns import blocks, receiving
 from campaigns.delivery.returns import Returned, ReturnKind, read_return
 from campaigns.receiving import Arrival
 from campaigns.records import addressees, hits
@@ -42,7 +42,10 @@ def receive_mail(session: Session, raw: bytes, keyring: Keyring, secret: bytes, 
         return "unsubscribe"
     digest = blake2b((told.own_id or "").encode() or raw, digest_size=12).hexdigest()
     arrival = Arrival(told, whom, named.by, digest, now)
-    return receiving.receive(session, arrival, secret)
+    word = receiving.receive(session, arrival, secret)
+    if word == told.kind.value:
+        blocks.heed(session, [arrival], now)
+    return word
 
 
 class _Named(NamedTuple):

@@ -60,6 +60,21 @@ def count_of(
     return session.scalar(query) or 0
 
 
+def is_only(
+    session: Session, contact: int, run: int, seq: int, source: str, kind: EventKind, at: datetime
+) -> bool:
+    """Whether one event is all that returned mails or webhooks made of its kind about a message."""
+    c = events.c
+    query = sa.select(c.at).where(
+        c.contact_id == contact,
+        c.kind == kind.value,
+        c.run_id == run,
+        c.seq == seq,
+        c.source == source,
+    )
+    return session.scalars(query.limit(2)).all() == [at]
+
+
 def is_first_of_class(session: Session, run: int, kind: str) -> bool:
     """Whether only one message of a run has come back with a class so far."""
     c = events.c

@@ -23,6 +23,7 @@ from campaigns.model.events import events
 from campaigns.model.mail import chunks, messages, runs
 from campaigns.records import audience, campaigns, gates, outbox, suppressions
 from campaigns.values import Outcome, OutcomeKind, RunState
+from campaigns.wiring import open_engine
 from tests.factories import NOW, SECRET, a_campaign, a_contact, a_postbox, a_run, a_topic
 
 BEGUN = NOW + timedelta(seconds=1)
@@ -574,6 +575,17 @@ def test_the_database_ends_what_a_frozen_process_began_and_forgets_no_commit(sto
     with stores.sessions() as session:
         assert session.scalar(sa.text("SHOW idle_in_transaction_session_timeout")) == "2min"
         assert session.scalar(sa.text("SHOW synchronous_commit")) == "on"
+
+
+def test_a_database_that_vanished_is_given_up_within_a_minute_unless_the_url_says_otherwise(postgres_server):
+    for given, patience in (("", 20 + 3 * 10), ("&keepalives_idle=100", 100 + 3 * 10)):
+        engine = open_engine(postgres_server + given)
+        with engine.connect() as connection:
+            told = connection.connection.driver_connection.info.get_parameters()
+        engine.dispose()
+        idle, interval, count = (int(told[f"keepalives_{name}"]) for name in ("idle", "interval", "count"))
+        assert idle + interval * count == patience
+        assert (int(told["tcp_user_timeout"]), int(told["connect_timeout"])) == (50_000, 10)
 
 
 def test_a_sender_that_settles_while_its_chunk_is_being_taken_over_keeps_what_it_wrote(

@@ -8,7 +8,8 @@ from random import random
 import structlog
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.backoff_rules import Act, Rule, rule_of, told
+from campaigns.delivery.backoff_rules import Act, Rule, told
+from campaigns.delivery.refusals import rule_about_us
 from campaigns.delivery.returns import without_addresses
 from campaigns.errors import NotAllowed
 from campaigns.flows.sending.flight import Batch, Postbox
@@ -39,7 +40,7 @@ def _signals(heard: Iterable[Outcome]) -> list[Signal]:
     """What of some answers speaks against us, by rule; what is about single messages is left out."""
     by_rule: defaultdict[Rule, list[Outcome]] = defaultdict(list)
     for outcome in heard:
-        rule = rule_of(outcome)
+        rule = rule_about_us(outcome)
         if rule is not None and rule.act is not Act.NOTHING:
             by_rule[rule].append(outcome)
     return [_signal(rule, answers) for rule, answers in by_rule.items()]

@@ -7,6 +7,7 @@ nothing but the look whether any lane is closed.
 from campaigns.records.lanes.budgets import budgeted, closed, grant, held, is_limited, release
 from campaigns.records.lanes.days import count_day, is_warming, warm_up
 from campaigns.records.lanes.listing import LaneLine, lane_lines, log_lines
+from campaigns.records.lanes.places import places_of
 from campaigns.records.lanes.refused import Place, forget_refused, keep_refused, refused_alike
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits
 from campaigns.records.lanes.settings import hold, limits_of, reopen, set_limits
@@ -32,6 +33,7 @@ __all__ = [
     "lane_lines",
     "limits_of",
     "log_lines",
+    "places_of",
     "refused_alike",
     "release",
     "reopen",

@@ -23,6 +23,7 @@ class Signal:
     sample: str  #: one of them, without addresses
     count: int = 1
     told: timedelta | None = None  #: how long the server asked us to wait; None: it did not say
+    least: int = 1  #: so often within an hour, where the rule asks for less
 
 
 def strike(
@@ -50,7 +51,7 @@ def _counted(
     recent = {name: one for name, one in before.items() if now - _moment(one[0]) < HOUR}
     since, count = recent.get(signal.rule.name, (now.timestamp(), 0))
     count += signal.count
-    if count >= times_of(signal.rule, lane):
+    if count >= max(times_of(signal.rule, lane), signal.least):
         recent.pop(signal.rule.name, None)
         return recent, True
     return {**recent, signal.rule.name: [since, count]}, False
