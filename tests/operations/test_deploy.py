@@ -2,6 +2,7 @@
 
 import configparser
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -38,7 +39,7 @@ def unit(path):
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
 def test_each_unit_starts_a_command_of_ours_without_rights(path):
     service = unit(path)["Service"]
-    assert service["ExecStart"].split()[-1] in Commands.places
+    assert service["ExecStart"].split()[1] in Commands.places
     assert {name: service[name] for name in HARD} == HARD
 
 
@@ -53,8 +54,21 @@ def test_each_process_is_started_again_and_has_time_to_end(path):
 
 
 def test_the_target_wants_every_process():
-    wanted = unit(DEPLOY / "systemd" / "postroom.target")["Unit"]["Wants"].replace("@1.", "@.").split()
-    assert sorted(wanted) == [path.name for path in UNITS if "migrate" not in path.name]
+    wanted = unit(DEPLOY / "systemd" / "postroom.target")["Unit"]["Wants"].split()
+    assert sorted(re.sub("@.*[.]", "@.", name) for name in wanted) == [
+        path.name for path in UNITS if "migrate" not in path.name
+    ]
+
+
+@pytest.mark.parametrize("broker", ["", "amqp://mq.example.com//"])
+def test_of_senders_and_celery_workers_those_start_that_fit(broker):
+    started = []
+    for name in ("postroom-sender@.service", "postroom-celery-worker@.service"):
+        service = unit(DEPLOY / "systemd" / name)["Service"]
+        words = shlex.split(service["ExecCondition"].replace("$$", "$"))
+        if subprocess.run(words, env={"POSTROOM_BROKER_URL": broker}, check=False).returncode == 0:
+            started.append(service["ExecStart"].split()[1])
+    assert started == (["celery-worker"] if broker else ["sender"])
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
