@@ -12,7 +12,7 @@ from werkzeug.routing import IntegerConverter, Map
 from campaigns.config import Settings
 from campaigns.values import CampaignState, MessageState, RunState
 from campaigns.wiring import Stores, routing_of
-from web import assets, auth, faults, guard, language, nav
+from web import assets, auth, faults, guard, hosts, language, nav
 from web.account import account
 from web.health import alive, health
 
@@ -110,6 +110,7 @@ def dress(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals.update(CampaignState=CampaignState, RunState=RunState, MessageState=MessageState)
     guard.install(app)
     language.install(app)
+    hosts.install(app)
     assets.install(app)
     faults.install(app)
 

@@ -28,6 +28,7 @@ LANGUAGES = {"en": "English", "de": "Deutsch"}
 PLAIN = {"en": "en_GB", "de": "de_DE"}
 WEB = Path(__file__).parent
 NOTHING = "–"
+LONGEST_ZONE = 5  #: letters of a zone's short name
 
 
 class Catalogues(Domain):  # type: ignore[misc] # the library has no types
@@ -66,7 +67,8 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         number=number, share=share, share_of=share_of, money=money, day=day, moment=moment, ago=ago, span=span
     )
-    app.jinja_env.filters.update(initials=initials, capitalize_first=capitalize_first)
+    app.jinja_env.filters.update(initials=initials, capitalize_first=capitalize_first, zone=zone)
+    app.jinja_env.filters.update(occurrence=occurrence)
     app.jinja_env.globals.update(languages=LANGUAGES, current_locale=get_locale, said=said)
 
 
@@ -146,13 +148,39 @@ def day(value: datetime | date | None) -> Markup | str:
 
 
 def moment(value: datetime | None) -> Markup | str:
-    """Write a date and time of day in the reader's zone; the zone itself shows on pointing."""
+    """Write a date and time of day in the reader's zone, and that zone; all of it shows on pointing."""
     if value is None:
         return NOTHING
-    locale, zone = _locale(), _zone()
-    local = value.astimezone(zone)
+    locale, local = _locale(), value.astimezone(_zone())
     text = f"{dates.format_date(local, 'medium', locale)}, {dates.format_time(local, 'short', locale=locale)}"
-    return _time(value, text, dates.format_datetime(value, "full", tzinfo=zone, locale=locale))
+    named = Markup('{} <span class="zone">{}</span>').format(text, zone_name(local))
+    return _time(value, named, dates.format_datetime(value, "full", tzinfo=local.tzinfo, locale=locale))
+
+
+def occurrence(text: str, zone: str = "") -> str:
+    """Write when a run was due, as the clock of its campaign showed it; what is no moment stays as it is."""
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    locale = _locale()
+    on, at = dates.format_date(local, "medium", locale), dates.format_time(local, "short", locale=locale)
+    return f"{on}, {at} ({zone})" if zone else f"{on}, {at}"
+
+
+def zone(value: datetime) -> str:
+    """Name the reader's zone as it is at a moment, for times that stand below it."""
+    return zone_name(value.astimezone(_zone()))
+
+
+def zone_name(local: datetime) -> str:
+    """Name the zone of a moment in as few letters as are understood: MEZ, GMT, else UTC+5:30."""
+    named = dates.get_timezone_name(local, "short", locale=_locale())
+    if named.isalpha() and len(named) <= LONGEST_ZONE:
+        return named
+    minutes = round((local.utcoffset() or timedelta()).total_seconds() / 60)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'+' if minutes >= 0 else '−'}{hours}" + (f":{rest:02}" if rest else "")
 
 
 def ago(value: datetime | None, now: datetime | None = None) -> Markup | str:
@@ -184,7 +212,7 @@ def capitalize_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _time(value: datetime | date, text: str, title: str) -> Markup:
+def _time(value: datetime | date, text: Markup | str, title: str) -> Markup:
     return Markup('<time datetime="{}"{}>{}</time>').format(
         value.isoformat(), Markup(' title="{}"').format(title) if title else "", text
     )

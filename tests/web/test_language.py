@@ -89,6 +89,31 @@ def test_times_are_shown_in_the_zone_that_the_browser_named(app: Flask) -> None:
         assert "2 Jul" in language.day(NOON + timedelta(hours=4))
 
 
+@pytest.mark.parametrize(
+    ("zone", "locale", "named"),
+    [
+        ("Europe/Berlin", "de_DE", "MESZ"),
+        ("Europe/London", "en_GB", "BST"),
+        ("Asia/Tokyo", "de_DE", "UTC+9"),
+        ("Asia/Kolkata", "en_GB", "UTC+5:30"),
+        ("America/St_Johns", "de_DE", "UTC−2:30"),
+        ("UTC", "de_DE", "UTC"),
+    ],
+)
+def test_a_moment_stands_with_its_zone(app: Flask, zone, locale, named) -> None:
+    with app.test_request_context(headers={"Cookie": f"zone={zone}"}):
+        g.locale = locale
+        assert f'<span class="zone">{named}</span></time>' in language.moment(NOON)
+        assert language.zone(NOON) == named
+
+
+def test_when_a_run_was_due_is_written_as_the_reader_does(app: Flask) -> None:
+    with app.test_request_context():
+        g.locale = "de_DE"
+        assert language.occurrence("2026-07-01T09:30", "Europe/Rome") == "01.07.2026, 09:30 (Europe/Rome)"
+        assert language.occurrence("no moment") == "no moment"
+
+
 @settings(deadline=None, max_examples=100)
 @given(st.text(alphabet=st.characters(codec="ascii", categories=("L", "N", "P")), max_size=30))
 def test_a_hostile_zone_is_utc(name: str) -> None:

@@ -13,6 +13,7 @@ from campaigns.flows.preferring import Choice, Shown
 from campaigns.forms.visits import masked
 from campaigns.tracking.tokens import Purpose
 from campaigns.values import Tracking
+from web.hosts import told_address
 from web.numbers import numbers_from
 from web.public.visitor import Visitor, by_token, parts, show
 from web.session import read, write
@@ -114,5 +115,11 @@ def _show(visitor: Visitor, *, done: str) -> ResponseReturnValue:
         level=level,
         track_question=track_question(visitor.whom.sender),
         done=done,
-        whose=masked(visitor.whom.address) if visitor.whom.address and not visitor.whom.erased else "",
+        whose=_whose(visitor),
     )
+
+
+def _whose(visitor: Visitor) -> str:
+    """Whose page it is, told so that only they know it again."""
+    address = visitor.whom.address
+    return told_address(masked(address)) if address and not visitor.whom.erased else ""

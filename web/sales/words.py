@@ -1,7 +1,7 @@
 """What the store's words are called on a page, in the reader's language."""
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from flask_babel import get_locale, get_timezone
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from web.language import PLAIN
+from web.language import PLAIN, zone_name
 
 LONGEST_LINK = 70
 
@@ -103,6 +103,7 @@ def source(value: str | None) -> str:
         "survey": _("in a survey"),
         "staff": _("told to one of us"),
         "complaint": _("by a spam report"),
+        "shared address": _("said by another contact at this address"),
     }
     return _named(known, value)
 
@@ -204,7 +205,9 @@ def _dated(text: str, kind: str) -> str:
     if kind == "date":
         return dates.format_date(date.fromisoformat(text), "medium", locale=reader())
     if kind == "moment":
-        return dates.format_datetime(datetime.fromisoformat(text), "medium", get_timezone(), locale=reader())
+        told = datetime.fromisoformat(text)
+        local = (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(get_timezone())
+        return f"{dates.format_datetime(local, 'medium', locale=reader())} {zone_name(local)}"
     return text
 
 
