@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 
 from campaigns.clock import utc_now
 from campaigns.doctor.findings import Finding, bad, ok, warn
+from campaigns.doctor.holders import describe, holder, is_stopped
 from campaigns.records import ticks
 from campaigns.wiring import Stores, migration_config, open_stores
 
 POSTGRES_WANTED = 140000
 SQLITE_WANTED = (3, 38, 0)
 SKEW, MUCH_SKEW = timedelta(seconds=2), timedelta(seconds=30)
+WRITING = "Give Postroom's database user the right to write and to create tables; look for a full disk."
 KEEPS = "a power cut could take back what mail has followed, and people would be mailed twice"
 
 
@@ -172,9 +174,23 @@ def examine_writing(stores: Stores) -> Finding:
             session.execute(sa.text("CREATE TABLE doctor_was_here (n INTEGER)"))
             session.execute(sa.text("INSERT INTO doctor_was_here VALUES (1)"))  # and never committed
     except SQLAlchemyError as error:
-        cure = "Give Postroom's database user the right to write and to create tables; look for a full disk."
-        return bad("database: writeable", _said(error), cure)
+        return _locked(stores) or bad("database: writeable", _said(error), WRITING)
     return ok("database: writeable", "yes")
+
+
+def _locked(stores: Stores) -> Finding | None:
+    """On SQLite one process may keep all others from writing, for as long as it is stopped."""
+    database = stores.engine.url.database
+    if stores.engine.dialect.name != "sqlite" or not database:
+        return None
+    pid = holder(Path(database))
+    if pid is None:
+        return None
+    check, found = "database: writeable", f"{describe(pid)} keeps everybody else from writing"
+    if not is_stopped(pid):
+        return warn(check, found, "Wait until it is done, or end it.")
+    cure = f"kill -CONT {pid} lets it go on; kill -9 {pid} ends it, and its journal says what it had begun."
+    return bad(check, f"{found}: it is stopped", cure)
 
 
 def _is_sqlite(session: Session) -> bool:

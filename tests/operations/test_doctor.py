@@ -3,6 +3,8 @@
 import http.server
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -55,6 +57,36 @@ def test_looking_leaves_nothing_behind(database_url, stores):
     before = tables()
     list(store.examine_store(database_url))
     assert tables() == before
+
+
+HOLDING = """
+import os, signal, sys
+import sqlalchemy as sa
+from campaigns.wiring import open_stores
+with open_stores(sys.argv[1]).sessions.begin() as session:
+    session.execute(sa.text("SELECT 1"))
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_frozen_process_that_holds_sqlites_lock_is_named(tmp_path, sqlite_pattern):
+    url = f"sqlite:///{shutil.copy(sqlite_pattern, tmp_path / 'store.db')}"
+    words, pipe = [sys.executable, "-c", HOLDING, url], subprocess.PIPE
+    opened = open_stores(url, busy_timeout="50")
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe) as process:
+        process.stdout.readline()
+        found = [store.examine_writing(opened)]
+        os.kill(process.pid, signal.SIGSTOP)
+        found += [store.examine_writing(opened)]
+        process.kill()
+    assert [(one.level, f"process {process.pid} " in one.found) for one in found] == [
+        (Level.WARN, True),
+        (Level.BAD, True),
+    ]
+    assert f"kill -9 {process.pid} " in found[1].cure
+    assert store.examine_writing(opened).level is Level.OK
+    opened.engine.dispose()
 
 
 def test_old_tables_are_told_with_the_command(database_url, stores):
