@@ -181,6 +181,23 @@ def rows_at_once(session: Session, query: sa.Select[Any]) -> list[Any]:
     return rows
 
 
+def given(session: Session, types: Sequence[Any], rows: Sequence[Sequence[Any]]) -> sa.CTE:
+    """Rows to join a query with, in columns c0, c1 …; one parameter or a few, however many rows they are."""
+    numbers = range(len(types))
+    if is_postgres(session):
+        dialect = session.get_bind().dialect
+        arrays = (f"CAST(:c{n} AS {kind.compile(dialect)}[])" for n, kind in enumerate(types))
+        names = ", ".join(f"c{n}" for n in numbers)
+        text = sa.text(f"SELECT {names} FROM unnest({', '.join(arrays)}) AS u({names})")
+        values: dict[str, Any] = {f"c{n}": [row[n] for row in rows] for n in numbers}
+    else:
+        picks = ", ".join(f"value->>{n} AS c{n}" for n in numbers)
+        text = sa.text(f"SELECT {picks} FROM json_each(:rows)")
+        values = {"rows": to_json(_sqlite_values(types, rows)) if rows else "[]"}
+    columns = {f"c{n}": kind for n, kind in enumerate(types)}
+    return text.bindparams(**values).columns(**columns).cte("given")
+
+
 def _send(session: Session, statement: str, types: Sequence[Any], rows: Sequence[Sequence[Any]]) -> int:
     return session.connection().exec_driver_sql(statement, _arrays(types, rows)).rowcount
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import OTHER, lane_of
+from campaigns.model.dialect import given
 from campaigns.model.events import FOLLOWED, hits
 from campaigns.model.mail import messages
 from campaigns.records.hits import Key, Stored
@@ -50,9 +51,9 @@ def _sightings(session: Session, fresh: Sequence[Hit]) -> list[Sighting]:
 
     Those that wait will see these when it is their turn.
     """
-    c = hits.c
-    mine = _query().where(c.id.in_([hit.id for hit in fresh]))
-    rows = {row.id: row for query in (mine, _around(fresh)) for row in session.execute(query)}
+    these = given(session, [hits.c.id.type], [(hit.id,) for hit in fresh])
+    mine = _query().join(these, hits.c.id == these.c.c0)
+    rows = {row.id: row for query in (mine, _around(session, fresh)) for row in session.execute(query)}
     seen = []
     for row in rows.values():
         domain = row.to.rpartition("@")[2]
@@ -71,19 +72,15 @@ def _query() -> sa.Select[Any]:
     )
 
 
-def _around(fresh: Sequence[Hit]) -> sa.Select[Any]:
+def _around(session: Session, fresh: Sequence[Hit]) -> sa.Select[Any]:
     """Judged hits near these: each address in its own time."""
     moments: defaultdict[str, list[datetime]] = defaultdict(list)
     for hit in fresh:
         moments[hit.address].append(hit.at)
     spans = [(address, min(found) - NEAR, max(found) + NEAR) for address, found in moments.items()]
-    near = sa.values(
-        sa.column("address", hits.c.address.type),
-        sa.column("begin", hits.c.at.type),
-        sa.column("end", hits.c.at.type),
-        name="near",
-    ).data(spans).cte()  # fmt: skip
-    during = sa.and_(hits.c.address == near.c.address, hits.c.at.between(near.c.begin, near.c.end))
+    c = hits.c
+    near = given(session, [c.address.type, c.at.type, c.at.type], spans)
+    during = sa.and_(c.address == near.c.c0, c.at.between(near.c.c1, near.c.c2))
     return _query().where(FOLLOWED).join(near, during).limit(MOST)
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import OTHER, lane_of
-from campaigns.model.dialect import in_bytes
+from campaigns.model.dialect import given, in_bytes
 from campaigns.model.events import FOLLOWED, OF_MACHINES, hits
 from campaigns.model.mail import messages
 from campaigns.tracking.bursts import beginnings, network
@@ -64,18 +64,10 @@ _Span = tuple[str, str, str]
 
 def _with_machines(session: Session, ranges: Sequence[_Span]) -> list[_Span]:
     """Those ranges in which a machine was; mostly there was none, which one question tells."""
-    found: list[_Span] = []
-    for at in range(0, len(ranges), PIECE):
-        columns = (
-            sa.column("least", sa.String),
-            sa.column("beyond", sa.String),
-            sa.column("near", sa.String),
-        )
-        asked = sa.values(*columns, name="asked").data(ranges[at : at + PIECE]).cte()
-        within = in_bytes(session, hits.c.address, asked.c.least, asked.c.beyond)
-        there = sa.exists(sa.select(hits.c.id).where(OF_MACHINES, within))
-        found += [(row.least, row.beyond, row.near) for row in session.execute(sa.select(asked).where(there))]
-    return found
+    asked = given(session, [sa.Text(), sa.Text(), sa.Text()], ranges)
+    within = in_bytes(session, hits.c.address, asked.c.c0, asked.c.c1)
+    there = sa.exists(sa.select(hits.c.id).where(OF_MACHINES, within))
+    return [(row.c0, row.c1, row.c2) for row in session.execute(sa.select(asked).where(there))]
 
 
 def _houses(session: Session, start: str, beyond: str) -> set[House]:
