@@ -25,8 +25,10 @@ from campaigns.delivery.backend import Backend, open_account, open_backend
 from campaigns.delivery.dkim_keys import Vault
 from campaigns.delivery.journal import Journal, new_owner
 from campaigns.delivery.routes import Routing, plain
+from campaigns.flows.attending import Attendance
 from campaigns.flows.sending import Postbox
 from campaigns.mailing import Identities, Signing
+from campaigns.records.serving import Alive
 from campaigns.tracking.tokens import Keyring
 from campaigns.values import MAIN, Account
 
@@ -144,6 +146,13 @@ def routing_of(settings: Settings, env: Mapping[str, str] = os.environ) -> Routi
     if settings.accounts_file is not None:
         return read_accounts(settings.accounts_file, env)
     return plain(Account(MAIN, "smtp", {"url": settings.smtp_url}, settings.rate))
+
+
+def attendance(
+    settings: Settings, stores: Stores, routing: Routing, door: str, account: str = ""
+) -> Attendance:
+    """Let this process be known to live; one that forks calls it in each child."""
+    return Attendance(stores.sessions, Alive(new_owner(), door, account, routing.digest(settings.secret)))
 
 
 def open_backend_of(settings: Settings, account: Account) -> Backend:

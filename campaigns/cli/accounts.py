@@ -17,7 +17,7 @@ from campaigns.values import Account, AccountState
 from campaigns.wiring import open_stores, routing_of
 
 COLOURS = {AccountState.OPEN: "green", AccountState.RESTING: "yellow", AccountState.BROKEN: "red"}
-HEADINGS = ("account", "kind", "state", "waiting", "hour", "day", "rate/s")
+HEADINGS = ("account", "kind", "state", "senders", "waiting", "hour", "day", "rate/s")
 
 account_option: Callable[..., Any] = click.option(
     "--account", "name", help="Which account of the accounts file; needed where it has several."
@@ -46,7 +46,7 @@ def chosen_account(routing: Routing, name: str | None, command: str) -> Account:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @click.pass_context
 def accounts(context: click.Context, *, as_json: bool) -> None:
-    """Show each account: its state, what waits for it, what it sent in an hour and a day, its rate."""
+    """Show each account: its state, how many senders serve it, what waits, what went, its rate."""
     if context.invoked_subcommand is not None:
         return
     settings = from_environment()
@@ -97,6 +97,7 @@ def _print(shown: Sequence[dict[str, Any]]) -> None:
             one["account"],
             one["kind"],
             one["state"],
+            f"{one['senders']}",
             f"{one['waiting']}",
             f"{one['sent_hour']}",
             f"{one['sent_day']}",

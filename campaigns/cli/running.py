@@ -20,8 +20,9 @@ from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
 from campaigns.errors import BackendError, NotAllowed
 from campaigns.records import staff
+from campaigns.records.serving import SENDER, WORKER
 from campaigns.values import Account
-from campaigns.wiring import Stores, enter, migrate, open_stores, routing_of
+from campaigns.wiring import Stores, attendance, enter, migrate, open_stores, routing_of
 
 if TYPE_CHECKING:  # the command line is quick because each command loads its own
     from campaigns.flows.sending import Postbox
@@ -174,6 +175,8 @@ def worker() -> None:
 
     settings, stores = _open("worker")
     stopping = Stopping()
+    attending = attendance(settings, stores, routing_of(settings), WORKER)
+    attending.start()
     ticking = Worker(stores, settings, executor=executor_of(settings))
     ticking.start()
     exporter = start_exporter(stores, settings)
@@ -182,6 +185,7 @@ def worker() -> None:
     if exporter is not None:
         exporter.stop()
     ticking.stop()
+    attending.stop()
 
 
 @click.command()
@@ -197,8 +201,11 @@ def sender(name: str | None) -> None:
             "POSTROOM_BROKER_URL is set, so this installation is a cluster, whose senders the broker feeds: "
             "start `postroom celery-worker`, or unset it to let this machine send alone."
         )
-    account = chosen_account(routing_of(settings), name, "sender")
+    routing = routing_of(settings)
+    account = chosen_account(routing, name, "sender")
     stopping = Stopping(SENDER_PATIENCE)
+    attending = attendance(settings, stores, routing, SENDER, account.name)
+    attending.start()
     post = open_postbox(settings, stores, stopping, account)
     rounds = _Rounds(settings, post, account)
     while not stopping():
@@ -208,6 +215,7 @@ def sender(name: str | None) -> None:
     with suppress(*AWAY):  # then the journal is for the next recovery to read
         rounds.look_after()
         post.journal.close()
+    attending.stop()
 
 
 class _Rounds:

@@ -17,11 +17,13 @@ from campaigns.config import Settings
 from campaigns.delivery.trying import try_account
 from campaigns.errors import BackendError
 from campaigns.flows import dispatching, probing
+from campaigns.flows.attending import Attendance
 from campaigns.flows.recovery import recover
 from campaigns.flows.sending import AWAY, Postbox, send_this
 from campaigns.records.outbox.publishing import Due
+from campaigns.records.serving import SENDER
 from campaigns.values import Account
-from campaigns.wiring import Stores, open_postbox, open_stores
+from campaigns.wiring import Stores, attendance, open_postbox, open_stores, routing_of
 
 RECOVER_EVERY = 15.0  #: seconds between looks for senders that died on this machine
 PROBE_EVERY = 2.0  #: seconds between looks whether the account is broken and its time has come
@@ -64,6 +66,7 @@ class Sender:
         self._settings, self._ending, self._account, self._serves = settings, ending, account, serves
         self._stores: Stores | None = None
         self._post: Postbox | None = None
+        self._attending: Attendance | None = None
         self._sure = False  # that the store calls ours what we know of, and nothing more
 
     def open(self) -> None:
@@ -77,6 +80,9 @@ class Sender:
             ("probing", PROBE_EVERY, self._try_the_account),
         ):
             threading.Thread(target=_again, args=(act, seconds), name=name, daemon=True).start()
+        routing = routing_of(self._settings)
+        self._attending = attendance(self._settings, self._stores, routing, SENDER, self._account.name)
+        self._attending.start()
 
     def send(self, run: int, number: int) -> int:
         """Send a chunk if it is due and nobody has it, and for some seconds what else is due of our lanes.
@@ -113,6 +119,8 @@ class Sender:
 
     def close(self) -> None:
         """Say goodbye to the mail server, and leave no journal."""
+        if self._attending is not None:
+            self._attending.stop()
         if self._post is not None:
             self._post.backend.close()
             if self._sure:  # else it is for recovery to read

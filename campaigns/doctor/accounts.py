@@ -1,24 +1,27 @@
 """The accounts of an installation that names several: the file, each way out, and what is known of each."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from campaigns.config import Settings
 from campaigns.delivery.providers import PROVIDERS
-from campaigns.delivery.routes import Routing
 from campaigns.delivery.trying import try_account
 from campaigns.doctor.findings import Finding, bad, ok, warn
 from campaigns.doctor.store import is_missing
 from campaigns.errors import BackendError, BadSettings
-from campaigns.flows.overseeing import Overview, overview
+from campaigns.flows.overseeing import Overview, behind, overview
 from campaigns.values import Account, AccountState
 from campaigns.wiring import open_stores, routing_of
 
 OTHERS_READ = 0o044
+T = TypeVar("T")
 
 
 def examine_accounts(settings: Settings, env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
@@ -38,8 +41,38 @@ def examine_accounts(settings: Settings, env: Mapping[str, str], now: datetime) 
     used = {name for route in routing.routes for name in route.names()}
     for name in routing.accounts.keys() - used:
         yield warn(f"account {name}", "no route leads to it: it sends nothing", "Name it in a route.")
-    for one in _overview(settings, routing, now):
+    for one in _asked(settings, lambda session: overview(session, routing, now)):
         yield from _found_by_senders(one)
+
+
+def examine_serving(settings: Settings, env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
+    """Look whether each account that mail goes to is served, by processes that read the file as it is."""
+    try:
+        routing = routing_of(settings, env)
+    except BadSettings:
+        return
+    used = {name for route in routing.routes for name in route.names()}
+    for one in _asked(settings, lambda session: overview(session, routing, now)):
+        if one.is_known and (one.name in used or one.queue.mails):
+            yield _served(one, settings)
+    if old := _asked(settings, lambda session: behind(session, routing, settings.secret)):
+        doors = Counter(f"{one.door} {one.account}".strip() for one in old)
+        found = f"read otherwise by {', '.join(f'{count} {door}' for door, count in doors.items())}"
+        yield warn(
+            "accounts: since the start", found, "Restart them: they read accounts at their start only."
+        )
+
+
+def _served(one: Overview, settings: Settings) -> Finding:
+    check = f"account {one.name}: served"
+    if one.senders:
+        return ok(check, f"by {one.senders} {'sender' if one.senders == 1 else 'senders'}")
+    command = "celery-worker" if settings.broker_url else "sender"
+    which = "" if settings.accounts_file is None else f" --account {one.name}"
+    cure = f"Start one: postroom {command}{which} (postroom run starts all)."
+    if one.queue.mails:
+        return bad(check, f"no sender serves it, and {one.queue.mails} mails wait", cure)
+    return warn(check, "no sender serves it", cure)
 
 
 def _readable(file: Path) -> Iterator[Finding]:
@@ -71,14 +104,14 @@ def _tried(settings: Settings, account: Account) -> Finding:
         return bad(f"account {account.name}", str(error), cure)
 
 
-def _overview(settings: Settings, routing: Routing, now: datetime) -> list[Overview]:
-    """What the store knows of them; nothing where it cannot tell, for which there is another finding."""
+def _asked(settings: Settings, ask: Callable[[Session], list[T]]) -> list[T]:
+    """What the store knows; nothing where it cannot tell, for which there is another finding."""
     if is_missing(settings.database_url):
         return []
     stores = open_stores(settings.database_url)
     try:
         with stores.readers() as session:
-            return overview(session, routing, now)
+            return ask(session)
     except SQLAlchemyError:
         return []
     finally:

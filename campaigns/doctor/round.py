@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.config import Settings, from_environment
-from campaigns.doctor.accounts import examine_accounts
+from campaigns.doctor.accounts import examine_accounts, examine_serving
 from campaigns.doctor.addresses import examine_addresses
 from campaigns.doctor.broker import examine_broker
 from campaigns.doctor.findings import Finding, bad, guarded, ok
@@ -47,6 +47,7 @@ def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
     else:
         yield from guarded("accounts", lambda: examine_accounts(settings, env, now))
         yield from guarded("webhooks", lambda: examine_webhooks(settings, env, now))
+    yield from guarded("senders at work", lambda: examine_serving(settings, env, now))
     yield from guarded("senders", lambda: _examine_senders(settings, now))
     yield from guarded("sign-up forms", lambda: examine_forms(settings, now))
     yield from guarded("public address", lambda: examine_addresses(settings))

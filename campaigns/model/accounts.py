@@ -32,3 +32,21 @@ account_uses = Table(
     Index("ix_account_uses_at", "at"),
     comment="what each account sent lately, a row a chunk; kept two days; writer: records/accounts",
 )
+
+serving = Table(
+    "serving",
+    metadata,
+    Column("process", String(100), primary_key=True, comment="its machine and number"),
+    Column("door", String(20), nullable=False, comment="sender or worker"),
+    Column(
+        "account", String(60), nullable=False, server_default="", comment="that a sender serves; empty: none"
+    ),
+    Column(
+        "routing",
+        String(16),
+        nullable=False,
+        comment="names what the accounts file said when it started; a keyed hash",
+    ),
+    Column("seen_at", Moment, nullable=False, comment="by the database's clock"),
+    comment="which processes live; writer: records/serving",
+)

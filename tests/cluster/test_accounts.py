@@ -107,14 +107,18 @@ def test_accounts_are_shown_at_the_shell_and_asked_on_request(settings, tmp_path
             "account",
             "kind",
             "state",
+            "senders",
             "waiting",
             "hour",
             "day",
             "rate/s",
         ]
-        assert [line.split()[:3] for line in shown.output.splitlines()[1:]] == [
-            ["main", "smtp", "open"],
-            ["spare", "smtp", "open"],
+        nobody = "→ No sender serves it: nothing goes out.".split()
+        assert [line.split()[:8] for line in shown.output.splitlines()[1:]] == [
+            ["main", "smtp", "open", "0", "0", "0", "0", "-"],
+            nobody,
+            ["spare", "smtp", "open", "0", "0", "0", "0", "-"],
+            nobody,
         ]
         told = CliRunner().invoke(accounts, ["--json"], catch_exceptions=False)
         assert '"sent_day": 0' in told.output

@@ -173,7 +173,11 @@ def test_a_sender_that_meets_a_refusing_server_closes_the_account_and_nothing_el
         )
     assert (main.state, main.queue.mails, main.rate) == (AccountState.BROKEN, 10, 5.0)
     assert "421" in main.told()["said"]
-    assert (spare.state, spare.queue.mails, spare.told()["said"]) == (AccountState.OPEN, 10, "")
+    assert (spare.state, spare.queue.mails, spare.told()["said"]) == (
+        AccountState.OPEN,
+        10,
+        overseeing.NOBODY,
+    )
 
 
 def test_an_account_that_left_the_file_is_shown_as_long_as_something_waits_for_it(stores, clock):

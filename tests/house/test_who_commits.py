@@ -10,6 +10,7 @@ MAY_COMMIT = (
     "campaigns/flows/sending/",
     "campaigns/flows/recovery.py",
     "campaigns/flows/probing.py",
+    "campaigns/flows/attending.py",
     "campaigns/pulse.py",
     "campaigns/listening.py",
     "campaigns/doctor/",

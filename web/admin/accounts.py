@@ -13,10 +13,11 @@ from campaigns.clock import utc_now
 from campaigns.delivery.routes import Route, Routing, shares
 from campaigns.delivery.trying import try_account
 from campaigns.errors import BackendError, BadSettings
-from campaigns.flows.overseeing import overview
+from campaigns.flows.overseeing import behind, overview
 from campaigns.records import accounts as standings
 from campaigns.records import routes
 from campaigns.records.staff import Desk
+from campaigns.wiring import routing_of
 from web import auth
 from web.session import read, routing, write
 from web.session import settings as installation
@@ -45,11 +46,16 @@ def index() -> ResponseReturnValue:
     with read() as session:
         shown = overview(session, routing(), now)
         led = _routes(session, routing(), now)
+        file, wrong = _as_it_is()
+        old = behind(session, file, installation().secret) if file else []
     return render_template(
         "admin/accounts.html",
         accounts=shown,
         routes=led,
         file=installation().accounts_file,
+        wrong=wrong,
+        changed=file is not None and file.digest(b"") != routing().digest(b""),
+        behind=[f"{one.door} {one.account}".strip() for one in old],
         lanes_page="lanes.index" if "lanes.index" in current_app.view_functions else "",
         now=now,
     )
@@ -70,6 +76,14 @@ def check(name: str) -> ResponseReturnValue:
             standings.opened(session, name, utc_now())
         flash(_("%(name)s would take mail. No mail was sent. %(found)s", name=name, found=found), "success")
     return redirect(url_for("accounts.index"))
+
+
+def _as_it_is() -> tuple[Routing | None, str]:
+    """What the accounts file says now, or what is wrong with it."""
+    try:
+        return routing_of(installation()), ""
+    except BadSettings as error:
+        return None, str(error)
 
 
 def _routes(session: Session, routing: Routing, now: datetime) -> list[ShownRoute]:

@@ -1,13 +1,16 @@
 """The page of accounts: states, queues, routes, and a try that sends nothing; nothing secret is on it."""
 
+import os
 from datetime import timedelta
 
 import pytest
 
 from campaigns.clock import utc_now
 from campaigns.config import from_environment
+from campaigns.delivery.accounts import read_accounts
 from campaigns.errors import BackendError
-from campaigns.records import accounts, staff
+from campaigns.records import accounts, serving, staff
+from campaigns.records.serving import Alive
 from campaigns.records.staff import Desk
 from campaigns.values import AccountState, Outcome, OutcomeKind
 from tests.delivery.peers import Peer
@@ -123,3 +126,31 @@ def test_without_a_file_the_one_account_is_shown(stores, tmp_path):
     page = words_of(client.get("/accounts/").get_data(as_text=True))
     assert "There is one, named by POSTROOM_SMTP_URL" in page
     assert "all mail" in page
+
+
+def test_accounts_that_nobody_serves_say_so_and_what_to_start(office):
+    page = words_of(office.get("/accounts/"))
+    assert "no sender" in page
+    assert "postroom sender --account main" in page
+    with office.stores.sessions.begin() as session:
+        for name in ("main", "backup"):
+            serving.attend(session, Alive(f"machine-{name}", serving.SENDER, name, "0"))
+    assert "no sender" not in words_of(office.get("/accounts/"))
+
+
+def test_a_file_that_was_changed_since_the_start_is_told(office, tmp_path):
+    file = tmp_path / "accounts.toml"
+    routing = read_accounts(file, os.environ)
+    assert "was changed" not in office.get("/accounts/")
+    secret = from_environment({"POSTROOM_DATA": str(tmp_path / "data")}).secret
+    with office.stores.sessions.begin() as session:
+        serving.attend(session, Alive("machine-1", serving.SENDER, "main", routing.digest(secret)))
+    assert "was changed" not in office.get("/accounts/")
+    file.write_text(FILE.replace("2.5", "3.5"))
+    assert "was changed since Postroom was started" in words_of(office.get("/accounts/"))
+    file.write_text(FILE.replace("2.5", "no number"))
+    assert "does not hold as it is now" in words_of(office.get("/accounts/"))
+    file.write_text(FILE)
+    with office.stores.sessions.begin() as session:
+        serving.attend(session, Alive("machine-1", serving.SENDER, "main", "0"))
+    assert "since some processes were started: sender main." in words_of(office.get("/accounts/"))
