@@ -2,7 +2,7 @@
 
 import sys
 from importlib import import_module
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 import click
 
@@ -69,9 +69,32 @@ def _root(ctx: click.Context) -> None:
 
 
 def main() -> None:
-    """Run a command; an error of ours is told in its own words, without a traceback."""
+    """Run a command; an error of ours, or of the store, is told in its own words, without a traceback."""
     try:
         _root()
     except PostroomError as error:
-        click.echo(f"postroom: {error}", err=True)
-        sys.exit(1)
+        _give_up(str(error))
+    except Exception as error:
+        told = "" if SERVING.intersection(sys.argv[1:2]) else _of_the_store(error)
+        if not told:
+            raise
+        _give_up(told)
+
+
+def _give_up(told: str) -> NoReturn:
+    click.echo(f"postroom: {told}", err=True)
+    sys.exit(1)
+
+
+def _of_the_store(error: Exception) -> str:
+    """Say what to do about a store that is away, or without the tables of this version; "": not that."""
+    from sqlalchemy.exc import OperationalError, ProgrammingError  # only a command that failed waits for it
+
+    if not isinstance(error, OperationalError | ProgrammingError):
+        return ""
+    said = f"{type(error.orig).__name__} {error.orig}"
+    if any(word in said for word in ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")):
+        return "The store has no tables yet, or those of another version. Run: postroom migrate"
+    if isinstance(error, ProgrammingError):
+        return ""
+    return "The store cannot be read or written just now. To learn why, run: postroom doctor"
