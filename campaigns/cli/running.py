@@ -16,6 +16,7 @@ import click
 import structlog
 
 from campaigns.cli.accounts import account_option, chosen_account
+from campaigns.cli.ports import require_free
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
 from campaigns.errors import BackendError, NotAllowed
@@ -93,6 +94,7 @@ def migrate_() -> None:
 def run() -> None:
     """Run everything on this machine: pages, tracking, worker and senders, until Ctrl-C."""
     settings = from_environment()
+    require_free(settings)
     migrate(settings.database_url)
     _tell(f"Pages: http://127.0.0.1:{settings.web_port}/{_welcome(settings)}")
     _tell(f"Tracking, surveys and preferences: {settings.public_url}")

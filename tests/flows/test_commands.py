@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from socket import create_server
 
 import pytest
 
@@ -48,3 +49,13 @@ def test_a_database_that_is_away_is_told_without_its_login(tmp_path):
     assert ended.stderr.splitlines() == [
         "postroom: The store cannot be read or written just now. To learn why, run: postroom doctor"
     ]
+
+
+def test_an_installation_does_not_share_its_ports_with_another(tmp_path):
+    with create_server(("127.0.0.1", 0), reuse_port=True) as demo:
+        port = demo.getsockname()[1]
+        ended = postroom(tmp_path, "run", POSTROOM_WEB_PORT=str(port), POSTROOM_HITS_PORT=str(port))
+    assert ended.returncode == 1
+    assert f"POSTROOM_WEB_PORT: is {port}, where something listens already" in ended.stderr
+    assert f"POSTROOM_HITS_PORT: is {port}" in ended.stderr
+    assert not (tmp_path / "data" / "postroom.db").exists()
