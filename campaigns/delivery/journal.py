@@ -2,11 +2,13 @@
 
 Every sender has a folder named after it, with a lock that it holds while it lives, and in it one page for
 each chunk that it holds. A line is written before a message's first byte and one after its reply, into shared
-memory that is the file's: it outlives a killed process, though not a power cut, which the boot id tells.
+memory that is the file's: it outlives a killed process, though not a power cut, which the boot id tells. A
+journal that is synced each few messages tells even then what was surely not begun.
 
     FOLDER/OWNER/lock               host, boot id and owner; locked by flock
     FOLDER/OWNER/dead               there if recovery found its owner dead
     FOLDER/OWNER/RUN-NUMBER-FENCE   "live" or "gone", then lines:
+        c SEQ                               nothing above is begun before another such line is on the disk
         s SEQ µs                            begun
         a SEQ µs KIND CODE ENHANCED TEXT    answered
 
@@ -34,8 +36,10 @@ from campaigns.values import Outcome, OutcomeKind
 HEAD = b"live\n"
 GONE = ord("g")
 SAID_SIZE = 120  #: what is kept of a reply
+CEILING_SIZE = len("c 2147483647\n")
 LINES_SIZE = SAID_SIZE + 2 * len("s 2147483647 1763800000000000\n")  #: room for a message's two lines
 KEPT = 60.0  #: seconds that a dead sender's journal is kept
+NO_CEILING = 2**63
 SETTLING = 0.01  #: seconds for an owner's last store to be seen by all processors
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -53,26 +57,32 @@ class Read:
     started: dict[int, datetime] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     moments: dict[int, datetime] = field(default_factory=dict)  #: when each was answered
+    ceiling: int | None = None  #: all above was surely not begun; None: what is not in `started` was not
 
 
 class Page:
-    """The lines about one chunk, by its owner."""
+    """The lines about one chunk, by its owner; with `sync` they are put on the disk each so many messages."""
 
-    def __init__(self, path: Path, messages: int) -> None:
-        self._path = path
+    def __init__(self, path: Path, messages: int, sync: int = 0) -> None:
+        self._path, self._sync = path, sync
         self._size = len(HEAD) + messages * LINES_SIZE
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        if sync:
+            self._size += (messages // sync + 3) * CEILING_SIZE
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             # a full disk must be found out now, not between a mail and the line about its reply
-            os.posix_fallocate(file, 0, self._size)
-            self._lines = mmap.mmap(file, self._size)
+            os.posix_fallocate(self._file, 0, self._size)
+            self._lines = mmap.mmap(self._file, self._size)
+            self._lines[: len(HEAD)] = HEAD
+            self._at = len(HEAD)
+            self._ceiling = NO_CEILING
+            if sync:
+                self._raise_to(0)
+                _sync(path.parent)
         except OSError:
+            os.close(self._file)
             path.unlink()
             raise
-        finally:
-            os.close(file)
-        self._lines[: len(HEAD)] = HEAD
-        self._at = len(HEAD)
 
     def started(self, seq: int, at: datetime) -> None:
         """Write that a message's first byte comes next.
@@ -80,6 +90,8 @@ class Page:
         Raises:
             Revoked: it must not be written.
         """
+        if seq > self._ceiling:
+            self._raise_to(seq + self._sync - 1)
         self._append(b"s %d %d\n" % (seq, at.timestamp() * 1e6))
         if self._lines[0] == GONE:
             raise Revoked(f"{self._path.name} was taken over")
@@ -94,7 +106,14 @@ class Page:
     def discard(self) -> None:
         """Throw the page away, for its chunk is settled in the store."""
         self._lines.close()
+        os.close(self._file)
         self._path.unlink(missing_ok=True)
+
+    def _raise_to(self, ceiling: int) -> None:
+        """Let messages up to a seq be begun, as soon as the disk knows of it and of all that came before."""
+        self._append(b"c %d\n" % ceiling)
+        os.fdatasync(self._file)
+        self._ceiling = ceiling
 
     def _append(self, line: bytes) -> None:
         end = self._at + len(line)
@@ -108,15 +127,15 @@ class Page:
 class Journal:
     """One sender's folder, locked until `close` or until the process ends, however it ends."""
 
-    def __init__(self, folder: Path, owner: str) -> None:
-        """Make the folder.
+    def __init__(self, folder: Path, owner: str, sync: int = 0) -> None:
+        """Make the folder; `sync`: see Page.
 
         Raises:
             OSError: it cannot be made or locked; without a journal nothing may be sent.
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder = folder
-        self.owner = owner
+        self.owner, self._sync = owner, sync
         self._own = folder / _name(owner)
         made = folder / f".{_name(owner)}"
         made.mkdir(mode=0o700)
@@ -135,7 +154,7 @@ class Journal:
             OSError: there is no room for it.
         """
         try:
-            return Page(self._own / f"{run}-{number}-{fence}", messages)
+            return Page(self._own / f"{run}-{number}-{fence}", messages, self._sync)
         except FileExistsError:
             raise Revoked(f"chunk {number} of run {run} was taken over") from None
 
@@ -156,9 +175,9 @@ class Abandoned:
 
     def read(self, run: int, number: int, fence: int) -> Read | None:
         """What it says of a chunk, nothing if it holds no page of it; None if it cannot be relied on."""
-        if not self.complete:
-            return None
         path = self.path / f"{run}-{number}-{fence}"
+        if not self.complete:
+            return _read_synced(path)
         return _read(path) if path.exists() else Read()
 
 
@@ -254,7 +273,7 @@ def _is_of_here(own: Path) -> bool:
 
 def _read(path: Path) -> Read | None:
     page = Read()
-    lines = path.read_bytes().rstrip(b"\0").splitlines(keepends=True)[1:]
+    lines = _lines(path)
     for line in lines:
         try:
             _take_in(page, line.lstrip(b"\0"))
@@ -262,6 +281,28 @@ def _read(path: Path) -> Read | None:
             if line is not lines[-1]:  # only a last line can be torn
                 return None
     return page
+
+
+def _read_synced(path: Path) -> Read | None:
+    """What is surely on the disk; None if the page was never synced.
+
+    After a power cut any part may be missing that was not synced. So of a line that touches a gap nothing is
+    believed but that messages may have been begun.
+    """
+    page, ceilings = Read(), list[int]()
+    with suppress(FileNotFoundError):
+        for line in _lines(path):
+            with suppress(ValueError):
+                if line.lstrip(b"\0").startswith(b"c "):
+                    ceilings.append(int(line.lstrip(b"\0c ")))
+                elif b"\0" not in line:
+                    _take_in(page, line)
+    page.ceiling = max(ceilings, default=None)
+    return None if page.ceiling is None else page
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().rstrip(b"\0").splitlines(keepends=True)[1:]
 
 
 def _take_in(page: Read, line: bytes) -> None:
@@ -272,8 +313,12 @@ def _take_in(page: Read, line: bytes) -> None:
     """
     if not line.endswith(b"\n"):
         raise ValueError("no end")
-    sort, number, micros, *rest = line.decode("utf-8", "replace")[:-1].split(" ", 6)
-    seq, at = int(number), EPOCH + timedelta(microseconds=int(micros))
+    sort, number, *rest = line.decode("utf-8", "replace")[:-1].split(" ", 6)
+    seq = int(number)
+    if sort == "c" and not rest:
+        return
+    micros, *rest = rest
+    at = EPOCH + timedelta(microseconds=int(micros))
     if sort == "s" and not rest:
         page.started[seq] = at
     elif sort == "a":

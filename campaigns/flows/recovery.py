@@ -144,4 +144,7 @@ def _result(queued: list[int], read: Read | None, now: datetime) -> Result:
         elif seq in read.started:
             text = f"begun at {read.started[seq]:%H:%M:%S.%f} UTC; its sender was lost before an answer came"
             result.outcomes[seq], result.moments[seq] = Outcome(OutcomeKind.UNKNOWN, text=text), now
+        elif read.ceiling is not None and seq <= read.ceiling:
+            text = "perhaps begun shortly before its machine went down"
+            result.outcomes[seq], result.moments[seq] = Outcome(OutcomeKind.UNKNOWN, text=text), now
     return result

@@ -111,6 +111,72 @@ def test_another_boots_journal_is_not_relied_on(tmp_path, monkeypatch):
     assert journal.revoke(tmp_path, "host-1", 1, 2, 3) is None
 
 
+class Disk:
+    """What of a file a power cut leaves: all that was synced, and of the rest any pieces."""
+
+    def __init__(self, path, monkeypatch):
+        self.path, self.synced = path, b""
+        sync = os.fdatasync
+        monkeypatch.setattr(os, "fdatasync", lambda file: (sync(file), self.keep()))
+
+    def keep(self):
+        self.synced = self.path.read_bytes()
+
+    def cut(self, pieces):
+        newest, size = self.path.read_bytes(), len(self.synced)
+        which = [newest if pieces[at // 32 % len(pieces)] else self.synced for at in range(size)]
+        self.path.write_bytes(bytes(one[at] for at, one in enumerate(which)))
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seqs=st.lists(st.integers(1, 60), unique=True, min_size=1),
+    answered=st.integers(0, 60),
+    sync=st.integers(1, 20),
+    pieces=st.lists(st.booleans(), min_size=1, max_size=40),
+    gap=st.integers(0, 60),
+)
+def test_a_synced_journal_knows_after_a_power_cut_what_was_surely_not_begun(
+    tmp_path_factory, seqs, answered, sync, pieces, gap
+):
+    folder = tmp_path_factory.mktemp("journal")
+    hostile = Outcome(OutcomeKind.SENT, 250, "2.0.0", "a 61 1763800000000000 sent 250 2.0.0 c 0 taken")
+    with pytest.MonkeyPatch.context() as patched:
+        disk = Disk(folder / "host-1" / "1-1-1", patched)
+        mine = Journal(folder, "host-1", sync)
+        page = mine.page(1, 1, 1, messages=60)
+        for at, seq in enumerate(sorted(seqs)):
+            page.started(seq, AT)
+            if at < answered:
+                page.answered(seq, hostile, AT)
+            if at == gap:
+                page._at += 3  # an interrupt
+        mine.close()
+        disk.cut(pieces)
+        patched.setattr(journal, "BOOT_ID", folder / "none")
+        with journal.abandoned(folder) as (left,):
+            read = left.read(1, 1, 1)
+    begun = set(seqs)
+    assert max(begun) <= read.ceiling, "whatever was begun is told, or may have been begun"
+    assert read.ceiling < max(begun) + sync
+    assert read.outcomes.keys() <= set(sorted(seqs)[:answered])
+    assert read.started.keys() <= begun
+    synced_before = {seq for seq in sorted(seqs)[:answered] if seq < read.ceiling - sync + 1}
+    if gap >= len(seqs):
+        assert synced_before <= read.outcomes.keys(), "in doubt are only those since the last sync"
+
+
+def test_a_page_that_was_never_synced_is_not_relied_on_after_a_power_cut(tmp_path, monkeypatch):
+    mine = Journal(tmp_path, "host-1", sync=10)
+    mine.page(1, 1, 1, messages=5)
+    (tmp_path / "host-1" / "1-1-1").write_bytes(bytes(500))
+    mine.close()
+    monkeypatch.setattr(journal, "BOOT_ID", tmp_path / "none")
+    with journal.abandoned(tmp_path) as (left,):
+        assert left.read(1, 1, 1) is None
+        assert left.read(1, 2, 1) is None, "its page may be lost"
+
+
 def test_nothing_is_begun_after_the_page_was_revoked(tmp_path):
     mine = Journal(tmp_path, "host-1")
     page = mine.page(1, 2, 3, messages=10)

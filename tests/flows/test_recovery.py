@@ -50,9 +50,9 @@ def a_frozen_run(stores, *names, kind="campaign"):
 class Lost:
     """A sender that claims chunks and writes its journal like a real one, and then is no more."""
 
-    def __init__(self, stores, folder, owner="lost-1"):
+    def __init__(self, stores, folder, owner="lost-1", sync=0):
         self.stores = stores
-        self.journal = Journal(folder, owner)
+        self.journal = Journal(folder, owner, sync)
         self.pages = {}
 
     def claim(self, *, page=True):
@@ -349,6 +349,22 @@ def test_after_a_restart_of_the_machine_all_of_a_held_chunk_is_in_doubt(
     assert {row.reply for row in rows(stores).values()} == {
         "the sender was lost, and no journal of it can be relied on"
     }
+
+
+def test_after_a_restart_of_the_machine_a_synced_journal_leaves_in_doubt_only_what_may_have_been_begun(
+    stores, folder, next_sender, tmp_path, monkeypatch
+):
+    run = a_frozen_run(stores, "ada", "bob", "cyd", "dan", "eve")
+    lost = Lost(stores, folder, sync=2).claim()
+    first, second, third, *others = sorted(lost.seqs, key=lost.seqs.get)
+    lost.begin(first, second).answer(**{first: SENT, second: SENT}).begin(third).die()
+    boot = tmp_path / "boot"
+    boot.write_text("another start of the machine\n")
+    monkeypatch.setattr(journal, "BOOT_ID", boot)
+    assert recovered(stores, folder) == Recovered(chunks=1, answered=2, unknown=2, queued=1)
+    assert drain(next_sender) == 1
+    assert next_sender.backend.taken == others[1:]
+    assert counts(stores, run) == Counter(sent=3, unknown=2)
 
 
 def test_without_a_journal_all_is_in_doubt_once_the_lease_has_run_out(stores, folder, lost, next_sender):
