@@ -19,7 +19,17 @@ from campaigns.delivery.returns import (
     ReturnKind,
     without_addresses,
 )
-from campaigns.records import campaigns, consent, history, messages, outbox, returns, suppressions, tasks
+from campaigns.records import (
+    campaigns,
+    consent,
+    history,
+    messages,
+    outbox,
+    returns,
+    shared_addresses,
+    suppressions,
+    tasks,
+)
 from campaigns.records.addressees import Addressee
 from campaigns.records.consent import Provenance
 from campaigns.records.outbox import Evidence
@@ -285,22 +295,24 @@ def delivered(session: Session, arrival: Arrival) -> None:
 def left(session: Session, token: Token, *, how: str, now: datetime, source: str = "web") -> None:
     """Withdraw the contact's consent to the topic of the message; doing it again changes nothing.
 
-    `how` is kept as proof: "one-click post", "page", "mail", a webhook. One message makes one event, unless
-    the contact has said yes again in between. A transactional topic cannot be left: each such mail was asked
-    for.
+    It holds for everybody at the same address. `how` is kept as proof: "one-click post", "page", "mail", a
+    webhook. One message makes one event, unless the contact has said yes again in between. A transactional
+    topic cannot be left: each such mail was asked for.
     """
     run = campaigns.get_run(session, token.run)
     message = messages.find(session, token.run, token.seq)
-    transactional = consent.topic_by_id(session, run.topic_id).topic_class is TopicClass.TRANSACTIONAL
-    if run.kind == "test" or transactional:
+    topic = consent.topic_by_id(session, run.topic_id)
+    if run.kind == "test" or topic.topic_class is TopicClass.TRANSACTIONAL:
         return
     arrived = Evidence(EventKind.UNSUBSCRIBED.value, now)
     outbox.prove(session, {MessageKey(token.run, token.seq): arrived}, now=now)
     contact = ContactId(token.contact)
+    shared_addresses.hold(session, contact)
     state, at = consent.hold(session, contact, run.topic_id, now=now)
+    said = Provenance(at, "unsubscribe", f"message {token.run}.{token.seq}, {how}")
     if state is not ConsentState.WITHDRAWN:
-        proof = f"message {token.run}.{token.seq}, {how}"
-        consent.withdraw(session, contact, run.topic_id, Provenance(at, "unsubscribe", proof), now=now)
+        consent.withdraw(session, contact, run.topic_id, said, now=now)
+    shared_addresses.withdraw(session, contact, topic, said, source=source, now=now)
     times = sum(
         said.topic == run.topic_id and said.state is ConsentState.GRANTED
         for said in consent.ledger(session, contact)

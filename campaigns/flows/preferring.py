@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from campaigns.records import consent, history, hits, tracking
+from campaigns.records import consent, history, hits, shared_addresses, tracking
 from campaigns.records.addressees import Addressee
 from campaigns.records.consent import Provenance, Topic
 from campaigns.values import ConsentState, ContactId, EventKind, Fact, TopicClass, Tracking
@@ -137,13 +137,16 @@ def _say(
     A service topic, say, is on without a word, and off for a contact who wants nothing only by a plain no.
     """
     contact = ContactId(whom.contact)
+    shared_addresses.hold(session, contact)
     state, at = consent.hold(session, contact, topic.id, now=now)
     said = ConsentState.GRANTED if on else ConsentState.WITHDRAWN
-    if state is said if plainly else _is_on(topic, state) is on:
-        return False
     how = Provenance(
         at, "preferences", f"message {whom.run}.{whom.seq}, page", _wording(session, topic, shown, now)
     )
+    if not on and (plainly or _is_on(topic, state)):
+        shared_addresses.withdraw(session, contact, topic, how, source="web", now=now)
+    if state is said if plainly else _is_on(topic, state) is on:
+        return False
     consent.append(session, contact, topic.id, said, how, now=now)
     _record(session, whom, topic, said, at)
     return True

@@ -1,6 +1,6 @@
 """What contacts may hear about, what they said, and whom we never mail."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, text
 
 from campaigns.model.base import Id, Json, Moment, Ref, metadata
 
@@ -59,6 +59,14 @@ consents = Table(
     Column("recorded_at", Moment, nullable=False),
     Index("ix_consents_topic_id_contact_id_at_id", "topic_id", "contact_id", "at", "id"),
     Index("ix_consents_contact_id", "contact_id"),
+    # few words are a no; each freeze asks which addresses they came from
+    Index(
+        "ix_consents_withdrawn",
+        "topic_id",
+        "contact_id",
+        sqlite_where=text("state = 'withdrawn'"),
+        postgresql_where=text("state = 'withdrawn'"),
+    ),
     comment="append-only; the current state is the view consent_states",
 )
 

@@ -177,9 +177,11 @@ def _heard_of(domain: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 
 def _judged(members: sa.Select[Any], gates: Gates, hold_out_percent: int, salt: int) -> sa.Select[Any]:
     """Each member with its address and the gate that stops it, or null."""
+    left = gates.left_addresses()
     asked = (
-        sa.select(contacts.c.id, contacts.c.email, gates.stopping().label("gate"))
+        sa.select(contacts.c.id, contacts.c.email, gates.stopping(left).label("gate"))
         .join(customers, customers.c.id == contacts.c.customer_id)
+        .outerjoin(left, left.c.email == contacts.c.email)
         .where(contacts.c.id.in_(members))
         .cte("asked")
         .prefix_with("MATERIALIZED")  # else SQLite asks every gate twice

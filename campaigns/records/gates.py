@@ -7,6 +7,7 @@ would go through a list that is too large to be hashed once for every contact.
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -19,6 +20,8 @@ from campaigns.model.service import cases
 from campaigns.records import domains
 from campaigns.records.campaigns import Campaign
 from campaigns.values import ConsentState, EventKind, Gate, TopicClass
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +43,55 @@ class Gates:
     #: Whether a contact's domain takes no mail; None: no such domain is known, and nobody is asked.
     dead_domain: sa.ColumnElement[bool] | None = field(default=None, compare=False)
 
-    def stopping(self) -> sa.ColumnElement[str | None]:
-        """The first gate that stops a contact, or null; needs `contacts` and `customers` in the query."""
+    def stopping(self, left: sa.FromClause | None = None) -> sa.ColumnElement[str | None]:
+        """The first gate that stops a contact, or null; needs `contacts` and `customers` in the query.
+
+        With `left`, which is `left_addresses` joined by the address, the words of others there count too.
+        """
         rules: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]] = [
             (contacts.c.erased_at.is_not(None), _name(Gate.ERASED)),
             (contacts.c.email.is_(None), _name(Gate.NO_ADDRESS)),
             (_suppressed(), _name(Gate.SUPPRESSED)),
             *([] if self.dead_domain is None else [(self.dead_domain, _name(Gate.DEAD_DOMAIN))]),
-            *self._of_consent(),
+            *self._of_consent(left),
         ]
         if self.topic_class is TopicClass.MARKETING:
             rules += self._of_marketing()
         return sa.case(*rules, else_=sa.null())
 
-    def _of_consent(self) -> list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]]:
-        said = sa.func.coalesce(_newest_word(self.topic), "")
-        if self.topic_class is TopicClass.MARKETING:
-            return [(said != ConsentState.GRANTED.value, _name(Gate.NO_CONSENT))]
+    def left_addresses(self) -> sa.Subquery:
+        """The addresses at which a contact's newest word on the topic is a no, with its moment.
+
+        For the freeze, which looks all up at once: whoever leaves later leaves for everybody at the address.
+        """
+        word, newer = consents.alias("word"), consents.alias("newer")
+        later = sa.or_(newer.c.at > word.c.at, sa.and_(newer.c.at == word.c.at, newer.c.id > word.c.id))
+        mine = sa.and_(newer.c.topic_id == word.c.topic_id, newer.c.contact_id == word.c.contact_id)
+        # the word itself, not a parameter: so the index of withdrawn words is seen to fit
+        no = word.c.state == sa.literal_column(f"'{ConsentState.WITHDRAWN.value}'")
+        return (
+            sa.select(contacts.c.email, sa.func.max(word.c.at).label("at"))
+            .join(contacts, contacts.c.id == word.c.contact_id)
+            .where(word.c.topic_id == self.topic, no, contacts.c.email.is_not(None))
+            .where(~sa.exists().where(mine, later))
+            .group_by(contacts.c.email)
+            .subquery("left_addresses")
+        )
+
+    def _of_consent(
+        self, left: sa.FromClause | None
+    ) -> list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]]:
+        if self.topic_class is TopicClass.TRANSACTIONAL:
+            return []
+        said = sa.func.coalesce(_newest_word(self.topic, consents.c.state), "")
+        no = said != ConsentState.GRANTED.value
         if self.topic_class is TopicClass.SERVICE:
-            return [(said == ConsentState.WITHDRAWN.value, _name(Gate.NO_CONSENT))]
-        return []
+            no = said == ConsentState.WITHDRAWN.value
+        rules = [(no, _name(Gate.NO_CONSENT))]
+        if left is not None:
+            yes_after = sa.func.coalesce(_newest_word(self.topic, consents.c.at) > left.c.at, sa.false())
+            rules.append((sa.and_(left.c.at.is_not(None), ~yes_after), _name(Gate.NO_CONSENT)))
+        return rules
 
     def _of_marketing(self) -> list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]]:
         rules: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]] = [
@@ -118,9 +150,9 @@ def _complaining() -> sa.ColumnElement[bool]:
     return theirs.correlate(contacts).exists()
 
 
-def _newest_word(topic: int) -> sa.ScalarSelect[str]:
+def _newest_word(topic: int, column: sa.ColumnElement[T]) -> sa.ScalarSelect[T]:
     """What the view consent_states says of one contact: of two words at one moment, the later entered."""
     c = consents.c
-    words = sa.select(c.state).where(c.topic_id == topic, c.contact_id == contacts.c.id)
+    words = sa.select(column).where(c.topic_id == topic, c.contact_id == contacts.c.id)
     newest = words.order_by(c.at.desc(), c.id.desc()).limit(1)
     return newest.correlate(contacts).scalar_subquery()

@@ -97,6 +97,40 @@ def test_a_twin_takes_the_place_of_one_that_another_gate_stops(session):
     assert gate_of(session, run) == {silent: "no consent", speaking: None}
 
 
+def test_a_no_holds_for_all_contacts_at_the_address_until_one_of_them_says_yes_again(session):
+    topic = a_topic(session)
+    leaver = a_contact(session, email="same@example.com", topic=topic)
+    twin = a_contact(session, email="same@example.com", topic=topic)
+    elsewhere = a_contact(session, topic=topic)
+
+    def say(contact, state, hours):
+        how = Provenance(NOW + timedelta(hours=hours), "import")
+        consent.append(session, ContactId(contact), topic, consent.ConsentState(state), how, now=NOW)
+
+    def gates_now():
+        run = a_run(session, a_campaign(session, topic=topic))
+        frozen(session, run)
+        return gate_of(session, run)
+
+    say(leaver, "withdrawn", 1)
+    assert gates_now() == {leaver: "no consent", twin: "no consent", elsewhere: None}
+    say(twin, "granted", 2)
+    assert gates_now() == {leaver: "no consent", twin: None, elsewhere: None}
+    say(leaver, "withdrawn", 3)
+    say(leaver, "granted", 4)
+    assert gates_now() == {leaver: None, twin: "duplicate address", elsewhere: None}
+
+
+def test_service_mail_heeds_a_no_of_another_contact_at_the_address(session):
+    topic = a_topic(session, TopicClass.SERVICE)
+    leaver = a_contact(session, email="same@example.com")
+    twin = a_contact(session, email="same@example.com")
+    consent.withdraw(session, ContactId(leaver), topic, Provenance(NOW, "preferences"), now=NOW)
+    run = a_run(session, a_campaign(session, topic=topic))
+    frozen(session, run)
+    assert gate_of(session, run) == {leaver: "no consent", twin: "no consent"}
+
+
 def test_service_mail_needs_no_yes_but_respects_a_no_and_ignores_complaints(session):
     topic = a_topic(session, TopicClass.SERVICE)
     customer = a_customer(session)
@@ -186,6 +220,20 @@ def test_the_hold_out_is_near_its_share_and_the_same_for_preview_and_freeze(sess
     assert 40 <= before["hold-out"] <= 125
 
 
+def gate_in_python(email, newest, no_at, taken, *, complains):
+    at, _, state = newest
+    if email is None:
+        return "no address"
+    if state != "granted" or no_at >= at:
+        return "no consent"
+    if complains:
+        return "complaint open"
+    if email in taken:
+        return "duplicate address"
+    taken.add(email)
+    return None
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
@@ -204,6 +252,7 @@ def test_the_freeze_agrees_with_the_rules_said_in_python(session, people):
     with session.begin_nested() as inside:
         topic = a_topic(session)
         expected, taken = {}, set()
+        told, nos = [], {}
         others = sa.select(contacts.c.id).where(
             contacts.c.id > (session.scalar(sa.select(sa.func.max(contacts.c.id))) or 0)
         )
@@ -223,17 +272,11 @@ def test_the_freeze_agrees_with_the_rules_said_in_python(session, people):
                 session.execute(
                     sa.insert(cases).values(customer_id=customer, kind="complaint", subject="", opened_at=NOW)
                 )
-            if email is None:
-                expected[contact] = "no address"
-            elif newest[2] != "granted":
-                expected[contact] = "no consent"
-            elif complains:
-                expected[contact] = "complaint open"
-            elif email in taken:
-                expected[contact] = "duplicate address"
-            else:
-                taken.add(email)
-                expected[contact] = None
+            told.append((contact, email, newest, complains))
+            if newest[2] == "withdrawn":
+                nos[email] = max(nos.get(email, 0), newest[0])
+        for contact, email, newest, complains in told:
+            expected[contact] = gate_in_python(email, newest, nos.get(email, 0), taken, complains=complains)
         campaign = a_campaign(session, topic=topic)
         run = a_run(session, campaign)
         asked = gates.of_campaign(session, campaigns.get(session, campaign), topic, now=NOW)

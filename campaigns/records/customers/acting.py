@@ -10,7 +10,7 @@ from campaigns.errors import BadForm, NotAllowed
 from campaigns.model.customers import customers
 from campaigns.model.customers import roles as role_table
 from campaigns.model.dialect import changed, insert_many
-from campaigns.records import consent, history, staff, suppressions
+from campaigns.records import consent, history, shared_addresses, staff, suppressions
 from campaigns.records.consent import Provenance
 from campaigns.records.customers import people
 from campaigns.records.staff import Desk
@@ -167,10 +167,13 @@ def _say(
     if people.contact_of(session, customer, contact).erased_at is not None:
         raise NotAllowed("This contact was forgotten; nothing more is written down about them.")
     known = consent.topic_by_id(session, topic)
+    shared_addresses.hold(session, ContactId(contact))
     newest, at = consent.hold(session, ContactId(contact), topic, now=now)
+    how = Provenance(at, "staff", reason.strip(), actor=actor)
+    if said is ConsentState.WITHDRAWN:
+        shared_addresses.withdraw(session, ContactId(contact), known, how, source="staff", now=now)
     if newest is said:
         return False
-    how = Provenance(at, "staff", reason.strip(), actor=actor)
     consent.append(session, ContactId(contact), topic, said, how, now=now)
     granted = said is ConsentState.GRANTED
     kind = EventKind.CONSENT_GRANTED if granted else EventKind.CONSENT_WITHDRAWN
