@@ -22,6 +22,7 @@ from flask_babel import Babel, Domain, get_locale, get_timezone, gettext
 from markupsafe import Markup
 
 from campaigns.clock import utc_now
+from web.reasons import reason
 
 LANGUAGES = {"en": "English", "de": "Deutsch"}
 #: English without a region: day before month, 24 hours.
@@ -68,7 +69,7 @@ def install(app: Flask) -> None:
         number=number, share=share, share_of=share_of, money=money, day=day, moment=moment, ago=ago, span=span
     )
     app.jinja_env.filters.update(initials=initials, capitalize_first=capitalize_first, zone=zone)
-    app.jinja_env.filters.update(occurrence=occurrence)
+    app.jinja_env.filters.update(occurrence=occurrence, reason=reason)
     app.jinja_env.globals.update(languages=LANGUAGES, current_locale=get_locale, said=said)
 
 
@@ -83,6 +84,11 @@ def chosen_locale() -> str:
     if chosen := g.get("locale") or session.get("locale"):
         return locale_for([chosen])
     return locale_for(request.accept_languages.values())
+
+
+def reader_language() -> str:
+    """Name the language that the page is read in."""
+    return str(_locale().language)
 
 
 def locale_for(tags: Iterable[str]) -> str:
@@ -152,7 +158,7 @@ def moment(value: datetime | None) -> Markup | str:
     if value is None:
         return NOTHING
     locale, local = _locale(), value.astimezone(_zone())
-    text = f"{dates.format_date(local, 'medium', locale)}, {dates.format_time(local, 'short', locale=locale)}"
+    text = _clocked(local)
     named = Markup('{} <span class="zone">{}</span>').format(text, zone_name(local))
     return _time(value, named, dates.format_datetime(value, "full", tzinfo=local.tzinfo, locale=locale))
 
@@ -163,9 +169,19 @@ def occurrence(text: str, zone: str = "") -> str:
         local = datetime.fromisoformat(text)
     except ValueError:
         return text
+    return _clocked(local) + (f" ({zone})" if zone else "")
+
+
+def _clocked(local: datetime) -> str:
+    """Write a date and a time of day, as they stand."""
     locale = _locale()
-    on, at = dates.format_date(local, "medium", locale), dates.format_time(local, "short", locale=locale)
-    return f"{on}, {at} ({zone})" if zone else f"{on}, {at}"
+    return f"{dates.format_date(local, 'medium', locale)}, {dates.format_time(local, 'short', locale=locale)}"
+
+
+def moment_words(value: datetime) -> str:
+    """Write a moment within a sentence."""
+    local = value.astimezone(_zone())
+    return f"{_clocked(local)} {zone_name(local)}"
 
 
 def zone(value: datetime) -> str:

@@ -279,8 +279,9 @@ class _Scene:
         near = network(hit.address) if hit.address else ""
         others = self.known.swept.get(near, 0)
         if others and near not in self.screens and recognise(hit.agent).kind is not Kind.IMAGE_PROXY:
+            mails = f"mails to {others} others" if others > 1 else "a mail to somebody else"
             points = STRONG if others > 1 else WEAK
-            yield Doubt(points, f"all links of mails to {others} others were followed from its network")
+            yield Doubt(points, f"all links of {mails} were followed from its network")
         owner = self.known.ranges.find(hit.address) if hit.address else None
         if owner is None or recognise(hit.agent).kind is Kind.IMAGE_PROXY:
             return

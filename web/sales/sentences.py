@@ -10,6 +10,7 @@ from markupsafe import escape
 
 from campaigns.records.customers.stream import Entry, Page, Unsent
 from campaigns.records.history import Event
+from web.reasons import reason
 from web.sales import words
 from web.sales.tellers import JUDGED, TELLERS
 from web.sales.telling import Line, Telling, campaign, say
@@ -64,7 +65,7 @@ def _judged(line: Line, told: Telling) -> Line:
     who = told.event.verdict
     reasons = told.detail.get("reasons")
     facts = (
-        ((_("Why we think so"), "; ".join(map(str, reasons))),)
+        ((_("Why we think so"), "; ".join(reason(str(one)) for one in reasons)),)
         if isinstance(reasons, list) and reasons
         else ()
     )
