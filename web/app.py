@@ -12,7 +12,7 @@ from werkzeug.routing import IntegerConverter, Map
 from campaigns.config import Settings
 from campaigns.values import CampaignState, MessageState, RunState
 from campaigns.wiring import Stores, routing_of
-from web import assets, auth, faults, guard, hosts, language, nav
+from web import assets, auth, faults, guard, hosts, language, nav, recorded
 from web.account import account
 from web.health import alive, health
 
@@ -111,6 +111,7 @@ def dress(app: Flask, settings: Settings) -> None:
     guard.install(app)
     language.install(app)
     hosts.install(app)
+    recorded.install(app)
     assets.install(app)
     faults.install(app)
 

@@ -165,8 +165,8 @@ def load(session: Session, key: str) -> Rule:
     return load_version(session, newest_version(session, segment))
 
 
-def listing(session: Session) -> list[SegmentRow]:
-    """List the segments that are offered, by name, each with its newest rule in English."""
+def listing(session: Session, language: str = "en") -> list[SegmentRow]:
+    """List the segments that are offered, by name, each with its newest rule in words of that language."""
     newest = (
         sa.select(segment_versions.c.segment_id, sa.func.max(segment_versions.c.version).label("version"))
         .group_by(segment_versions.c.segment_id)
@@ -183,12 +183,15 @@ def listing(session: Session) -> list[SegmentRow]:
         .order_by(segments.c.name, segments.c.id)
     )
     known = definitions(session)
-    return [SegmentRow(row.id, row.key, row.name, row.version, _sentence(row.rule, known)) for row in rows]
+    return [
+        SegmentRow(row.id, row.key, row.name, row.version, _sentence(row.rule, known, language))
+        for row in rows
+    ]
 
 
-def _sentence(document: object, known: Definitions) -> str:
+def _sentence(document: object, known: Definitions, language: str) -> str:
     try:
-        return describe(parse_rule(document, known))
+        return describe(parse_rule(document, known), language)
     except BadRule as error:
         return f"This rule no longer holds: {error.problems[0]}"
 

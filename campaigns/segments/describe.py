@@ -1,17 +1,16 @@
-"""Says a rule as one English sentence."""
+"""Says a rule as one sentence: English here, German in `german`."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
 
 from campaigns.segments.fields import FieldType
+from campaigns.segments.german import GERMAN
 from campaigns.segments.leaves import JUDGED
 from campaigns.segments.rules import (
     COMPLEMENTS,
     NEVER,
     ONCE,
-    AllOf,
     Answered,
-    AnyOf,
     Between,
     Bought,
     Comparison,
@@ -23,7 +22,6 @@ from campaigns.segments.rules import (
     InSegment,
     Last,
     Leaf,
-    Not,
     Operator,
     Rule,
     Span,
@@ -33,7 +31,7 @@ from campaigns.segments.rules import (
     Who,
     Window,
 )
-from campaigns.segments.walking import simplify
+from campaigns.segments.speech import Speech, phrase, sentence
 from campaigns.values import EventKind
 
 DOINGS: Mapping[EventKind, str] = {
@@ -101,31 +99,6 @@ _TIMED = _WORDS | {
 }
 
 
-def describe(rule: Rule) -> str:
-    """Say whom a rule means: "Contacts whose country is “DE” and who opened a mail in the last 90 days."."""
-    plain = simplify(rule)
-    return "All contacts." if isinstance(plain, Everyone) else f"Contacts {_phrase(plain)}."
-
-
-def _phrase(rule: Rule) -> str:
-    match rule:
-        case AllOf(rules):
-            return " and ".join(_part(part, rule) for part in rules)
-        case AnyOf(rules):
-            return " or ".join(_part(part, rule) for part in rules)
-        case Not(inner):
-            return f"who are not among those {_part(inner, rule)}"
-        case _:
-            return describe_leaf(rule)
-
-
-def _part(part: Rule, group: Rule) -> str:
-    """Put a group inside of another in brackets; so too a negation whose end would not be seen."""
-    alone = isinstance(group, AllOf | AnyOf) and len(group.rules) == 1
-    bracketed = isinstance(part, AllOf | AnyOf) and len(part.rules) > 1 and not alone
-    return f"({_phrase(part)})" if bracketed else _phrase(part)
-
-
 def describe_leaf(leaf: Leaf) -> str:  # noqa: PLR0911 - one branch a kind of leaf
     """Say one leaf, as what follows the word "contacts"."""
     match leaf:
@@ -140,7 +113,9 @@ def describe_leaf(leaf: Leaf) -> str:  # noqa: PLR0911 - one branch a kind of le
         case ConsentIs(topic, standing):
             return f"{_STANDINGS[standing]} {_shown(topic)}"
         case HasRole(role, at):
-            return f"who are {_shown(role)} at a customer" + ("" if at is None else f" [{_phrase(at)}]")
+            return f"who are {_shown(role)} at a customer" + (
+                "" if at is None else f" [{phrase(at, ENGLISH)}]"
+            )
         case InSegment(key):
             return f"who are in the segment {_shown(key)}"
         case Everyone():
@@ -257,3 +232,22 @@ def _answered(leaf: Answered) -> str:
         word = _WORDS[leaf.operator].removeprefix("is").strip()
         said += f" with {word} {_value(leaf.value, FieldType.TEXT, joint)}".replace("  ", " ")
     return said + _when(leaf.within)
+
+
+ENGLISH = Speech(
+    everyone="All contacts.",
+    contacts="Contacts {phrase}.",
+    both=" and ",
+    either=" or ",
+    outside="who are not among those {phrase}",
+    leaf=describe_leaf,
+)
+SPEECHES: Mapping[str, Speech] = {"en": ENGLISH, "de": GERMAN}
+
+
+def describe(rule: Rule, language: str = "en") -> str:
+    """Say whom a rule means: “Contacts whose country is “DE” and who opened a mail in the last 90 days.”.
+
+    In English, where the language is none of ours.
+    """
+    return sentence(rule, SPEECHES.get(language, ENGLISH))

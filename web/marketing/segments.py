@@ -19,6 +19,7 @@ from campaigns.segments.reading import decode
 from campaigns.segments.rules import Everyone, Rule
 from campaigns.segments.writing import to_json
 from campaigns.values import Problem
+from web.language import reader_language
 from web.marketing.desk import actor, desk
 from web.marketing.keys import new_key
 from web.session import read, write
@@ -44,7 +45,9 @@ class Counted:
 def index() -> ResponseReturnValue:
     """List the segments."""
     with read() as session:
-        return render_template("marketing/segments/index.html", rows=records.listing(session))
+        return render_template(
+            "marketing/segments/index.html", rows=records.listing(session, reader_language())
+        )
 
 
 @segments.get("/new")
@@ -141,7 +144,7 @@ def _counted(session: Session, rule: Rule) -> Counted:
         for one in people
         if one is not None
     )
-    return Counted(describe(rule), records.count(session, rule, now), shown)
+    return Counted(describe(rule, reader_language()), records.count(session, rule, now), shown)
 
 
 def _read(session: Session, text: str, *, key: str = "this rule") -> Rule:

@@ -1,17 +1,23 @@
-"""A rule as one English sentence."""
+"""A rule as one sentence, in English and in German."""
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
-from campaigns.segments.describe import DOINGS, describe
+from campaigns.segments import german
+from campaigns.segments.describe import DOINGS, SPEECHES, describe
+from campaigns.segments.fields import BUILT_IN
 from campaigns.segments.reading import parse_rule
+from campaigns.segments.rules import Rule
 from campaigns.values import EventKind
+from tests.rooms.segments.random_rules import rules
 from tests.rooms.segments.world import DEFINITIONS
 
 
-def sentence(rule: Any) -> str:
-    return describe(parse_rule({"version": 1, "rule": rule}, DEFINITIONS))
+def sentence(rule: Any, language: str = "en") -> str:
+    return describe(parse_rule({"version": 1, "rule": rule}, DEFINITIONS), language)
 
 
 @pytest.mark.parametrize(
@@ -44,4 +50,50 @@ def test_a_rule_is_said_in_one_sentence(rule: Any, said: str) -> None:
 
 
 def test_every_kind_of_event_can_be_said() -> None:
-    assert set(DOINGS) == set(EventKind)
+    assert set(DOINGS) == set(german.DOINGS) == set(EventKind)
+
+
+def test_every_field_has_a_german_name() -> None:
+    assert set(german.LABELS) == set(BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"everyone": True}, "Alle Kontakte."),
+        (
+            {"all": [{"field": "contact.country", "is": "in", "value": ["DE", "AT", "CH"]}, {"did": "clicked", "times": {"at least": 2}, "within": {"last": {"days": 90}}}]},
+            "Kontakte, deren Land „DE“, „AT“ oder „CH“ ist und die selbst in den letzten 90 Tagen mindestens 2-mal einen Link angeklickt haben.",
+        ),
+        (
+            {"all": [{"any": [{"consent": "news", "is": "granted"}, {"role": "decider"}]}, {"not": {"segment": "vip"}}]},
+            "Kontakte, (die „news“ zugestimmt haben oder die bei einem Kunden „decider“ sind) und die nicht zu denen gehören, die im Segment „vip“ sind.",
+        ),
+        ({"field": "contact.city", "is": "!=", "value": "Bonn"}, "Kontakte, deren Ort nicht „Bonn“ ist oder nicht bekannt ist."),
+        ({"field": "contact.birthday", "is": "anniversary", "value": {"days": 1}}, "Kontakte, deren Geburtstag sich heute oder am nächsten Tag jährt."),
+        ({"field": "customer.attributes.size", "is": "between", "value": [10, 50]}, "Kontakte, deren Merkmal „size“ des Kunden zwischen 10 und 50 liegt."),
+        ({"field": "activity.last_opened_at", "is": "not in the last", "value": {"weeks": 2}}, "Kontakte, deren letzte Öffnung nicht in den letzten 2 Wochen liegt oder nicht bekannt ist."),
+        ({"field": "contact.created_at", "is": ">=", "value": "2026-01-01"}, "Kontakte, deren Aufnahme nicht vor 01.01.2026 liegt."),
+        ({"field": "contact.attributes.tags", "is": "none of", "value": ["vip", "b2b"]}, "Kontakte, deren Merkmal „tags“ weder „vip“ noch „b2b“ enthält oder nicht bekannt ist."),
+        ({"did_not": "sent", "campaign": 7}, "Kontakte, die nie eine Mail aus Kampagne 7 bekommen haben."),
+        ({"did": "opened", "by": "any", "who": "customer"}, "Kontakte, bei deren Kunden jemand eine Mail geöffnet hat (auch Maschinen zählen)."),
+        ({"bought": {"category": "tea"}, "spent": {"at least": 5000, "currency": "EUR"}, "within": {"between": ["2026-01-01", "2026-03-31"]}}, "Kontakte, deren Kunde zwischen 01.01.2026 und 31.03.2026 etwas der Kategorie „tea“ für insgesamt mindestens 5000 (kleinste Einheit) EUR gekauft hat."),
+        ({"did_not_buy": {"sku": "T-1"}, "who": "contact"}, "Kontakte, die selbst nie das Produkt „T-1“ gekauft haben."),
+        ({"answered": "nps", "question": "score", "is": ">=", "value": 9}, "Kontakte, die in der Umfrage „nps“ die Frage „score“ mit mindestens 9 beantwortet haben."),
+    ],
+)  # fmt: skip
+def test_a_rule_is_said_in_one_german_sentence(rule: Any, said: str) -> None:
+    assert sentence(rule, "de") == said
+
+
+@settings(deadline=None, max_examples=80)
+@given(rules)
+def test_every_rule_can_be_said_in_every_language(rule: Rule) -> None:
+    for language in SPEECHES:
+        said = describe(rule, language)
+        assert said.endswith(".")
+        assert not re.search(r"\{\w*\}|\w  \w| \.$", said)
+
+
+def test_a_language_that_is_none_of_ours_is_told_in_english() -> None:
+    assert sentence({"everyone": True}, "fr") == "All contacts."

@@ -12,6 +12,8 @@ from campaigns.records.segments import SegmentRow
 from campaigns.records.surveys import SurveyRow
 from campaigns.records.templates import TemplateRow
 from campaigns.values import Sender
+from web.hosts import told_address
+from web.language import reader_language
 from web.marketing.campaigns.cards import Offered, zones
 
 
@@ -43,7 +45,10 @@ class Choices:
             "topics": [first, *((one.id, one.name) for one in self.topics.values())],
             "segments": [first, *((one.id, one.name) for one in self.segments.values())],
             "templates": [first, *((one.id, _with_languages(one)) for one in self.templates.values())],
-            "senders": [first, *((key, f"{one.name} <{one.address}>") for key, one in self.senders.items())],
+            "senders": [
+                first,
+                *((key, f"{one.name} <{told_address(one.address)}>") for key, one in self.senders.items()),
+            ],
             "surveys": [("", _("none")), *((one.id, one.name) for one in self.surveys.values())],
             "zones": [(name, name) for name in zones()],
         }
@@ -57,7 +62,7 @@ def choices(session: Session) -> Choices:
     """Load what is on offer."""
     return Choices(
         {one.id: one for one in consent.all_topics(session)},
-        {one.id: one for one in segments.listing(session)},
+        {one.id: one for one in segments.listing(session, reader_language())},
         {one.id: one for one in templates.listing(session)},
         dict(senders.listing(session)),
         {one.id: one for one in surveys.listing(session)},

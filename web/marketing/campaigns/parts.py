@@ -17,6 +17,7 @@ from campaigns.records import campaigns as records
 from campaigns.records.campaigns import Campaign, Run
 from campaigns.templates.preflight import Level
 from campaigns.values import Gate, Problem
+from web.language import reader_language
 from web.marketing.campaigns import times
 from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.campaigns.words import CARD_OF, GATES, field_of, label_of
@@ -104,7 +105,10 @@ def reach(campaign_id: int) -> ResponseReturnValue:
     with read() as session:
         campaign = campaign_desk.shown(session, campaign_id)
         counted, why = reach_of(session, campaign, utc_now())
-        segment = next((one for one in segments.listing(session) if one.id == campaign.segment_id), None)
+        segment = next(
+            (one for one in segments.listing(session, reader_language()) if one.id == campaign.segment_id),
+            None,
+        )
         return render_template(
             "marketing/campaigns/reach.html",
             campaign=campaign,
