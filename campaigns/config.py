@@ -15,6 +15,7 @@ from campaigns.values import Problem, Tracking
 
 DEFAULT_DATA = Path("var")
 SECRET_BYTES = 32
+CATCHER_URL = "smtp://127.0.0.1:2525"  #: where mail goes while no mail server is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ class Settings:
     smtp_connections: int = 8  #: at once, of each sender
     smtp_per_connection: int = 1000  #: mails on one connection, then another is opened
     smtp_cafile: Path | None = None  #: authorities to trust instead of the system's
+    journal_sync: int = 0  #: messages after which the crash journal is synced; 0: never
     rate: float | None = None  #: messages a second of the SMTP account, all senders together; None: no limit
+    lane_caps: bool = True  #: lanes start with caps, where mail leaves by a server of ours
     accounts_file: Path | None = None  #: names several accounts and routes; None: the SMTP account alone
     hits_sync: str = "full"  #: how SQLite syncs hits: full, or normal: a power cut may undo the newest
     tracking: Tracking = Tracking.INDIVIDUAL  #: of contacts who never chose a level
@@ -76,7 +79,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
     hits_port = _port(env, "POSTROOM_HITS_PORT", 8026, problems)
     public_url = env.get("POSTROOM_PUBLIC_URL", f"http://127.0.0.1:{hits_port}").rstrip("/")
     _require_scheme("POSTROOM_PUBLIC_URL", public_url, {"http", "https"}, problems)
-    smtp_url = env.get("POSTROOM_SMTP_URL", "smtp://127.0.0.1:2525")
+    smtp_url = env.get("POSTROOM_SMTP_URL", CATCHER_URL)
     _require_scheme("POSTROOM_SMTP_URL", smtp_url, {"smtp", "smtp+starttls", "smtps"}, problems)
     database_url = env.get("POSTROOM_DATABASE_URL", f"sqlite:///{data}/postroom.db")
     _require_scheme(
@@ -122,9 +125,11 @@ def _sending(env: Mapping[str, str], database_url: str, problems: list[Problem])
         "smtp_connections": _number(env, "POSTROOM_SMTP_CONNECTIONS", 8, 1, 500, problems),
         "smtp_per_connection": _number(env, "POSTROOM_SMTP_PER_CONNECTION", 1000, 1, 1_000_000, problems),
         "smtp_cafile": _file(env, "POSTROOM_SMTP_CAFILE", problems),
+        "journal_sync": _number(env, "POSTROOM_JOURNAL_SYNC", 0, 0, 10_000, problems),
         "broker_url": _broker(env, database_url, problems),
         "window": _number(env, "POSTROOM_WINDOW", 16, 1, 10_000, problems),
         "rate": _rate(env, problems),
+        "lane_caps": _word(env, "POSTROOM_LANE_CAPS", ("on", "off"), problems) == "on",
         "accounts_file": _file(env, "POSTROOM_ACCOUNTS", problems),
     }
 

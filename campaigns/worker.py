@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 
 from campaigns import metrics
 from campaigns.clock import utc_now
-from campaigns.config import Settings
+from campaigns.config import CATCHER_URL, Settings
 from campaigns.delivery.domains import Unasked, open_resolver
+from campaigns.delivery.lanes import starts_with_caps
 from campaigns.delivery.mailboxes import box_of, visit
 from campaigns.delivery.maildir import read_new, take
 from campaigns.delivery.mx import Heard
@@ -56,6 +57,7 @@ log = structlog.get_logger()
 Tick = Callable[[], object]
 PARTITIONS = "partitions"
 STAGES_AT_ONCE = 5000  #: moved in one transaction
+STARTS_NAME = "lanes"
 DOMAINS_FOR = 20.0  #: seconds of a tick in which domains are asked about
 T = TypeVar("T")
 
@@ -107,6 +109,7 @@ class Worker:
             ("webhooks", 1.0, self._listening.tick),
             ("accounts", 5.0, self.tick_accounts),
             ("domains", 15.0, self.tick_domains),
+            (STARTS_NAME, 60.0, self.tick_starts),
             ("warm-ups", 60.0, lambda: self._write(lanes.warm_up)),
             ("doubts", 15.0, self.tick_doubts),
             ("sign-ups", 1.0, self.tick_sign_ups),
@@ -127,7 +130,8 @@ class Worker:
         """
         self.pulse.guarded(PARTITIONS, 60.0, self.tick_partitions)()
         self._scheduler.start()
-        self._scheduler.modify_job(BEAT_NAME, next_run_time=utc_now())
+        for name in (BEAT_NAME, STARTS_NAME):
+            self._scheduler.modify_job(name, next_run_time=utc_now())
 
     def stop(self) -> None:
         """Stop, when the ticks under way are done."""
@@ -220,6 +224,18 @@ class Worker:
             self._write(partial(_hear, asked=asked, heard=heard))
             total += len(asked)
         return total
+
+    def tick_starts(self) -> None:
+        """Let the lanes of accounts that are servers of ours start with caps, and those of others not."""
+        wanted = self._settings.lane_caps
+        accounts = {
+            one.name: wanted and starts_with_caps(one) and one.options.get("url") != CATCHER_URL
+            for one in self._routing.accounts.values()
+        }
+        with self._stores.readers() as session:
+            if lanes.has_started(session, accounts):
+                return
+        self._write(lambda session, now: lanes.start(session, accounts, now=now))
 
     def tick_figures(self) -> None:
         """Count the large runs that have news; a count may take seconds, and holds no lock."""

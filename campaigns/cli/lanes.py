@@ -11,7 +11,7 @@ import click
 
 from campaigns.clock import utc_now
 from campaigns.config import from_environment
-from campaigns.delivery.lanes import ALL_LANES
+from campaigns.delivery.lanes import ALL_LANES, STARTS
 from campaigns.delivery.warmup import Plan
 from campaigns.errors import NotAllowed
 from campaigns.records import lanes as records
@@ -20,7 +20,18 @@ from campaigns.values import MAIN
 from campaigns.wiring import Stores, open_stores
 
 COLOURS = {"open": "green", "held": "red", "half open": "cyan", "slowed": "yellow", "full": "blue"}
-HEADINGS = ("account", "lane", "state", "rate/min", "cap/min", "sent today", "of", "reopens (UTC)", "warm-up")
+HEADINGS = (
+    "account",
+    "lane",
+    "state",
+    "rate/min",
+    "cap/min",
+    "at once",
+    "sent today",
+    "of",
+    "reopens (UTC)",
+    "warm-up",
+)
 
 _account = click.option("--account", default=MAIN, show_default=True, help="Or '*': every account.")
 _lane = click.argument("lane", type=click.Choice(ALL_LANES))
@@ -48,26 +59,42 @@ def lanes(context: click.Context, *, as_json: bool) -> None:
 @_account
 @_by
 @click.option("--per-minute", type=click.FloatRange(0.01, 1e8), help="Mails a minute at most.")
+@click.option("--no-cap", is_flag=True, help="Any number a minute, also where the lane starts with a cap.")
+@click.option("--connections", type=click.IntRange(0, 1000), help="Mails under way at once, by SMTP; 0: any.")
 @click.option("--per-day", type=click.IntRange(1, 10**8), help="Mails a day at most, by the date in UTC.")
 @click.option("--warm-up", nargs=3, type=float, help="BASE GROWTH TARGET: such as 100 1.5 50000.")
 def limit(
     lane: str,
     account: str,
     by: str,
-    per_minute: float | None,
-    per_day: int | None,
     warm_up: tuple[float, float, float] | None,
+    **caps: Any,
 ) -> None:
-    """Set all limits of a lane; those that are not named are taken away."""
+    """Set all limits of a lane; those that are not named are what it starts with, or none."""
     plan = None
+    if caps.pop("no_cap"):
+        if caps["per_minute"] is not None:
+            raise NotAllowed("--no-cap and --per-minute say opposite things; name one.")
+        caps["per_minute"] = 0.0
     if warm_up is not None:
         base, growth, target = warm_up
         if not (base >= 1 and 1.05 <= growth <= 3 and target >= base):
             raise NotAllowed("A warm-up is BASE GROWTH TARGET: from 1 on, 1.05 to 3, and not less than BASE.")
         plan = Plan(int(base), growth, int(target))
     with _stores() as stores, stores.sessions.begin() as session:
-        chosen = Limits(per_minute, per_day, plan)
+        chosen = Limits(**caps, plan=plan)
         records.set_limits(session, account, lane, chosen, actor=by, now=utc_now())
+
+
+@lanes.command()
+def starts() -> None:
+    """Show the caps that the lanes of an SMTP server of yours start with; 'other' and the rest have none."""
+    rows = [(lane, f"{one.per_minute:g}", str(one.connections)) for lane, one in STARTS.items()]
+    headings = ("lane", "cap/min", "at once")
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    click.secho(_joined(headings, widths), bold=True)
+    for row in rows:
+        click.echo(_joined(row, widths))
 
 
 @lanes.command()
@@ -110,6 +137,7 @@ def _stores() -> Iterator[Stores]:
 def _print(lines: Sequence[LaneLine]) -> None:
     if not lines:
         click.echo("No lane was set or used yet; each that gets mail stands here from then on.")
+        click.echo("postroom lanes starts: the caps that lanes begin with.")
         return
     rows = [_row(one) for one in lines]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
@@ -132,7 +160,8 @@ def _row(one: LaneLine) -> tuple[str, ...]:
         one.lane,
         "limits" if one.account == EVERY_ACCOUNT else one.word,
         _number(one.rate),
-        _number(one.limits.per_minute),
+        _number(one.limits.cap) + (" (start)" if one.starts else ""),
+        _number(one.limits.connections or None),
         _number(one.sent),
         _number(one.cap_today),
         _moment(one),

@@ -5,6 +5,9 @@ domain, hosted by one of them, is told once its MX record was asked (mx.py).
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+from campaigns.values import Account
 
 OTHER = "other"  #: the lane of every domain that is not named here
 
@@ -49,6 +52,7 @@ _WORDS = {
     "qq": "qq.com foxmail.com",
     "netease": "163.com 126.com yeah.net",
     "naver": "naver.com",
+    "netvigator": "netvigator.com",
 }
 #: What the names of a lane's mail servers end with; of several that fit the longest holds.
 _SERVERS = {
@@ -96,20 +100,49 @@ _SERVERS = {
     "qq": "qq.com",
     "netease": "163.com 126.com netease.com",
     "naver": "naver.com",
+    "netvigator": "netvigator.com",
 }
-#: Mails a minute that a lane commonly bears of one who is known there: what a back-off starts from where no
-#: cap is set. KumoMTA's table counts connections; here one of them is worth ten mails a second.
-_USUAL = {
-    "google": 3000.0,
-    "microsoft": 3000.0,
-    "microsoft 365": 3000.0,
-    "gmx": 2400.0,
-    "orange": 1200.0,
-    "yahoo japan": 600.0,
-    "qq": 2400.0,
-    "netease": 2400.0,
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a lane bears of one who delivers to it with a server of their own, until its servers say more."""
+
+    connections: int  #: mails under way at once, of all senders together
+    per_minute: float
+
+
+FASTEST = 6000.0  #: mails a minute, to any one provider
+PER_CONNECTION = 600.0  #: mails a minute that a connection is worth
+
+
+def _start(connections: int, per_minute: float | None = None) -> Start:
+    return Start(connections, per_minute or min(FASTEST, connections * PER_CONNECTION))
+
+
+#: The caps that a lane starts with, where nobody set any; those that are not here have none, nor has `other`.
+#: Source: KumoMTA's shaping tables (policy-extras/shaping.toml, community/shaping.toml, 2026-08): connections
+#: as they stand there; of their 100 mails a second and site, ten a connection.
+STARTS = {
+    "google": _start(5),
+    "microsoft": _start(5),
+    "microsoft 365": _start(5),
+    "yahoo": _start(10),
+    "apple": _start(10),
+    "comcast": _start(25),
+    "gmx": _start(4),
+    "orange": _start(2),
+    "mimecast": _start(10),
+    "barracuda": _start(10),
+    "kpn": _start(10),
+    "qq": _start(4),
+    "netease": _start(4),
+    "yahoo japan": _start(2, 600),
+    "netvigator": _start(5),
 }
-USUAL = 6000.0  #: of every other lane
+USUAL = FASTEST  #: mails a minute, of every lane that has no start
+OWN_SERVER = "smtp"  #: the kind of account whose limits are ours to keep; a provider's API keeps its own
+RELAYED_BY = "webhooks"  #: what such an account says whose server is a provider's
 #: Every known domain with its lane.
 LANES = {domain: lane for lane, domains in _WORDS.items() for domain in domains.split()}
 #: Every known ending of a mail server's name with its lane.
@@ -134,5 +167,10 @@ def _lane_of_server(host: str) -> str:
 
 
 def usual_rate(lane: str) -> float:
-    """Mails a minute that a lane commonly bears."""
-    return _USUAL.get(lane, USUAL)
+    """Mails a minute that a lane commonly bears: what a first back-off starts from where no cap is set."""
+    return STARTS[lane].per_minute if lane in STARTS else USUAL
+
+
+def starts_with_caps(account: Account) -> bool:
+    """Whether an account's lanes start with caps: its mail reaches providers from a server of ours."""
+    return account.kind == OWN_SERVER and not account.options.get(RELAYED_BY)

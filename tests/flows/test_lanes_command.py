@@ -49,3 +49,16 @@ def test_what_makes_no_sense_is_refused(shell):
     answer = CliRunner().invoke(command, ["hold", "nosuch", "--reason", "x", "--by", "ada"])
     assert answer.exit_code == 2
     assert "nosuch" in answer.output
+
+
+def test_a_cap_that_a_lane_starts_with_is_told_and_lifted(shell, stores):
+    with stores.sessions.begin() as session:
+        lanes.start(session, {"main": True}, now=utc_now())
+    assert "google         3000     5" in shell("starts")
+    shell("limit", "google", "--per-day", "9000", "--by", "ada")
+    assert "3000 (start)" in shell()
+    shell("limit", "google", "--no-cap", "--connections", "0", "--by", "ada")
+    [line] = json.loads(shell("--json"))["lanes"]
+    assert (line["rate"], line["starts"]) == (None, False)
+    with pytest.raises(NotAllowed, match="opposite"):
+        shell("limit", "google", "--no-cap", "--per-minute", "5", "--by", "ada")

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from campaigns.clock import utc_now
-from campaigns.delivery.lanes import ALL_LANES, usual_rate
+from campaigns.delivery.lanes import ALL_LANES, STARTS, usual_rate
 from campaigns.delivery.warmup import Plan
 from campaigns.errors import BadForm
 from campaigns.records import lanes as records
@@ -24,6 +24,7 @@ lanes = Blueprint("lanes", __name__, url_prefix="/lanes", template_folder="templ
 
 LONGEST_REASON = 200
 MOST = 100_000_000
+MOST_AT_ONCE = 1000
 
 
 @lanes.before_request
@@ -46,6 +47,7 @@ def index() -> ResponseReturnValue:
         every=EVERY_ACCOUNT,
         accounts=_accounts(),
         lanes=ALL_LANES,
+        starts=STARTS,
         warm=warm_words,
         now=now,
     )
@@ -69,6 +71,7 @@ def limits(account: str, lane: str) -> ResponseReturnValue:
     form = {
         "per_minute": own.per_minute,
         "per_day": own.per_day,
+        "connections": own.connections,
         "warm_base": plan and plan.base,
         "warm_growth": plan and plan.growth,
         "warm_target": plan and plan.target,
@@ -143,8 +146,9 @@ def _read_limits() -> Limits:
         BadForm: with every problem.
     """
     problems: list[Problem] = []
-    per_minute = _number("per_minute", 0.01, MOST, problems)
+    per_minute = _number("per_minute", 0, MOST, problems)
     per_day = _number("per_day", 1, MOST, problems)
+    connections = _number("connections", 0, MOST_AT_ONCE, problems)
     base = _number("warm_base", 1, MOST, problems)
     growth = _number("warm_growth", 1.05, 3, problems)
     target = _number("warm_target", 1, MOST, problems)
@@ -157,7 +161,11 @@ def _read_limits() -> Limits:
         )
     if problems:
         raise BadForm(problems)
-    return Limits(per_minute, None if per_day is None else int(per_day), plan)
+    return Limits(per_minute, _whole(per_day), plan, _whole(connections))
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
 
 
 def _number(field: str, low: float, high: float, problems: list[Problem]) -> float | None:
@@ -178,6 +186,8 @@ def _number(field: str, low: float, high: float, problems: list[Problem]) -> flo
 def _form(
     account: str, lane: str, form: Mapping[str, Any], problems: tuple[Problem, ...]
 ) -> ResponseReturnValue:
+    with read() as session:
+        start = records.start_of(session, account, lane)
     page = render_template(
         "admin/lane.html",
         account=account,
@@ -185,6 +195,7 @@ def _form(
         every=EVERY_ACCOUNT,
         form=form,
         usual=usual_rate(lane),
+        start=start,
         problems=problems,
     )
     return page, 422 if problems else 200

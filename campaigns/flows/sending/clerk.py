@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns import loading, metrics, settling
 from campaigns.delivery.journal import Page, Revoked
 from campaigns.flows.sending.flight import Batch, Flight, Postbox
-from campaigns.flows.sending.heeding import heed, pause, stop
+from campaigns.flows.sending.heeding import heed, pause, places, stop
 from campaigns.loading import Closed
 from campaigns.records import outbox, pace
 from campaigns.records.outbox import Chunk, Fenced
@@ -115,7 +115,8 @@ class Clerk:
             )
             sender = loaded.mailing.shared.sender
             signer = None if post.identities is None else post.identities.of(session, sender)
-        return Batch(chunk, page, loaded, Result(skipped=loaded.skipped), claimed, signer)
+            at_once = places(post, session, chunk.lane)
+        return Batch(chunk, page, loaded, Result(skipped=loaded.skipped), claimed, signer, at_once)
 
     # ---- while mails are on their way
 

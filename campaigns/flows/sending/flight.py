@@ -81,9 +81,11 @@ class Batch:
     result: Result
     claimed: float  #: when, by the monotonic clock
     signer: Signer | None = None  #: of the run's sender; None: its mails are not signed by us
+    at_once: int | None = None  #: mails of its lane that may be under way here; None: any number
     begun: set[int] = field(default_factory=set)
     mistakes: dict[int, str] = field(default_factory=dict)  #: ours, in making a mail; by seq
     on_wire: int = 0  #: handed to the backend, not answered yet
+    waited: float = 0.0  #: seconds, for fewer of its lane to be under way
     handed: bool = False  #: nothing more of it will be handed over
     stopped: bool = False  #: nothing more of it may be begun: its lane is held, or its hours are over
     heard: deque[Outcome] = field(default_factory=deque)  #: what was not taken; the clerk empties it
@@ -132,6 +134,14 @@ class Flight:
     def batch_of(self, key: MessageKey) -> Batch:
         """The batch that a message is of."""
         return next(batch for batch in self.batches if batch.holds(key))
+
+    def under_way(self, lane: str) -> int:
+        """How many mails of a lane are on their way."""
+        return sum(batch.on_wire for batch in self.batches if batch.chunk.lane == lane)
+
+    def is_wanted_by_others(self, lane: str) -> bool:
+        """Whether something of another lane waits for the wire."""
+        return any(batch.chunk.lane != lane for batch in tuple(self.loaded))
 
     def on_wire(self) -> bool:
         """Whether a message is on its way."""

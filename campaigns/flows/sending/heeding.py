@@ -66,6 +66,15 @@ def stop(post: Postbox, session: Session, batches: Iterable[Batch]) -> None:
         ends = [at for at in (loaded.closes_at, loaded.expires_at) if at is not None]
         over = lane in held or (batch.chunk.granted is None and lane in limited)
         batch.stopped |= over or min(ends) <= now
+        if batch.at_once is not None:
+            batch.at_once = places(post, session, lane)
+
+
+def places(post: Postbox, session: Session, lane: str) -> int | None:
+    """How many mails of a lane may be under way here at once; a provider's API has limits of its own."""
+    if post.backend.capabilities.max_batch is not None:
+        return None
+    return lanes.share(session, post.journal.owner, post.account, lane)
 
 
 def pause(session: Session, run: int, why: str, now: datetime) -> None:

@@ -13,6 +13,7 @@ from campaigns.values import Gate, MessageKey, Outcome, OutcomeKind, Outgoing
 LOOK_PATIENCE = (
     3.0  #: seconds after the clerk's last look in which mails may be begun: blind, we send nothing
 )
+TURN = 1.0  #: seconds that a lane with few mails at once may keep others waiting
 #: Answers that may say something of us, for the clerk to judge.
 NOT_TAKEN = frozenset({OutcomeKind.DEFERRED, OutcomeKind.FAILED})
 
@@ -48,6 +49,10 @@ class Wire:
         for one in batch.loaded.recipients.values():
             if batch.stopped:
                 return
+            if batch.at_once is not None:
+                yield from self._turn(batch)
+                if batch.stopped:
+                    return
             if self._post.rate is not None:
                 yield from self._room()
             try:
@@ -68,6 +73,14 @@ class Wire:
         while not self._flight.allowance.take():
             self._flight.call()
             yield None
+
+    def _turn(self, batch: Batch) -> Iterator[None]:
+        """Wait until fewer mails of the lane are under way; after a while another lane has its turn."""
+        flight, lane, began = self._flight, batch.chunk.lane, monotonic()
+        while not batch.stopped and flight.under_way(lane) >= (batch.at_once or 1):
+            yield None
+        batch.waited += monotonic() - began
+        batch.stopped |= batch.waited > TURN and flight.is_wanted_by_others(lane)
 
     def started(self, key: MessageKey) -> None:
         batch = self._flight.batch_of(key)

@@ -4,13 +4,13 @@ A lane has a row for an account only where something was ever set or said. One t
 nothing but the look whether any lane is closed.
 """
 
-from campaigns.records.lanes.budgets import budgeted, closed, grant, held, is_limited, release
+from campaigns.records.lanes.budgets import budgeted, closed, grant, held, is_limited, release, share
 from campaigns.records.lanes.days import count_day, is_warming, warm_up
 from campaigns.records.lanes.listing import LaneLine, lane_lines, log_lines
 from campaigns.records.lanes.places import places_of
 from campaigns.records.lanes.refused import Place, forget_refused, keep_refused, refused_alike
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits
-from campaigns.records.lanes.settings import hold, limits_of, reopen, set_limits
+from campaigns.records.lanes.settings import has_started, hold, limits_of, reopen, set_limits, start, start_of
 from campaigns.records.lanes.strikes import Signal, strike
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "count_day",
     "forget_refused",
     "grant",
+    "has_started",
     "held",
     "hold",
     "is_limited",
@@ -38,6 +39,9 @@ __all__ = [
     "release",
     "reopen",
     "set_limits",
+    "share",
+    "start",
+    "start_of",
     "strike",
     "warm_up",
 ]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.backoff import TRIAL, TRIAL_PATIENCE, allowed, tried
 from campaigns.model.base import Moment
 from campaigns.model.lanes import lanes
+from campaigns.model.mail import chunks
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, take, write
 
 BURST = timedelta(seconds=1)  #: for which mails are given out at once, and which a late sender may catch up
@@ -36,8 +37,9 @@ def held(session: Session, account: str, now: datetime) -> frozenset[str]:
 def budgeted(session: Session, account: str) -> frozenset[str]:
     """The lanes of an account that give out a few mails at a time: it is no use to queue more for them."""
     c = lanes.c
-    limits = (c.per_minute, c.per_day, c.warm_base, c.rate, c.slow)
-    few = sa.or_(c.half_open, *[one.is_not(None) for one in limits])
+    limits = (c.per_day, c.warm_base, c.rate, c.slow)
+    capped = sa.or_(c.per_minute > 0, sa.and_(c.starts, c.per_minute.is_(None)))
+    few = sa.or_(c.half_open, capped, *[one.is_not(None) for one in limits])
     query = sa.select(c.lane).where(c.account.in_([account, EVERY_ACCOUNT]), few)
     return frozenset(session.scalars(query))
 
@@ -48,7 +50,7 @@ def grant(session: Session, account: str, lane: str, wanted: int, *, now: dateti
         return None
     row = take(session, account, lane, now=now)
     state = row.at(now)
-    if state.is_held(now) or (row.open_at is not None and row.open_at > now):
+    if state.is_held(now) or (row.open_at is not None and row.open_at > now) or _is_full(session, row):
         return 0  # another sender was faster
     left = _left_today(row, now)
     if left == 0:
@@ -58,7 +60,7 @@ def grant(session: Session, account: str, lane: str, wanted: int, *, now: dateti
         return _give(session, row, min(most, TRIAL), now + TRIAL_PATIENCE, now)
     if state != row.state:
         write(session, row, now=now, state=state)
-    rate = allowed(state, now, cap=row.limits.per_minute, ceiling=row.limits.ceiling(lane))
+    rate = allowed(state, now, cap=row.limits.cap, ceiling=row.limits.ceiling(lane))
     if rate is not None:
         given = min(most, max(1, int(rate / 60 * BURST.total_seconds())))
         since = max(row.open_at or now - BURST, now - BURST)
@@ -72,8 +74,32 @@ def is_limited(session: Session, account: str, lane: str, now: datetime) -> bool
     if row is None:
         return False
     state = row.at(now)
-    rate = allowed(state, now, cap=row.limits.per_minute, ceiling=row.limits.ceiling(lane))
+    rate = allowed(state, now, cap=row.limits.cap, ceiling=row.limits.ceiling(lane))
     return state.half_open or rate is not None or _left_today(row, now) is not None
+
+
+def share(session: Session, owner: str, account: str, lane: str) -> int | None:
+    """How many mails of a lane one of the senders that serve it may have under way at once; None: any."""
+    row = find(session, account, lane)
+    if row is None or not row.limits.connections:
+        return None
+    owners = _owners(session, account, lane)
+    each, over = divmod(row.limits.connections, max(1, len(owners)))
+    place = owners.index(owner) if owner in owners else len(owners)
+    return max(1, each + (place < over))
+
+
+def _is_full(session: Session, row: Row) -> bool:
+    """Whether more senders serve a lane than it bears mails at once; who asks has its chunk by now."""
+    most = row.limits.connections
+    return bool(most) and len(_owners(session, row.account, row.lane)) > (most or 0)
+
+
+def _owners(session: Session, account: str, lane: str) -> list[str]:
+    """The senders that hold a chunk of a lane."""
+    c = chunks.c
+    query = sa.select(c.owner).where(c.state == "claimed", c.account == account, c.lane == lane)
+    return [owner for owner in session.scalars(query.distinct().order_by(c.owner)) if owner]
 
 
 def _left_today(row: Row, now: datetime) -> int | None:

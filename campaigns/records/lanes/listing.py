@@ -11,6 +11,7 @@ from campaigns.delivery.backoff import allowed
 from campaigns.model.lanes import lane_days, lane_log, lanes
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits, Row, day_of, row_of
 
+TOLD = ("per_minute", "per_day", "connections", "warm_base", "quiet_from", "held_until", "slow_until")
 LATELY = timedelta(days=7)
 
 
@@ -24,6 +25,7 @@ class LaneLine:
     rate: float | None  #: mails a minute now; None: no limit
     limits: Limits  #: that hold for it
     own: Limits  #: of them, those that were set for it alone
+    starts: bool  #: its cap is the one that lanes start with; nobody set any
     cap_today: int | None
     taken_today: int  #: of the cap, given out
     sent: int  #: today
@@ -56,7 +58,8 @@ def lane_lines(session: Session, now: datetime) -> list[LaneLine]:
         (row.account, row.lane): row
         for row in session.execute(sa.select(lane_days).where(c.day == day_of(now)))
     }
-    names = sorted({*rows, *(tuple(one) for one in used)})
+    told = {name for name, row in rows.items() if _is_told_of(row)}
+    names = sorted({*told, *(tuple(one) for one in used)})
     return [
         _line(
             row_of(account, lane, rows.get((account, lane)), rows.get((EVERY_ACCOUNT, lane))),
@@ -65,6 +68,12 @@ def lane_lines(session: Session, now: datetime) -> list[LaneLine]:
         )
         for account, lane in names
     ]
+
+
+def _is_told_of(row: sa.RowMapping) -> bool:
+    """Whether a row says more than with which caps a lane starts."""
+    said = any(row[name] is not None for name in TOLD)
+    return said or not row["starts"] or bool(row["taken"] or row["rule"])
 
 
 def _line(row: Row, day: sa.Row[Any] | None, now: datetime) -> LaneLine:
@@ -76,9 +85,10 @@ def _line(row: Row, day: sa.Row[Any] | None, now: datetime) -> LaneLine:
         row.account,
         row.lane,
         word,
-        allowed(state, now, cap=limits.per_minute, ceiling=ceiling),
+        allowed(state, now, cap=limits.cap, ceiling=ceiling),
         limits,
         row.own,
+        row.starts,
         limits.cap_of_day(row.warm_day),
         row.taken_on(now),
         0 if day is None else day.sent,

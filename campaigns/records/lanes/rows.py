@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.backoff import State, grown
-from campaigns.delivery.lanes import usual_rate
+from campaigns.delivery.lanes import STARTS, usual_rate
 from campaigns.delivery.warmup import Plan
 from campaigns.model.dialect import insert_many
 from campaigns.model.lanes import lane_log, lanes
@@ -26,11 +26,17 @@ BOTH = sa.select(lanes).where(
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a person allows a lane; None: no limit."""
+    """What a lane is allowed; None: nothing is said, 0: no limit."""
 
     per_minute: float | None = None
     per_day: int | None = None
     plan: Plan | None = None
+    connections: int | None = None  #: mails under way at once, over SMTP
+
+    @property
+    def cap(self) -> float | None:
+        """Mails a minute at most; None: no limit."""
+        return self.per_minute or None
 
     def cap_of_day(self, warm_day: int) -> int | None:
         """Mails on a day, by the cap and by the warm-up's day."""
@@ -47,7 +53,14 @@ class Limits:
             self.per_minute if self.per_minute is not None else other.per_minute,
             self.per_day if self.per_day is not None else other.per_day,
             self.plan or other.plan,
+            self.connections if self.connections is not None else other.connections,
         )
+
+
+def limits_at_start(lane: str) -> Limits:
+    """What a lane starts with, where it starts with caps."""
+    start = STARTS.get(lane)
+    return Limits() if start is None else Limits(start.per_minute, connections=start.connections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +69,9 @@ class Row:
 
     account: str
     lane: str
-    limits: Limits  #: its own, or those of every account where it has none
+    limits: Limits  #: its own, or those of every account, or those that lanes start with
     own: Limits  #: what was set for it alone
+    starts: bool  #: its cap is the one that lanes start with
     state: State
     open_at: datetime | None
     rule: str
@@ -108,11 +122,14 @@ def row_of(account: str, lane: str, own: Any, common: Any) -> Row:
     """Put a row together; `own` and `common` are None where there is none."""
     alone = _limits(own)
     kept = own or {}
+    chosen = alone.over(_limits(common))
+    starts = bool(kept.get("starts"))
     return Row(
         account,
         lane,
-        alone.over(_limits(common)),
+        chosen.over(limits_at_start(lane)) if starts else chosen,
         alone,
+        starts and chosen.per_minute is None,
         State(**{name: own[name] for name in OF_STATE}) if own else State(),
         kept.get("open_at"),
         kept.get("rule", ""),
@@ -132,7 +149,7 @@ def _limits(row: Any) -> Limits:
     plan = None
     if row["warm_base"] is not None:
         plan = Plan(row["warm_base"], row["warm_growth"], row["warm_target"])
-    return Limits(row["per_minute"], row["per_day"], plan)
+    return Limits(row["per_minute"], row["per_day"], plan, row["connections"])
 
 
 def write(session: Session, row: Row, *, now: datetime, state: State | None = None, **values: Any) -> None:

@@ -1,5 +1,6 @@
 """What people set: a lane's caps and warm-up, a hold with its reason, and that it is open again."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -7,14 +8,31 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.backoff import State
+from campaigns.delivery.lanes import STARTS
 from campaigns.model.lanes import lanes
-from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits, find, log, take, write
+from campaigns.records.lanes.rows import (
+    EVERY_ACCOUNT,
+    FOR_EVER,
+    Limits,
+    find,
+    limits_at_start,
+    log,
+    take,
+    write,
+)
 
 
 def limits_of(session: Session, account: str, lane: str) -> Limits:
     """What was set for a lane of this account alone."""
     found = find(session, account, lane)
     return Limits() if found is None else found.own
+
+
+def start_of(session: Session, account: str, lane: str) -> Limits | None:
+    """The caps that a lane of this account starts with where nobody set any; None: it has none."""
+    here = sa.and_(lanes.c.account == account, lanes.c.lane == lane, lanes.c.starts)
+    found = session.scalar(sa.select(lanes.c.starts).where(here))
+    return limits_at_start(lane) if found else None
 
 
 def set_limits(
@@ -26,6 +44,7 @@ def set_limits(
     values: dict[str, Any] = {
         "per_minute": limits.per_minute,
         "per_day": limits.per_day,
+        "connections": limits.connections,
         "warm_base": plan and plan.base,
         "warm_growth": plan and plan.growth,
         "warm_target": plan and plan.target,
@@ -42,12 +61,33 @@ def set_limits(
 def _told(limits: Limits) -> str:
     said = []
     if limits.per_minute is not None:
-        said.append(f"at most {limits.per_minute:g} a minute")
+        said.append(f"at most {limits.per_minute:g} a minute" if limits.cap else "no cap a minute")
     if limits.per_day is not None:
         said.append(f"at most {limits.per_day} a day")
+    if limits.connections is not None:
+        said.append(f"at most {limits.connections} at once" if limits.connections else "any number at once")
     if (plan := limits.plan) is not None:
         said.append(f"warm-up from {plan.base} a day by {plan.growth:g} to {plan.target}")
-    return ", ".join(said) or "no limit"
+    return ", ".join(said) or "nothing but what it starts with"
+
+
+def start(session: Session, accounts: Mapping[str, bool], *, now: datetime) -> None:
+    """Let the lanes of some accounts start with caps, and those of others (False) not."""
+    for account, starts in accounts.items():
+        wanted = set(STARTS) if starts else set()
+        for lane in sorted(wanted ^ _started(session, account)):
+            write(session, take(session, account, lane, now=now), now=now, starts=lane in wanted)
+
+
+def has_started(session: Session, accounts: Mapping[str, bool]) -> bool:
+    """Whether `start` would change nothing."""
+    return all(
+        _started(session, one) == (set(STARTS) if starts else set()) for one, starts in accounts.items()
+    )
+
+
+def _started(session: Session, account: str) -> set[str]:
+    return set(session.scalars(sa.select(lanes.c.lane).where(lanes.c.account == account, lanes.c.starts)))
 
 
 def hold(

@@ -74,13 +74,14 @@ def test_limits_are_set_shown_and_taken_away(office):
     given = {
         "per_minute": "0.5",
         "per_day": "2000",
+        "connections": "3",
         "warm_base": "50",
         "warm_growth": "1,5",
         "warm_target": "9000",
     }
     assert "The limits of google were saved." in office.post("/lanes/main/google", **given)
     with office.stores.readers() as session:
-        assert lanes.limits_of(session, "main", "google") == Limits(0.5, 2000, Plan(50, 1.5, 9000))
+        assert lanes.limits_of(session, "main", "google") == Limits(0.5, 2000, Plan(50, 1.5, 9000), 3)
     page = office.get("/lanes/main/google")
     for kept in ("0.5", "2000", "1.5", "9000"):
         assert f'value="{kept}"' in page
@@ -93,7 +94,7 @@ def test_limits_are_set_shown_and_taken_away(office):
 
 def test_limits_that_make_no_sense_are_told_together(office):
     wrong = {
-        "per_minute": "0",
+        "per_minute": "-0.5",
         "per_day": "many",
         "warm_growth": "1.0",
         "warm_base": "nan",
@@ -123,3 +124,17 @@ def test_the_choice_leads_to_the_limits(office):
     answer = office.client.get("/lanes/set?account=*&lane=google")
     assert answer.headers["Location"].endswith("/lanes/*/google")
     assert office.client.get("/lanes/set?account=&lane=").status_code == 404
+
+
+def test_what_a_lane_starts_with_is_told_and_lifted(office):
+    with office.stores.sessions.begin() as session:
+        lanes.start(session, {"main": True}, now=utc_now())
+    page = office.get("/lanes/")
+    assert "No lane was used yet" in page
+    assert "What lanes start with" in page
+    assert "what the lane starts with, 3,000." in office.get("/lanes/main/google")
+    struck(office.stores)
+    assert "starts with cap 3,000" in office.get("/lanes/")
+    office.post("/lanes/main/google", per_minute="0", connections="0")
+    assert only(office).limits.cap is None
+    assert "starts with cap" not in office.get("/lanes/")
