@@ -9,6 +9,7 @@ from campaigns.model.events import events
 from campaigns.model.mail import run_figures
 from campaigns.records import campaigns, history, reports
 from campaigns.records.reports import counts
+from campaigns.records.reports.figures import SCORES, ByVerdict
 from campaigns.values import EventKind, Fact, Verdict
 from tests.factories import NOW
 from tests.records.test_reports import One, bounced, clicked, happened, opened, play, sent
@@ -117,3 +118,22 @@ def test_final_counts_outlive_their_events_and_never_change(session, run, monkey
     counts.note_verdicts(session, {run})
     assert one_tick(session, LATER + timedelta(days=2)) == []
     assert report(session, run) == before
+
+
+def test_who_clicked_a_score_has_clicked_in_final_counts_of_earlier_versions_too(session, run):
+    counts.close(session, [counts.count_last(session, run)], now=LATER)
+    mine = run_figures.c.run_id == run
+    figures = session.scalar(sa.select(run_figures.c.figures).where(mine))
+    nobody = {"human": 0, "unknown": 0, "privacy": 0, "machine": 2}
+    earlier = figures | {"scores": 3, "clickers": 0, "links": {}}
+    earlier["hits"] = figures["hits"] | {"clicked": nobody}
+    session.execute(sa.update(run_figures).where(mine).values(figures=earlier))
+    found = counts.kept_of(session, [run])[run].counts
+    assert found.clickers == 3
+    assert found.hits[EventKind.CLICKED] == ByVerdict(human=3, machine=2)
+    assert found.links == {SCORES: ByVerdict(human=3)}
+    assert counts.clicked_and_returned(session, [run])[run][0] == 3
+    session.execute(sa.update(run_figures).where(mine).values(figures=earlier | {"scores": 0}))
+    found = counts.kept_of(session, [run])[run].counts
+    assert (found.clickers, found.hits[EventKind.CLICKED].human, found.links) == (0, 0, {})
+    assert counts.clicked_and_returned(session, [run])[run][0] == 0

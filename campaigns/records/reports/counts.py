@@ -18,7 +18,7 @@ from campaigns.model.events import events
 from campaigns.model.mail import run_figures, runs
 from campaigns.records import campaigns
 from campaigns.records.campaigns import Run
-from campaigns.records.reports.figures import ByVerdict, DomainLine, GateCount, Hour, Ledger
+from campaigns.records.reports.figures import SCORES, ByVerdict, DomainLine, GateCount, Hour, Ledger
 from campaigns.records.reports.hits import clicks_by_link, hits_of, hours_of, returns_of
 from campaigns.records.reports.leaving import left_by
 from campaigns.records.reports.ledger import bounces_of, domains_of, ledger_of
@@ -103,7 +103,8 @@ def kept_of(session: Session, ids: Sequence[int]) -> dict[int, Kept]:
 def clicked_and_returned(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
     """For each run: messages in which a person clicked, and messages that came back; kept or counted."""
     c = run_figures.c
-    two = (c.figures["clickers"].as_integer(), c.figures["returned"].as_integer())
+    clickers, scores = c.figures["clickers"].as_integer(), c.figures["scores"].as_integer()
+    two = (sa.case((clickers < scores, scores), else_=clickers), c.figures["returned"].as_integer())
     kept = sa.select(c.run_id, *two).where(c.run_id.in_(ids))
     found = {run: (clickers, returned) for run, clickers, returned in session.execute(kept)}
     return {**returns_of(session, [run for run in ids if run not in found]), **found}
@@ -193,19 +194,29 @@ def count_news(session: Session, now: datetime) -> list[Counted]:
 
 
 def _read(figures: dict[str, Any]) -> Counts:
+    """Read kept counts; who clicked a score has clicked, which final ones of earlier versions do not know."""
+    scores = figures["scores"]
+    of_scores = {str(SCORES): {"human": scores}} if scores else {}
     ledger = dict(figures["ledger"])
     gates = tuple(GateCount(Gate(one["gate"]), one["at_freeze"], one["later"]) for one in ledger.pop("gates"))
     return Counts(
         ledger=Ledger(**ledger, gates=gates),
-        hits={EventKind(kind): ByVerdict(**found) for kind, found in figures["hits"].items()},
+        hits={
+            EventKind(kind): _at_least(found, scores if kind == EventKind.CLICKED.value else 0)
+            for kind, found in figures["hits"].items()
+        },
         bounced=figures["bounced"],
         bounced_hard=figures["bounced_hard"],
         blocked=figures.get("blocked", 0),  # not counted by 0.1; nor who left by the preferences page
         hours=tuple(Hour(**hour) for hour in figures["hours"]),
-        links={int(number): ByVerdict(**found) for number, found in figures["links"].items()},
+        links={int(number): ByVerdict(**found) for number, found in (of_scores | figures["links"]).items()},
         domains=tuple(DomainLine(**line) for line in figures["domains"]),
-        scores=figures["scores"],
-        clickers=figures["clickers"],
+        scores=scores,
+        clickers=max(figures["clickers"], scores),
         returned=figures["returned"],
         left=figures["left"] if "left" in figures else sum(figures["hits"]["unsubscribed"].values()),
     )
+
+
+def _at_least(found: dict[str, int], people: int) -> ByVerdict:
+    return ByVerdict(**(found | {"human": max(found["human"], people)}))
