@@ -107,7 +107,8 @@ def show(template_id: int) -> ResponseReturnValue:
 def _show(template_id: int, problems: tuple[Problem, ...]) -> ResponseReturnValue:
     with read() as session:
         row, editions = _load(session, template_id)
-        files = template_files.of_version(session, records.newest_version(session, template_id))
+        version = records.newest_version(session, template_id)
+        files = template_files.of_version(session, version)
     edition = _chosen(editions, request.args.get("language"))
     broken: tuple[Problem, ...] = ()
     content = None
@@ -118,6 +119,7 @@ def _show(template_id: int, problems: tuple[Problem, ...]) -> ResponseReturnValu
     html = render_template(
         "marketing/content/show.html",
         row=row,
+        version=version,
         editions=editions,
         edition=edition,
         content=content,
@@ -250,10 +252,20 @@ def save(template_id: int) -> ResponseReturnValue:
     return redirect(url_for("templates.show", template_id=template_id, language=source.language))
 
 
-def _load(session: Session, template_id: int) -> tuple[TemplateRow, list[Edition]]:
+def find_row(session: Session, template_id: int) -> TemplateRow:
+    """A template by its number.
+
+    Raises:
+        NotFound: there is none.
+    """
     row = next((one for one in records.listing(session) if one.id == template_id), None)
     if row is None:
         raise NotFound(f"There is no template {template_id}.")
+    return row
+
+
+def _load(session: Session, template_id: int) -> tuple[TemplateRow, list[Edition]]:
+    row = find_row(session, template_id)
     version = records.newest_version(session, template_id)
     pairs = zip(records.sources(session, version), records.compiled(session, version), strict=True)
     return row, [Edition(source, compiled) for source, compiled in pairs]

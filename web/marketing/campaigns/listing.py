@@ -2,12 +2,14 @@
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from campaigns.clock import utc_now
 from campaigns.errors import BadForm
-from campaigns.records import campaign_desk, consent, segments
+from campaigns.records import campaign_desk, consent, segments, templates
 from campaigns.records import campaigns as records
 from campaigns.records.reports import campaign_list_numbers
+from campaigns.records.templates import TemplateRow
 from campaigns.values import CampaignState
 from web.language import chosen_timezone
 from web.marketing.campaigns import times
@@ -55,8 +57,16 @@ def _tabs(counts: dict[CampaignState, int]) -> list[tuple[str, object, int]]:
 
 @campaigns.get("/new")
 def new() -> ResponseReturnValue:
-    """Ask what a new campaign is called."""
-    return render_template("marketing/campaigns/new.html", form={}, problems=())
+    """Ask what a new campaign is called; it may begin with a template."""
+    with read() as session:
+        template = _template(session, request.args.get("template"))
+    return render_template("marketing/campaigns/new.html", form={}, problems=(), template=template)
+
+
+def _template(session: Session, wanted: str | None) -> TemplateRow | None:
+    """The template that a campaign is to begin with, if there is such a one."""
+    number = number_from(wanted)
+    return next((one for one in templates.listing(session) if one.id == number), None)
 
 
 @campaigns.post("/")
@@ -65,9 +75,15 @@ def create() -> ResponseReturnValue:
     try:
         chosen = read_name(request.form)
     except BadForm as bad:
-        page = render_template("marketing/campaigns/new.html", form=request.form, problems=bad.problems)
+        with read() as session:
+            template = _template(session, request.form.get("template"))
+        page = render_template(
+            "marketing/campaigns/new.html", form=request.form, problems=bad.problems, template=template
+        )
         return page, 422
     with write() as session:
+        if (template := _template(session, request.form.get("template"))) is not None:
+            chosen["template_id"] = template.id
         made = records.create(
             session,
             chosen.pop("name"),

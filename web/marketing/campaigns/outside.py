@@ -55,14 +55,16 @@ class Outside:
 
     memory: Memory = field(default_factory=Memory)
     asking: Lock = field(default_factory=Lock)  #: held during a round: one at a time
-    rounds: dict[int, Asked] = field(default_factory=dict)
+    rounds: dict[int, Asked] = field(default_factory=dict)  #: by campaign
+    of_templates: dict[int, Asked] = field(default_factory=dict)
 
-    def keep(self, campaign: int, asked: Asked) -> None:
-        """Remember a round."""
-        self.rounds.pop(campaign, None)
-        self.rounds[campaign] = asked
-        while len(self.rounds) > ROUNDS_KEPT:
-            del self.rounds[next(iter(self.rounds))]
+
+def keep(rounds: dict[int, Asked], number: int, asked: Asked) -> None:
+    """Remember a round, and forget the oldest of many."""
+    rounds.pop(number, None)
+    rounds[number] = asked
+    while len(rounds) > ROUNDS_KEPT:
+        del rounds[next(iter(rounds))]
 
 
 def outside_of(app: Flask) -> Outside:
@@ -101,8 +103,8 @@ def ask_outside(campaign_id: int) -> ResponseReturnValue:
     if not held.asking.acquire(blocking=False):
         return _page(campaign, held.rounds.get(campaign_id), busy=True)
     try:
-        asked = _ask(held, questions, now)
-        held.keep(campaign_id, asked)
+        asked = ask_others(held, questions, now)
+        keep(held.rounds, campaign_id, asked)
     finally:
         held.asking.release()
     if not is_part():
@@ -112,10 +114,14 @@ def ask_outside(campaign_id: int) -> ResponseReturnValue:
 
 def lately(session: Session, campaign: Campaign) -> Asked | None:
     """What was asked in the last minutes, of the mail as it is now."""
-    asked = outside_of(current_app).rounds.get(campaign.id)
+    return fresh(outside_of(current_app).rounds.get(campaign.id), _about(session, campaign))
+
+
+def fresh(asked: Asked | None, about: tuple[int, int | None]) -> Asked | None:
+    """A round that is not old, and was about the same."""
     if asked is None or (utc_now() - asked.at).total_seconds() > KEPT:
         return None
-    return asked if asked.about == _about(session, campaign) else None
+    return asked if asked.about == about else None
 
 
 def _about(session: Session, campaign: Campaign) -> tuple[int, int | None]:
@@ -135,7 +141,7 @@ def _questions(session: Session, campaign: Campaign, now: datetime) -> Questions
     return Questions(specimen, identity, (specimen.version, campaign.sender_id))
 
 
-def _ask(held: Outside, questions: Questions, now: datetime) -> Asked:
+def ask_others(held: Outside, questions: Questions, now: datetime) -> Asked:
     """Ask all at the same time; each has its own bounds."""
     specimen = questions.specimen
     fetcher: Fetcher = current_app.extensions.get("fetcher") or Fetcher()
