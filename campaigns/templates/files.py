@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from campaigns.errors import BadTemplate
+from campaigns.templates.pictures import write_anew
 from campaigns.values import Attachment, Content, Problem
 
 MOST_FILES = 10
@@ -34,7 +35,7 @@ _UNUSUAL = re.compile(r"[^A-Za-z0-9._-]+")
 def read_file(name: str, data: bytes, *, within: bool) -> Attachment:
     """Read a file that somebody gives; its type follows from its name and, of a picture, from its bytes.
 
-    `within` makes a picture that the mail itself shows.
+    `within` makes a picture that the mail itself shows; it is written anew, without what was hidden in it.
 
     Raises:
         BadTemplate: with all that is wrong with it.
@@ -50,7 +51,9 @@ def read_file(name: str, data: bytes, *, within: bool) -> Attachment:
             problems.append(Problem("file", f"{name[:80]!r} is no such picture.", cure))
     if problems:
         raise BadTemplate(problems)
-    return Attachment(name, kind, data, _content_id(name) if within else None)
+    if within:
+        return Attachment(name, kind, write_anew(name, kind, data), _content_id(name))
+    return Attachment(name, kind, data)
 
 
 def _problems(name: str, data: bytes) -> Sequence[Problem]:

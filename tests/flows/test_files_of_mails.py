@@ -11,8 +11,9 @@ from campaigns.templates.render import compile_source
 from campaigns.tracking.tokens import Keyring
 from campaigns.values import Attachment, BodyKind, Source
 from tests import factories
+from tests.pictures import a_png
 
-LOGO = read_file("../Our logo.png", b"\x89PNG\r\n\x1a\n" + bytes(99), within=True)
+LOGO = read_file("../Our logo.png", a_png(), within=True)
 PRICES = read_file("Preise.pdf", b"%PDF-1.4", within=False)
 SOURCE = Source(
     BodyKind.MJML,

@@ -15,12 +15,13 @@ from campaigns.imports.source import open_source, read_rows
 from campaigns.records.staff import Desk
 from campaigns.templates.files import LARGEST, read_file
 from tests.hostile.house import House
+from tests.pictures import JPEG, a_gif, a_png, chunk
 from tests.web.marketing.conftest import Desktop, desktop  # noqa: F401 - a fixture
 from tests.web.marketing.test_report_pages import run  # noqa: F401 - a fixture
 from web.marketing.export import harmless
 
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", " =", "＝", "＋", "－", "＠")
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+PNG = a_png()
 
 
 @settings(deadline=None, max_examples=200)
@@ -49,7 +50,8 @@ def test_a_list_of_people_is_safe_for_a_spreadsheet_and_exact_only_when_asked(de
     ("name", "data"),
     [("x.svg", b"<svg onload=alert(1)>"), ("x.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), ("x.html", b"<script>"),
      ("x.gif", b"GIF89"), ("x.jpg", b"<html>"), ("x.png", b""), ("x.exe", b"MZ"), ("x.png", b"\0" * (LARGEST + 1)),
-     ("x.htm\u202egnp.html", PNG), ("x.js", PNG)],
+     ("x.htm\u202egnp.html", PNG), ("x.js", PNG), ("x.png", PNG[:-1]), ("x.jpg", JPEG[:-2]), ("x.gif", a_gif()[:30]),
+     ("x.png", a_png(30_000, 30_000, pixels=b"")), ("x.png", a_png(pixels=b"\0" * 10_000_000))],
 )  # fmt: skip
 def test_no_picture_is_taken_that_is_none(name, data):
     with pytest.raises(BadTemplate):
@@ -66,7 +68,19 @@ def test_a_name_of_a_file_leads_nowhere(name):
 
 def test_a_picture_is_what_its_bytes_say_whatever_its_name_says():
     assert read_file("x.txt", PNG, within=True).media_type == "image/png"
-    assert read_file("page.html.gif", b"GIF89a" + b"\0" * 9, within=True).media_type == "image/gif"
+    assert read_file("page.html.gif", a_gif(), within=True).media_type == "image/gif"
+
+
+def test_nothing_hides_in_a_picture_or_behind_it():
+    script = b"<script>alert(1)</script>"
+    for name, data in (
+        ("x.png", PNG + script),
+        ("x.png", a_png(8, 4, chunk(b"iTXt", script))),
+        ("x.gif", a_gif(1, 1, b"\x21\xfe" + bytes((len(script),)) + script + b"\0") + script),
+        ("x.jpg", JPEG[:2] + b"\xff\xfe" + (len(script) + 2).to_bytes(2) + script + JPEG[2:] + script),
+    ):
+        assert script in data
+        assert script not in read_file(name, data, within=True).data, name
 
 
 def test_an_uploaded_file_never_comes_back_as_a_page(house: House):

@@ -12,6 +12,7 @@ from campaigns.templates import preflight
 from campaigns.templates.render import compile_source, prepare
 from campaigns.templates.samples import sample_names
 from campaigns.values import Attachment, BodyKind, Source
+from tests.pictures import a_png
 from tests.web.marketing.conftest import HOSTILE
 from web.marketing.sources import BLANK
 
@@ -180,7 +181,7 @@ def test_with_a_real_mail_server_nothing_is_shown_as_caught(desktop, mails):
     desktop.get(f"/caught/{mails[0]}", 404)
 
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+PNG = a_png()
 SHOWING = {
     "language": "en",
     "kind": "html",
