@@ -6,6 +6,7 @@ One process exports; it listens on a port of its own, which the world need not r
 import hmac
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from campaigns.config import Settings
 from campaigns.metrics import FOLDER, names
 from campaigns.metrics.counts import Series, read_all
 from campaigns.metrics.names import Metric, Sort
-from campaigns.records import accounts, backlog, routes, ticks
+from campaigns.model.dialect import database_now
+from campaigns.records import accounts, backlog, lanes, routes, ticks
+from campaigns.records.lanes import LaneLine
 from campaigns.wiring import Stores
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -70,7 +73,7 @@ class Everything(Collector):
 def measure(session: Session) -> Gauges:
     """Every gauge of the database, by its labels."""
     queue = backlog.measure(session)
-    return {
+    return _lanes(session) | {
         names.CHUNKS: {(state,): float(count) for state, count in queue.chunks.items()},
         names.OLDEST_READY: {(): queue.oldest_ready.total_seconds()},
         names.BACK_OFF: {(): queue.backed_off.total_seconds()},
@@ -82,6 +85,31 @@ def measure(session: Session) -> Gauges:
         names.HITS_WAITING: {(): float(queue.hits)},
         names.TICK_AGE: {(tick.name,): tick.age.total_seconds() for tick in ticks.ages(session)},
     }
+
+
+def _lanes(session: Session) -> Gauges:
+    """How fast each lane may be served, and what waits for it."""
+    now = database_now(session)
+    lines = [one for one in lanes.lane_lines(session, now) if one.account != lanes.EVERY_ACCOUNT]
+    waiting = lanes.waiting(session)
+    return {
+        names.LANE_RATE: {(one.account, one.lane): one.rate for one in lines if one.rate is not None},
+        names.LANE_CAP: {(one.account, one.lane): one.limits.cap for one in lines if one.limits.cap},
+        names.LANE_HELD: {(one.account, one.lane): _shut_for(one, now) for one in lines},
+        names.LANE_BACKED_OFF: {
+            (one.account, one.lane): float(one.word in {"held", "half open", "slowed"}) for one in lines
+        },
+        names.LANE_WAITING: {
+            **{(one.account, one.lane): 0.0 for one in lines},
+            **{place: float(one.mails) for place, one in waiting.items()},
+        },
+    }
+
+
+def _shut_for(one: LaneLine, now: datetime) -> float:
+    if one.word not in {"held", "full"}:
+        return 0.0
+    return float("inf") if one.reopens_at is None else max(0.0, (one.reopens_at - now).total_seconds())
 
 
 def _counter(metric: Metric, counts: Mapping[Series, float]) -> Family:

@@ -13,6 +13,7 @@ from campaigns.doctor.broker import examine_broker
 from campaigns.doctor.findings import Finding, bad, guarded, ok
 from campaigns.doctor.folders import examine_folders
 from campaigns.doctor.forms import examine_forms
+from campaigns.doctor.lanes import examine_lanes
 from campaigns.doctor.machine import examine_machine
 from campaigns.doctor.mail import examine_server
 from campaigns.doctor.senders import examine_senders
@@ -48,6 +49,7 @@ def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
         yield from guarded("accounts", lambda: examine_accounts(settings, env, now))
         yield from guarded("webhooks", lambda: examine_webhooks(settings, env, now))
     yield from guarded("senders at work", lambda: examine_serving(settings, env, now))
+    yield from guarded("lanes", lambda: examine_lanes(settings, now))
     yield from guarded("senders", lambda: _examine_senders(settings, now))
     yield from guarded("sign-up forms", lambda: examine_forms(settings, now))
     yield from guarded("public address", lambda: examine_addresses(settings))

@@ -168,6 +168,36 @@ ACCOUNT_WAITING = Metric(
     "Messages that wait in an account's queue, at most.",
     ("account",),
 )
+LANE_RATE = Metric(
+    "postroom_lane_rate_per_minute",
+    Sort.GAUGE,
+    "Mails a minute that a lane may be given now, holds aside; missing: it has no limit.",
+    ("account", "lane"),
+)
+LANE_CAP = Metric(
+    "postroom_lane_cap_per_minute",
+    Sort.GAUGE,
+    "The lane's cap, set or started with; missing: it has none.",
+    ("account", "lane"),
+)
+LANE_HELD = Metric(
+    "postroom_lane_held_seconds",
+    Sort.GAUGE,
+    "Until a lane that is held or full for today reopens; 0: it is open; +Inf: until somebody opens it.",
+    ("account", "lane"),
+)
+LANE_BACKED_OFF = Metric(
+    "postroom_lane_backed_off",
+    Sort.GAUGE,
+    "1: what its servers said, or a person, holds or slows a lane; 0: nothing does.",
+    ("account", "lane"),
+)
+LANE_WAITING = Metric(
+    "postroom_lane_waiting",
+    Sort.GAUGE,
+    "Messages that wait for a lane, at most.",
+    ("account", "lane"),
+)
 IN_DOUBT = Metric("postroom_in_doubt", Sort.GAUGE, "Messages whose fate is unknown and a person must decide.")
 HITS_WAITING = Metric(
     "postroom_tracking_queue_depth",
@@ -186,6 +216,11 @@ MEASURED = (
     BACK_OFF,
     ACCOUNT_SILENT,
     ACCOUNT_WAITING,
+    LANE_RATE,
+    LANE_CAP,
+    LANE_HELD,
+    LANE_BACKED_OFF,
+    LANE_WAITING,
     IN_DOUBT,
     HITS_WAITING,
     TICK_AGE,

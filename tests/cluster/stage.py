@@ -67,6 +67,7 @@ class Stage:
             "POSTROOM_DATABASE_URL": database_url,
             "POSTROOM_BROKER_URL": broker_url,
             "POSTROOM_SMTP_URL": self.smtp_url,
+            "POSTROOM_LANE_CAPS": "off",
             "POSTROOM_SECRET": SECRET.decode(),
             "POSTROOM_SMTP_CONNECTIONS": str(CONNECTIONS),
             "POSTROOM_METRICS_PORT": "0",

@@ -82,6 +82,7 @@ class Stage:
             "POSTROOM_DATA": str(self.data),
             "POSTROOM_DATABASE_URL": database_url,
             "POSTROOM_SMTP_URL": f"smtp://127.0.0.1:{listener.getsockname()[1]}",
+            "POSTROOM_LANE_CAPS": "off",
             "POSTROOM_SMTP_CONNECTIONS": str(CONNECTIONS),
             "POSTROOM_SECRET": SECRET.decode(),
             "POSTROOM_METRICS_PORT": "0",

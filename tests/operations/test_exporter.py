@@ -15,15 +15,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from campaigns import metrics
 from campaigns.config import Settings
+from campaigns.delivery.backoff_rules import rule_of
 from campaigns.errors import BackendError
 from campaigns.exporter import Everything, Exporter, start_exporter
 from campaigns.metrics import names
 from campaigns.metrics.names import Sort
 from campaigns.model.dialect import database_now
 from campaigns.model.mail import chunks, runs
-from campaigns.records import accounts, hits, ticks
+from campaigns.records import accounts, hits, lanes, ticks
+from campaigns.records.lanes import Limits, Signal
 from campaigns.records.ticks import Tick
-from campaigns.values import Hit, OutcomeKind, Verdict
+from campaigns.values import Hit, Outcome, OutcomeKind, Verdict
 from campaigns.wiring import open_stores
 from tests.factories import NOW, a_campaign, a_contact, a_run, a_topic
 
@@ -106,6 +108,31 @@ def test_what_waits_is_measured(stores, tmp_path):
     assert found["postroom_tracking_queue_depth",] == 3
     assert found["postroom_tick_age_seconds", "runs"] == pytest.approx(7, abs=5)
     assert found["postroom_store_up",] == 1
+
+
+def test_lanes_are_measured_by_account_and_lane(stores, tmp_path):
+    with stores.sessions.begin() as session:
+        a_queue(session)
+        now = database_now(session)
+        for lane, limits in (("google", Limits(600)), ("apple", Limits(per_day=5)), ("gmx", Limits())):
+            lanes.set_limits(session, "main", lane, limits, actor="ada", now=now)
+        rule = rule_of(Outcome(OutcomeKind.DEFERRED, 450, None, "[TSS04] too much"))
+        lanes.strike(session, "main", "yahoo", Signal(rule, "[TSS04]"), now=now)
+        lanes.hold(session, "main", "gmx", "asked", until=None, actor="ada", now=now)
+        lanes.grant(session, "main", "apple", 9, now=now)
+    found = samples(stores, tmp_path)
+
+    def of(what, lane):
+        return found.get((f"postroom_lane_{what}", "main", lane))
+
+    assert (of("rate_per_minute", "google"), of("cap_per_minute", "google")) == (600, 600)
+    assert of("rate_per_minute", "yahoo") == 3000
+    assert of("cap_per_minute", "yahoo") is None
+    assert of("held_seconds", "yahoo") == pytest.approx(2 * 3600, rel=0.3)
+    assert [of("held_seconds", one) for one in ("google", "gmx")] == [0, float("inf")]
+    assert 0 < of("held_seconds", "apple") <= 86400
+    assert [of("backed_off", one) for one in ("google", "apple", "gmx", "yahoo")] == [0, 0, 1, 1]
+    assert (of("waiting", "other"), of("waiting", "google")) == (3, 0)
 
 
 def test_an_empty_store_has_nothing_waiting(stores, tmp_path):

@@ -12,6 +12,7 @@ from campaigns.records.lanes.refused import Place, forget_refused, keep_refused,
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits
 from campaigns.records.lanes.settings import has_started, hold, limits_of, reopen, set_limits, start, start_of
 from campaigns.records.lanes.strikes import Signal, strike
+from campaigns.records.lanes.waiting import Waiting, waiting
 
 __all__ = [
     "EVERY_ACCOUNT",
@@ -20,6 +21,7 @@ __all__ = [
     "Limits",
     "Place",
     "Signal",
+    "Waiting",
     "budgeted",
     "closed",
     "count_day",
@@ -43,5 +45,6 @@ __all__ = [
     "start",
     "start_of",
     "strike",
+    "waiting",
     "warm_up",
 ]

@@ -4,7 +4,7 @@ A lane with a rate gives out mails for about a second at once and is closed unti
 nobody waits for it, and chunks of other lanes go meanwhile.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from campaigns.delivery.backoff import TRIAL, TRIAL_PATIENCE, allowed, tried
 from campaigns.model.base import Moment
 from campaigns.model.lanes import lanes
 from campaigns.model.mail import chunks
-from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, take, write
+from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, take, tomorrow, write
 
 BURST = timedelta(seconds=1)  #: for which mails are given out at once, and which a late sender may catch up
 
@@ -54,7 +54,7 @@ def grant(session: Session, account: str, lane: str, wanted: int, *, now: dateti
         return 0  # another sender was faster
     left = _left_today(row, now)
     if left == 0:
-        return _give(session, row, 0, _tomorrow(now), now)
+        return _give(session, row, 0, tomorrow(now), now)
     most = wanted if left is None else min(wanted, left)
     if state.half_open:
         return _give(session, row, min(most, TRIAL), now + TRIAL_PATIENCE, now)
@@ -113,10 +113,6 @@ def _give(session: Session, row: Row, given: int, open_at: datetime, now: dateti
     return given
 
 
-def _tomorrow(now: datetime) -> datetime:
-    return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
-
-
 def release(
     session: Session, account: str, lane: str, *, given: int, begun: int, sent: int, now: datetime
 ) -> None:
@@ -124,7 +120,7 @@ def release(
     row = take(session, account, lane, now=now)
     spare = max(0, given - begun)
     if spare and row.day == day_of(now):
-        shut_for_today = row.open_at is not None and row.open_at >= _tomorrow(now)
+        shut_for_today = row.open_at is not None and row.open_at >= tomorrow(now)
         open_at = now if shut_for_today else row.open_at
         write(session, row, now=now, taken=max(0, row.taken - spare), open_at=open_at)
     if row.state.half_open and not row.state.is_held(now):

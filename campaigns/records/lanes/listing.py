@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.backoff import allowed
 from campaigns.model.lanes import lane_days, lane_log, lanes
-from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits, Row, day_of, row_of
+from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits, Row, day_of, row_of, tomorrow
 
 TOLD = ("per_minute", "per_day", "connections", "warm_base", "quiet_from", "held_until", "slow_until")
 LATELY = timedelta(days=7)
@@ -108,7 +108,7 @@ def _word(row: Row, now: datetime) -> tuple[str, datetime | None]:
         return "held", None if state.held_until >= FOR_EVER else state.held_until
     cap = row.limits.cap_of_day(row.warm_day)
     if cap is not None and row.taken_on(now) >= cap:
-        return "full", row.open_at if row.open_at is not None and row.open_at > now else None
+        return "full", tomorrow(now)
     if state.half_open:
         return "half open", None
     slow = state.slow_until is not None and state.slow_until > now

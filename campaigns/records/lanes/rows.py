@@ -1,7 +1,7 @@
 """A lane's row as values: what a person set, and what servers said."""
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -95,6 +95,11 @@ class Row:
 def day_of(now: datetime) -> str:
     """The UTC date that a day's figures are kept under."""
     return now.astimezone(UTC).date().isoformat()
+
+
+def tomorrow(now: datetime) -> datetime:
+    """When the next day of all figures begins."""
+    return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
 
 
 def find(session: Session, account: str, lane: str) -> Row | None:
