@@ -296,10 +296,14 @@ def _look(session: Session, named: Sequence[Named], keys: Keys, words: list[str]
 
 
 def _hit(session: Session, one: Named, keys: Keys) -> Hit | None:
-    """The raw hit; None for a click on a page of ours, which is seen there."""
+    """The raw hit; None for a click on an address of ours, which is seen there.
+
+    On its way to a link of ours only what the provider says more is heard: that it was no person's. What
+    comes to us from the same address and agent then is judged with it.
+    """
     signal, clicked = one.signal, one.signal.kind is SignalKind.CLICKED
     page, number = _our_page(signal.url, one.token, keys) if clicked else ("", None)
-    if page in OUR_PAGES:
+    if page in OUR_PAGES or (number is not None and signal.doer not in DOERS):
         return None
     if clicked and number is None and signal.url:
         number = links.number_of(session, one.whom.run, signal.url)

@@ -17,10 +17,11 @@ from campaigns.model.events import events, hit_counts, hits
 from campaigns.model.mail import messages, runs
 from campaigns.model.webhooks import webhook_calls
 from campaigns.records import campaigns, consent, tracking, webhooks
+from campaigns.records import hits as records_hits
 from campaigns.records.consent import Provenance
 from campaigns.records.webhooks import NewCall
 from campaigns.tracking.tokens import Keyring, Purpose
-from campaigns.values import ConsentState, ContactId, Tracking
+from campaigns.values import ConsentState, ContactId, Hit, Tracking
 from tests.factories import NOW, SECRET
 from tests.flows.test_returned_mail import ADA, Sent
 
@@ -360,13 +361,37 @@ def test_an_open_is_a_raw_hit(told):
 
 def test_a_click_finds_its_link(told):
     number_links(told.session, told.run)
-    token = Keyring(SECRET).sign(Purpose.CLICK, told.run, 1, told.contact)
     other = Keyring(SECRET).sign(Purpose.CLICK, told.run, 2, told.contact)
     opened(told, "clicked", url="https://shop.example/a")
-    opened(told, "clicked", id="2", url=f"https://t.shop.example/c/{token}/2")
     opened(told, "clicked", id="3", url="https://elsewhere.example/")
     opened(told, "clicked", id="4", url=f"https://t.shop.example/c/{other}/2")
-    assert [row.link for row in told.rows(hits)] == [1, 2, None, None]
+    assert [row.link for row in told.rows(hits)] == [1, None, None]
+
+
+def came_to_us(told):
+    of_people = ("accept-language", "sec-fetch-mode")
+    at, who = NOW + HOUR, (told.run, 1, told.contact)
+    records_hits.store(told.session, [Hit(at, "click", *who, 2, "GET", BROWSER, "203.0.113.9", of_people)])
+    judging.judge_hits(told.session, NOW + 2 * HOUR)
+
+
+def test_a_click_that_a_provider_sees_on_its_way_to_our_link_counts_once(told):
+    token = Keyring(SECRET).sign(Purpose.CLICK, told.run, 1, told.contact)
+    url = f"https://t.shop.example/c/{token}/2"
+    assert opened(told, "clicked", url=url) == {"own page": 1}
+    assert told.rows(hits) == []
+    came_to_us(told)
+    clicks = sa.select(events.c.verdict).where(events.c.kind == "clicked")
+    assert told.session.scalars(clicks).all() == ["human"]
+
+
+def test_a_providers_word_on_a_machine_is_heard_of_the_click_that_came_to_us(told):
+    token = Keyring(SECRET).sign(Purpose.CLICK, told.run, 1, told.contact)
+    url = f"https://t.shop.example/c/{token}/2"
+    assert opened(told, "clicked", url=url, by="machine", agent=BROWSER) == {"clicked": 1}
+    came_to_us(told)
+    clicks = sa.select(events.c.verdict).where(events.c.kind == "clicked")
+    assert told.session.scalars(clicks).all() == ["machine", "machine"]
 
 
 def test_a_click_on_a_page_of_ours_is_seen_there(told):
