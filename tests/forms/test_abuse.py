@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import Client
 
+from campaigns.delivery.lanes import LANES
 from campaigns.flows import asking
 from campaigns.forms import flags, visits
 from campaigns.forms.spec import Asked, Spec, is_web_address, origin_of
@@ -584,4 +585,14 @@ def test_addresses_of_tasks_and_for_throwing_away_are_known():
     assert not flags.is_role("infonaut@example.com")
     assert flags.is_disposable("a@mailinator.com")
     assert flags.is_disposable("a@b.c.mailinator.com")
-    assert not flags.is_disposable("a@notmailinator.com")
+    assert not flags.is_disposable("a@mailinator.com.shop.example")
+    assert not flags.is_disposable("a@ourmailinator.com")
+
+
+def test_the_list_of_domains_for_throwing_away_is_long_and_holds_nobodys_mailbox():
+    listed = flags._disposable()
+    assert len(listed) > 10_000
+    assert all(one == one.strip().lower() and one.isascii() and "." in one for one in listed)
+    assert not [
+        domain for domain in (*LANES, "duck.com", "shop.example") if flags.is_disposable(f"ada@{domain}")
+    ]
