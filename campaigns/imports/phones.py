@@ -32,18 +32,21 @@ class PhoneReader:
 
     def read_many(self, cells: Sequence[str]) -> list[str | Bad | None]:
         """Give each number in E.164, None for an empty cell, or what is wrong with it."""
-        found: list[str | Bad | None] = []
         known = self._codes
-        for cell in cells:
-            certain = known.get(cell[1:3])  # of the codes of two digits, which most are, none begins another
-            if certain is not None and cell[0] == "+" and certain(cell, 3):
-                found.append(cell)
-                continue
-            try:
-                found.append(self.read(text) if (text := cell.strip()) else None)
-            except BadPhone as error:
-                found.append(Bad(str(error)))
-        return found
+        return [
+            cell
+            # of the codes of two digits, which most are, none begins another
+            if (certain := known.get(cell[1:3])) is not None and cell[0] == "+" and certain(cell, 3)
+            else self._read_cell(cell)
+            for cell in cells
+        ]
+
+    def _read_cell(self, cell: str) -> str | Bad | None:
+        text = cell.strip()
+        try:
+            return self.read(text) if text else None
+        except BadPhone as error:
+            return Bad(str(error))
 
     def read(self, text: str) -> str:
         """Give the number in E.164.
