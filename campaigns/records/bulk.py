@@ -29,9 +29,8 @@ _INDEXES = sa.text(
 #: while the next parts are read: at the end of the load nothing else would be done meanwhile.
 _SQLITE_INDEXES = sa.text(
     "SELECT name, sql AS definition FROM sqlite_schema WHERE type = 'index' AND sql LIKE 'CREATE INDEX%'"
-    " AND tbl_name IN ('contacts', 'customers') AND name NOT IN"
-    " ('ix_contacts_customer_id', 'ix_customers_owner_id', 'ix_contacts_country_city', 'ix_contacts_tracking')"
-    " ORDER BY name"
+    " AND tbl_name IN ('contacts', 'customers') AND name NOT IN ('ix_contacts_customer_id',"
+    " 'ix_customers_owner_id', 'ix_contacts_country_city', 'ix_contacts_tracking') ORDER BY name"
 )
 _KEYS = sa.text(
     "SELECT c.conrelid::regclass::text AS owner, c.conname AS name, pg_get_constraintdef(c.oid) AS definition"
