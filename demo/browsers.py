@@ -36,11 +36,15 @@ class Answer(NamedTuple):
 
 
 class Browser:
-    """One program at one loopback address of its own, so that each person has an IP address."""
+    """One program at one loopback address of its own, so that each person has an IP address.
+
+    Gateways stand in networks where no person is, as they mostly do.
+    """
 
     def __init__(self, agent: str, draw: Random, *, person: bool) -> None:
         self._agent = agent
-        self._own = f"127.{draw.randrange(1, 200)}.{draw.randrange(256)}.{draw.randrange(1, 255)}"
+        network = draw.randrange(*((200, 250) if agent in GATEWAYS else (1, 200)))
+        self._own = f"127.{network}.{draw.randrange(256)}.{draw.randrange(1, 255)}"
         self._person = person
 
     def get(self, url: str, method: str = "GET") -> Answer:
