@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from campaigns.clock import utc_now
 from campaigns.config import from_environment
 from campaigns.errors import BadImport
+from campaigns.imports.addresses import BadAddress, normalise
 from campaigns.records import owners
 from campaigns.records.staff import Staff
 from campaigns.values import Problem
@@ -77,7 +78,15 @@ def _lines(file: Path) -> Iterator[tuple[int, str, str]]:
                 cure = "The first line names them: customer,owner."
                 raise BadImport([Problem(file.name, f"has no column {name}.", cure) for name in missing])
             for row in rows:
-                yield rows.line_num, (row["customer"] or "").strip(), (row["owner"] or "").strip().lower()
+                yield rows.line_num, _as_stored(row["customer"] or ""), (row["owner"] or "").strip().lower()
         except (UnicodeDecodeError, csv.Error) as error:
             cure = "Save it as CSV in UTF-8, with commas."
             raise BadImport([Problem(file.name, "cannot be read.", cure)]) from error
+
+
+def _as_stored(name: str) -> str:
+    """Bring a mail address to the form in which it is stored; an id is none, and stays."""
+    try:
+        return normalise(name.strip())
+    except BadAddress:
+        return name.strip()

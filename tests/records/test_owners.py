@@ -67,6 +67,9 @@ def test_a_file_gives_customers_to_reps_whole_or_not_at_all(stores, shell):
         second = a_customer(session)
         a_contact(session, customer_id=second, email="ada@example.com")
         third = a_customer(session, external_id="K-3", owner_id=ole)
+        a_contact(session, customer_id=a_customer(session), email="eva@xn--kln-sna.example")
+    written_so = shell("customer,owner\nEva@KÖLN.example,ole@shop.example\n", "--dry-run").output
+    assert "1 of 1 customers would change" in written_so
     given = "customer,owner\nK-1,OLE@shop.example\nAda@example.com,ole@shop.example\nK-3,\n"
     bad = shell(given + "K-9,ole@shop.example\nK-1,nobody@x.example\n").exception
     assert isinstance(bad, BadImport)
@@ -74,10 +77,20 @@ def test_a_file_gives_customers_to_reps_whole_or_not_at_all(stores, shell):
     assert isinstance(shell("id;owner\n1;2\n").exception, BadImport)
     assert "3 of 3 customers would change" in shell(given, "--dry-run").output
     with stores.readers() as session:
-        assert session.scalars(sa.select(table.c.owner_id).order_by(table.c.id)).all() == [None, None, ole]
+        assert session.scalars(sa.select(table.c.owner_id).order_by(table.c.id)).all() == [
+            None,
+            None,
+            ole,
+            None,
+        ]
     assert "3 of 3 customers changed" in shell(given, "--by", "ann").output
     assert "0 of 3" in shell(given).output
     with stores.readers() as session:
-        assert session.scalars(sa.select(table.c.owner_id).order_by(table.c.id)).all() == [ole, ole, None]
+        assert session.scalars(sa.select(table.c.owner_id).order_by(table.c.id)).all() == [
+            ole,
+            ole,
+            None,
+            None,
+        ]
         kinds = [history.timeline(session, customer=one)[0].kind for one in (first, second, third)]
     assert kinds == ["owner changed"] * 3

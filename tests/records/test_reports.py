@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from campaigns.model.mail import links, messages, runs
 from campaigns.model.surveys import answers, responses
-from campaigns.records import campaigns, history, reports, surveys
+from campaigns.records import campaigns, catalog, history, reports, surveys
 from campaigns.records.reports import PeopleList
 from campaigns.records.reports.figures import SCORES
 from campaigns.surveys.form import parse_form
@@ -268,9 +268,14 @@ def test_a_survey_is_summed_up_from_posted_responses_alone(session):
     form = parse_form({"version": 1, "title": "Visit", "questions": [
         {"key": "nps", "type": "scale", "text": "Recommend?"},
         {"key": "like", "type": "multiple", "text": "What?", "choices": [{"key": "a", "text": "A"}, {"key": "b", "text": "B"}]},
+        {"key": "next", "type": "product", "text": "Next?", "skus": ["T-1", "T-2"]},
         {"key": "why", "type": "text", "text": "Why?"},
     ]})  # fmt: skip
     surveys.save(session, "visit", "Visit", form, author="test", now=NOW)
+    for sku in ("T-1", "T-9"):
+        catalog.put_on_sale(
+            session, catalog.Offer(sku, f"Tea {sku}", "tea", 100, "EUR", "https://shop.example/")
+        )
     survey = surveys.find(session, "visit")
     version = surveys.newest_version(session, survey)
     run = play(session, [sent(), sent(), sent()])
@@ -297,10 +302,13 @@ def test_a_survey_is_summed_up_from_posted_responses_alone(session):
         answer = {"response_id": made, "survey_id": survey, "contact_id": contact, "at": NOW}
         session.execute(sa.insert(answers).values(question="nps", number=score, **answer))
         session.execute(sa.insert(answers).values(question="like", choice="b", **answer))
+        session.execute(sa.insert(answers).values(question="next", choice="T-9", **answer))
         session.execute(sa.insert(answers).values(question="why", text=f"for {score}", **answer))
     found = reports.run_report(session, run, AFTER).survey
     assert found is not None
-    nps, like, why = found.questions
+    nps, like, following, why = found.questions
+    named = [(choice.text.read("en"), choice.share.count) for choice in following.choices]
+    assert named == [("Tea T-1", 0), ("T-2", 0), ("Tea T-9", 2)]  # by name, by number where there is none
     assert (found.posted, found.invited, nps.n, nps.nps.score, nps.nps.promoters, nps.nps.detractors) == (
         2,
         3,

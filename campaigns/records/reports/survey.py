@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.model.events import events
 from campaigns.model.surveys import answers, responses
-from campaigns.records import surveys
+from campaigns.records import catalog, surveys
 from campaigns.records.campaigns import Run
 from campaigns.surveys.form import Question, QuestionType, Wording
 from campaigns.surveys.scoring import Nps, Share, nps, share
@@ -137,14 +137,16 @@ def _question(session: Session, run: int, question: Question, counted: _Counts) 
         if (question.low, question.high) == NPS_SCALE:
             return QuestionSummary(*known, nps=nps(scores), choices=bars)
         return QuestionSummary(*known, mean=sum(scores) / len(scores) if scores else None, choices=bars)
-    return QuestionSummary(*known, choices=tuple(_choices(question, counted, n)))
+    return QuestionSummary(*known, choices=tuple(_choices(session, question, counted, n)))
 
 
-def _choices(question: Question, counted: _Counts, n: int) -> Iterator[ChoiceCount]:
-    """Every choice of the form, then those of older versions that were chosen; products by SKU."""
+def _choices(session: Session, question: Question, counted: _Counts, n: int) -> Iterator[ChoiceCount]:
+    """Every choice of the form, then those of older versions that were chosen; products by name."""
     wordings = {choice.key: choice.text for choice in question.choices}
-    wordings |= {sku: Wording((("", sku),)) for sku in question.skus}
     chosen = {key: count for (name, key), count in counted.choices.items() if name == question.key}
+    if question.type is QuestionType.PRODUCT:
+        names = catalog.names(session, [*question.skus, *chosen])
+        wordings |= {sku: Wording((("", names.get(sku, sku)),)) for sku in (*question.skus, *chosen)}
     for key in [*wordings, *sorted(set(chosen) - set(wordings))]:
         yield ChoiceCount(key, wordings.get(key, Wording((("", key),))), share(chosen.get(key, 0), n))
 
