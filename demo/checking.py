@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from campaigns.records.reports import RunReport, summary_lines
+from campaigns.surveys.form import QuestionType
 from campaigns.surveys.scoring import nps
 from campaigns.values import Gate
 from demo.truth import Truth
@@ -84,7 +85,17 @@ def _of_survey(report: RunReport, truth: Truth) -> list[Difference]:
     scores = sorted(truth.answered.values())
     asked = next(question for question in report.survey.questions if question.nps is not None)
     assert asked.nps is not None
+    counted = {
+        (one.key, choice.key): choice.share.count
+        for one in report.survey.questions
+        for choice in one.choices
+        if one.nps is None and choice.share.count
+    }
+    wrote = sum(one.n for one in report.survey.questions if one.type is QuestionType.TEXT)
+    chosen = dict(sorted(truth.chosen.items()))
     return [
+        *_compare(report, "answers by choice", dict(sorted(counted.items())), chosen),
+        *_compare(report, "answers in own words", wrote, truth.wrote),
         *_compare(report, "answered the survey", report.survey.posted, len(truth.answered)),
         *_compare(report, "net promoter score", asked.nps.score, nps(scores).score),
     ]

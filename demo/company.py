@@ -5,7 +5,7 @@ Purchases follow the CDNOW sample (demo/data, notice there), moved so that its l
 
 import csv
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ TITLES = (
 )  # fmt: skip
 CONTACTS = "contacts.csv"
 ORDERS = "orders.csv"
+OWNERS = "owners.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,16 @@ def write(folder: Path, now: datetime, customers: int = CUSTOMERS) -> tuple[Path
     _write(contacts_file, (person.row for person in people(now, customers)))
     _write(orders_file, orders(now, customers))
     return contacts_file, orders_file
+
+
+def write_owners(
+    folder: Path, now: datetime, rep: str, countries: Collection[str], customers: int = CUSTOMERS
+) -> Path:
+    """Write the file that gives a rep the customers of some countries; gives its path."""
+    theirs = (person for person in people(now, customers) if person.region.country in countries)
+    rows = ({"customer": one.row["Email"], "owner": rep} for one in theirs if one.row["Email"])
+    _write(folder / OWNERS, rows)
+    return folder / OWNERS
 
 
 def _write(path: Path, rows: Iterator[dict[str, str]]) -> None:

@@ -17,6 +17,12 @@ from campaigns.values import ContactId
 from demo.company import SEED, Person
 
 AGENT = "Sofía Lindqvist"
+COMPLAINTS = (
+    "The sleeve arrived bent",
+    "Side B is a different record",
+    "Paid twice for one parcel",
+    "Still waiting after three weeks",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +33,21 @@ class Life:
     dead: frozenset[int]  #: their address was suppressed by the former system
     angry: frozenset[int]  #: have an open complaint
     twins: tuple[tuple[int, int], ...]  #: the second now uses the first one's address
+    homes: tuple[tuple[int, int], ...]  #: so too; but the first has left, for whoever reads that mailbox
 
 
 def draw_life(customers: int) -> Life:
     """Draw what happens: eight in a hundred are touched."""
     some = customers // 100
-    drawn = Random(SEED + 2).sample(range(1, customers + 1), 8 * some)
+    drawn = Random(SEED + 2).sample(range(1, customers + 1), 8 * some + some // 2)
     pairs = drawn[7 * some : 7 * some + some // 2 * 2]
+    left = drawn[: 5 * some]
     return Life(
-        left=frozenset(drawn[: 5 * some]),
+        left=frozenset(left),
         dead=frozenset(drawn[5 * some : 6 * some]),
         angry=frozenset(drawn[6 * some : 7 * some]),
         twins=tuple(zip(pairs[::2], pairs[1::2], strict=True)),
+        homes=tuple(zip(left, drawn[8 * some :], strict=False)),
     )
 
 
@@ -56,9 +65,9 @@ def live(session: Session, life: Life, topic: int, secret: bytes, now: datetime)
             suppressions.add(session, hashed, "hard bounce", now=now, evidence=evidence, actor=AGENT)
     for number in sorted(life.angry):
         row = rows[number]
-        complaint = NewCase(row.customer_id, "complaint", "The sleeve arrived bent", row.id)
+        complaint = NewCase(row.customer_id, "complaint", COMPLAINTS[number % len(COMPLAINTS)], row.id)
         cases.open_case(session, complaint, actor=AGENT, now=now - timedelta(days=2))
-    for one, other in life.twins:
+    for one, other in (*life.twins, *life.homes):
         shared = rows[one].email
         if shared:
             values = {"email": shared, "email_hash": suppressions.address_hash(secret, shared)}
@@ -73,8 +82,10 @@ def expected_gates(people: Iterable[Person], life: Life) -> Counter[str]:
         if person.row["Consent"] and person.number not in life.left:
             consents.add(person.number)
     dead = {addresses[number] for number in life.dead}
-    for one, other in life.twins:
+    left = {addresses[number] for number in life.left}
+    for one, other in (*life.twins, *life.homes):
         addresses[other] = addresses[one] or addresses[other]
+    consents = {number for number in consents if addresses[number] not in left}
     counted: Counter[str] = Counter()
     taken: set[str] = set()
     for number, address in sorted(addresses.items()):

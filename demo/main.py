@@ -1,6 +1,7 @@
 """The demo from beginning to end: import, schedule, send, be answered, report, check."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -142,6 +143,8 @@ def _set_up(stage: Stage, customers: int) -> seeds.Setup:
         "--yes",
     )
     _postroom("import", "orders", str(orders), "--yes")
+    owned = company.write_owners(orders.parent, now, seeds.REP, seeds.HIS_COUNTRIES, customers)
+    _postroom("assign-owner", str(owned), "--by", seeds.AUTHOR)
     with stage.stores.sessions.begin() as session:
         setup = seeds.with_segments(session, setup, now)
         life.live(session, life.draw_life(customers), setup.topic, stage.settings.secret, now)
@@ -251,4 +254,7 @@ def _tell(stage: Stage, found: list[Difference], seconds: float, *, once: bool) 
     for email, (name, desks) in seeds.LOGINS.items():
         say(f"  {email}  ({name}: {', '.join(sorted(desks))})")
     say(f"  password of all: {seeds.PASSWORD}")
+    say("Mara's pages also show the caught mails: what customers read, with links that work.")
+    say("From another shell, the commands of the README see this company with:")
+    say(f"  export POSTROOM_DATA={shlex.quote(str(stage.settings.data))}", soft_wrap=True)
     say("Stop with Ctrl-C.")

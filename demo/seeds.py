@@ -31,6 +31,7 @@ LOGINS = {
     "rene@nightingale.example": ("René Albrecht", frozenset({Desk.SALES})),
     "sofia@nightingale.example": ("Sofía Lindqvist", frozenset({Desk.SERVICE})),
 }
+REP, HIS_COUNTRIES = "rene@nightingale.example", frozenset({"DE", "GB"})
 SENDER = Sender(
     "Nightingale Records",
     "hello@nightingale.example",

@@ -21,6 +21,8 @@ class Truth:
     bounced_hard: set[str] = field(default_factory=set)
     bounced_soft: set[str] = field(default_factory=set)
     answered: dict[str, int] = field(default_factory=dict)  #: the 0–10 score that each posted
+    chosen: Counter[tuple[str, str]] = field(default_factory=Counter)  #: answers posted: question, choice
+    wrote: int = 0  #: how many wrote something too
     scored_only: set[str] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
 

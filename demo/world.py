@@ -36,6 +36,14 @@ WAIT = {Fate.SCANNER: 1.5, Fate.SCANNER_THEN_READS: 1.5, Fate.PREFETCH: 3.0, Fat
 PEOPLES_WAIT = 12.0
 READING = 0.05  #: seconds between two things that one person does; kept short, the demo is watched
 LOOK_EVERY = 0.3
+SHOWS_PICTURES = 0.6  #: of those who answer a survey, so many have seen the mail's pictures first
+#: What those who answer tick, and how often; what they write, by whether their score is high.
+HEARD = {"friends": 0.5, "press": 0.2, "search": 0.35}
+INTEREST = {"JAZ-01": 0.4, "JAZ-02": 0.25, "ROC-05": 0.3}
+WHY = {
+    True: ("Great choice, quick delivery.", "Schön ausgesucht!", "好听！", "You know what I like", "", ""),
+    False: ("Zu teuer. <b>Schade</b>", "The parcel came late.", "Nothing new for me", ""),
+}
 FORGED = {"o": "open", "c": "click", "v": "view", "u": "unsubscribe", "p": "preferences", "s": "survey"}
 
 
@@ -205,19 +213,22 @@ def _leaves_by_button(letter: Letter, truth: Truth, draw: Random) -> None:
 
 def _answers(letter: Letter, truth: Truth, draw: Random) -> None:
     browser, score = browsers.person(draw), _score(draw)
+    if draw.random() < SHOWS_PICTURES:
+        _fetch_pixel(letter, truth, browser, "human")
+        time.sleep(READING)
     page = _click_score(letter, truth, browser, score)
     time.sleep(READING)
-    posted = {
-        "recommend": str(score),
-        "genre": draw.choice(("classical", "jazz", "rock")),
-        "often": draw.choice(("weekly", "monthly", "rarely")),
-        "why": draw.choice(("Great choice, quick delivery.", "Zu teuer. <b>Schade</b>", "好听！", "")),
-    }
-    fields = [*posted.items(), ("heard", "friends"), ("heard", "press"), ("interest", "JAZ-01")]
+    chosen = [("genre", draw.choices(("classical", "jazz", "rock"), (2, 3, 4))[0])]
+    chosen += [("heard", one) for one, odds in HEARD.items() if draw.random() < odds]
+    chosen += [("interest", one) for one, odds in INTEREST.items() if draw.random() < odds]
+    why = draw.choice(WHY[score > 6])
+    fields = [("recommend", str(score)), *chosen, ("why", why)]
     answer = browser.post(page.split("?", 1)[0], urlencode(fields))
     assert answer.status in (200, 303), f"the survey answered {answer.status}: {answer.body[:300]}"
     with truth.lock:
         truth.answered[letter.address] = score
+        truth.chosen.update(chosen)
+        truth.wrote += bool(why)
 
 
 def _scores_only(letter: Letter, truth: Truth, draw: Random) -> None:
