@@ -156,9 +156,9 @@ def _order(
 
 def _is_engaged(contact: sa.ColumnElement[int], now: datetime) -> sa.ColumnElement[bool]:
     e = events.c
-    acts = [EventKind.CLICKED.value, EventKind.ANSWERED.value, EventKind.REPLIED.value]
+    acts = (EventKind.CLICKED, EventKind.SCORE_CLICKED, EventKind.ANSWERED, EventKind.REPLIED)
     people = sa.select(e.contact_id).where(
-        e.kind.in_(acts), e.verdict == Verdict.HUMAN.value, e.at >= now - ENGAGED
+        e.kind.in_([act.value for act in acts]), e.verdict == Verdict.HUMAN.value, e.at >= now - ENGAGED
     )
     return contact.in_(people.where(e.contact_id.is_not(None)))
 

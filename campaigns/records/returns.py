@@ -15,7 +15,7 @@ SOURCE = "returned mail"
 LOOKED_AT = 300  #: of a contact's newest events
 MAY_STILL_BOUNCE = timedelta(days=5)  #: servers try that long; until then a sent message has not arrived
 ALIVE = (EventKind.ANSWERED, EventKind.REPLIED, EventKind.DELIVERED)
-BY_PEOPLE = (EventKind.OPENED, EventKind.CLICKED, EventKind.VIEWED)
+BY_PEOPLE = (EventKind.OPENED, EventKind.CLICKED, EventKind.VIEWED, EventKind.SCORE_CLICKED)
 _KINDS = [kind.value for kind in (EventKind.SENT, EventKind.BOUNCED, *ALIVE, *BY_PEOPLE)]
 
 

@@ -1,17 +1,26 @@
-"""What machines do fires nothing: each that lives on hits is asked, with a gateway's burst and with a person."""
+"""What machines do fires nothing: each that lives on hits is asked, with a gateway's burst and with a person.
 
+`PLACES` lists whatever in the code names what hits become. A new one fails the last test here until it is
+listed with what it does; what acts on people's hits needs a test of its own above.
+"""
+
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from campaigns.flows import judging
 from campaigns.model.customers import activity
+from campaigns.model.customers import contacts as contacts_table
 from campaigns.model.events import events
-from campaigns.model.mail import runs
+from campaigns.model.mail import messages, runs
 from campaigns.model.service import tasks
 from campaigns.model.surveys import responses
-from campaigns.records import campaigns, consent, hits, links, returns, segments, surveys
+from campaigns.records import audience, campaigns, consent, hits, links, returns, segments, surveys
+from campaigns.records.audience import Timing
+from campaigns.records.gates import Gates
 from campaigns.records.reports import (
     PeopleList,
     campaign_list_numbers,
@@ -22,8 +31,8 @@ from campaigns.records.reports import (
 )
 from campaigns.segments.reading import parse_rule
 from campaigns.surveys.form import parse_form
-from campaigns.values import Hit, Link, Verdict
-from tests.factories import NOW
+from campaigns.values import Hit, Link, TopicClass, Verdict
+from tests.factories import NOW, a_campaign, a_run, a_topic
 from tests.flows.test_judging import CHROME, LATER, OF_PEOPLE, sent_to
 
 AFTER = NOW + timedelta(hours=3)
@@ -182,3 +191,62 @@ def test_a_report_says_why_hits_are_no_persons(session, both):
     assert (Verdict.MACHINE, "followed a link that no person sees", 2) in told
     assert all(verdict is not Verdict.HUMAN for verdict, _, _ in told)
     assert [count for _, _, count in told] == sorted((count for _, _, count in told), reverse=True)
+
+
+def test_those_who_acted_lately_go_first_and_are_people(session, both):
+    """A new account begins with them; a gateway's clicks bring nobody to the front."""
+    _, ada, bob = both
+    topic = a_topic(session, TopicClass.SERVICE)
+    run = a_run(session, a_campaign(session, topic=topic))
+    everybody = sa.select(contacts_table.c.id).where(contacts_table.c.id.in_([ada, bob]))
+    gates = Gates(topic, TopicClass.SERVICE, None, LATER)
+    timing = Timing(engaged_first=True)
+    audience.freeze(session, run, everybody, gates, hold_out_percent=0, salt=1, timing=timing, now=LATER)
+    order = session.scalars(
+        sa.select(messages.c.contact_id).where(messages.c.run_id == run).order_by(messages.c.seq)
+    )
+    assert order.all() == [bob, ada]
+
+
+@pytest.mark.parametrize("by", [Verdict.MACHINE, Verdict.HUMAN])
+def test_a_score_that_a_person_clicked_shows_that_an_address_is_alive(session, by):
+    run, people = sent_to(session, "ada@firm.example")
+    at = {"at": NOW, "contact_id": people[1], "run_id": run, "seq": 1, "source": "t"}
+    came = {**at, "kind": "bounced", "dedupe": "b", "detail": {"class": "inactive"}, "verdict": "unknown"}
+    done = {**at, "kind": "score clicked", "dedupe": "s", "detail": {}, "verdict": by.value}
+    session.execute(sa.insert(events), [came, done | {"at": NOW + timedelta(days=1)}])
+    found = returns.in_a_row(session, people[1], "ada@firm.example", now=LATER)
+    assert len(found) == (1 if by is Verdict.MACHINE else 0)
+
+
+#: Files that name what hits become, and what they do with it.
+PLACES = {
+    "campaigns/flows/judging.py": "gives verdicts; begins a response by no machine's score",
+    "campaigns/records/audience.py": "those who acted lately go first: people's",
+    "campaigns/records/customers/stream.py": "shows all, each with its verdict",
+    "campaigns/records/history.py": "moves activity: people's",
+    "campaigns/records/outbox/doubts.py": "takes any hit for a proof that its mail arrived",
+    "campaigns/records/returns.py": "shows that an address is alive: people's",
+    "campaigns/records/reports/counts.py": "counts by verdict",
+    "campaigns/records/reports/hits.py": "counts by verdict",
+    "campaigns/records/reports/people.py": "lists people",
+    "campaigns/records/reports/reasons.py": "tells why hits are no person's",
+    "campaigns/records/reports/run.py": "rates of people",
+    "campaigns/records/reports/survey.py": "counts who clicked a score: people's",
+    "campaigns/segments/describe.py": "words",
+    "campaigns/segments/german.py": "words",
+    "campaigns/segments/leaves.py": "whoever did it: people unless all are asked for",
+    "web/marketing/doubts.py": "words",
+}
+_NAMES = re.compile(r"EventKind\.(OPENED|CLICKED|VIEWED|SCORE_CLICKED)\b")
+
+
+def test_nothing_else_reacts_to_hits():
+    root = Path(__file__).parents[2]
+    found = {
+        path.relative_to(root).as_posix()
+        for folder in ("campaigns", "web")
+        for path in (root / folder).rglob("*.py")
+        if _NAMES.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == set(PLACES)
