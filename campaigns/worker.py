@@ -34,6 +34,7 @@ from campaigns.flows import (
     dispatching,
     doubting,
     finding_lanes,
+    guarding,
     intake,
     judging,
     keeping,
@@ -112,6 +113,7 @@ class Worker:
             (STARTS_NAME, 60.0, self.tick_starts),
             ("warm-ups", 60.0, lambda: self._write(lanes.warm_up)),
             ("doubts", 15.0, self.tick_doubts),
+            ("harm", 30.0, self.tick_harm),
             ("sign-ups", 1.0, self.tick_sign_ups),
             ("old sign-ups", 600.0, lambda: self._write(confirming.forget_unconfirmed)),
             (PARTITIONS, 60.0, self.tick_partitions),
@@ -195,6 +197,12 @@ class Worker:
             if not outbox.proven(session):  # the write lock is for those who need it
                 return 0
         return self._write(doubting.settle_proven)
+
+    def tick_harm(self) -> int:
+        """Pause campaigns that many of their mails speak against; gives how many."""
+        with self._stores.readers() as session:
+            found = guarding.suspects(session)
+        return sum(self._write(partial(guarding.pause, run=run, why=why)) for run, why in found)
 
     def tick_sign_ups(self) -> int:
         """Write the confirmation mails of what forms took; gives how many sign-ups were dealt with."""

@@ -1,0 +1,76 @@
+"""Guarding our name: a campaign that many of its mails speak against is paused, for a person to look at.
+
+Once for each run and reason: whoever resumes it has seen that.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from math import sqrt
+
+import structlog
+from sqlalchemy.orm import Session
+
+from campaigns.errors import NotAllowed
+from campaigns.records import campaigns, harm
+from campaigns.records.campaigns import Run
+from campaigns.records.harm import Harm
+from campaigns.values import CampaignState, RunState
+
+ACTOR = "worker"
+LEAST_MAILED = 200  #: before which a share says nothing
+FEWEST = 3  #: messages that it takes: one or two are chance
+#: Which share of the mails is too much, and what that is; mailbox providers look at the same.
+#: Source: SES reviews an account at 5 % bounces; Gmail wants complaints never to reach 0.3 %.
+LIMITS: tuple[tuple[float, Callable[[Harm], int], str], ...] = (
+    (0.003, lambda one: one.complaints, "were reported as spam"),
+    (0.05, lambda one: one.dead, "came back for good: their addresses are dead"),
+    (0.10, lambda one: one.refused, "were refused for what we are or wrote"),
+)
+
+log = structlog.get_logger()
+
+
+def suspects(session: Session) -> list[tuple[Run, str]]:
+    """The runs that ought to be paused, each with the reason; reads for long, writes nothing."""
+    going = [one for one in campaigns.runs_in(session, RunState.RUNNING) if one.kind == "campaign"]
+    return [(run, why) for run in going if (why := _reason(session, run))]
+
+
+def pause(session: Session, now: datetime, *, run: Run, why: str) -> bool:
+    """Pause a run's campaign; False: it is paused or over by now."""
+    try:
+        campaigns.move(
+            session,
+            run.campaign_id,
+            CampaignState.PAUSED,
+            expected=[CampaignState.RUNNING],
+            actor=ACTOR,
+            what=f"paused: {why}",
+            now=now,
+        )
+    except NotAllowed:
+        return False
+    campaigns.move_runs(session, run.campaign_id, RunState.PAUSED, expected=[RunState.OPEN, RunState.RUNNING])
+    log.warning("a campaign is paused", run=run.id, why=why)
+    return True
+
+
+def is_too_many(count: int, mailed: int, limit: float) -> bool:
+    """Whether a share is above a limit by more than chance explains: by two standard deviations."""
+    usual = limit * mailed
+    return mailed >= LEAST_MAILED and count >= FEWEST and count > usual + 2 * sqrt(usual)
+
+
+def _reason(session: Session, run: Run) -> str:
+    found = harm.harm_of(session, run.id)
+    if max(count(found) for _, count, _ in LIMITS) < FEWEST:
+        return ""
+    mailed = harm.mailed(session, run.id)
+    for limit, count, what in LIMITS:
+        if is_too_many(count(found), mailed, limit) and not _seen(session, run, what):
+            return f"{count(found)} of {mailed} mails of run {run.id} {what}"
+    return ""
+
+
+def _seen(session: Session, run: Run, what: str) -> bool:
+    return harm.was_told(session, run.campaign_id, "paused: ", f" mails of run {run.id} {what}")
