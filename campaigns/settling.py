@@ -173,6 +173,7 @@ def _count_for_lane(
     lanes.count_day(session, chunk.account, chunk.lane, outcomes.values(), hard=hard, now=now)
     if chunk.granted is not None:
         sent = sum(1 for one in outcomes.values() if one.kind is OutcomeKind.SENT)
+        lanes.settle_warm(session, _place(chunk), outcomes, given=chunk.granted, hard=hard, now=now)
         lanes.release(
             session,
             chunk.account,

@@ -15,10 +15,11 @@ from campaigns.delivery.lanes import ALL_LANES, STARTS
 from campaigns.delivery.warmup import Plan
 from campaigns.errors import NotAllowed
 from campaigns.records import lanes as records
-from campaigns.records.lanes import EVERY_ACCOUNT, LaneLine, Limits
+from campaigns.records.lanes import EVERY_ACCOUNT, DomainPlan, LaneLine, Limits, Warming
 from campaigns.values import MAIN
 from campaigns.wiring import Stores, open_stores
 
+MOST = 10**8
 COLOURS = {"open": "green", "held": "red", "half open": "cyan", "slowed": "yellow", "full": "blue"}
 HEADINGS = (
     "account",
@@ -71,19 +72,57 @@ def limit(
     **caps: Any,
 ) -> None:
     """Set all limits of a lane; those that are not named are what it starts with, or none."""
-    plan = None
+    plan = None if warm_up is None else _plan(*warm_up)
     if caps.pop("no_cap"):
         if caps["per_minute"] is not None:
             raise NotAllowed("--no-cap and --per-minute say opposite things; name one.")
         caps["per_minute"] = 0.0
-    if warm_up is not None:
-        base, growth, target = warm_up
-        if not (base >= 1 and 1.05 <= growth <= 3 and target >= base):
-            raise NotAllowed("A warm-up is BASE GROWTH TARGET: from 1 on, 1.05 to 3, and not less than BASE.")
-        plan = Plan(int(base), growth, int(target))
     with _stores() as stores, stores.sessions.begin() as session:
         chosen = Limits(**caps, plan=plan)
         records.set_limits(session, account, lane, chosen, actor=by, now=utc_now())
+
+
+def _plan(base: float, growth: float, target: float) -> Plan:
+    if not (1 <= base <= MOST and 1.05 <= growth <= 3 and base <= target <= MOST):
+        raise NotAllowed("A warm-up is BASE GROWTH TARGET: from 1 on, 1.05 to 3, and not less than BASE.")
+    return Plan(int(base), growth, int(target))
+
+
+@lanes.command("warm-up")
+@click.argument("domain", required=False)
+@_account
+@click.option("--by", help="Who decides, for the log.")
+@click.option("--plan", nargs=3, type=float, help="BASE GROWTH TARGET, for each lane: such as 100 1.5 50000.")
+@click.option("--end", is_flag=True, help="It is warm: no plan holds any more.")
+def warm_up(
+    domain: str | None, account: str, by: str | None, plan: tuple[float, float, float] | None, **also: bool
+) -> None:
+    """Warm up a sending DOMAIN that is new, lane by lane; without one, show where warm-ups stand."""
+    with _stores() as stores:
+        if domain is None:
+            with stores.readers() as session:
+                _print_domains(records.plans(session), records.warming_lines(session))
+            return
+        if by is None or (plan is None) is not also["end"]:
+            raise NotAllowed("Name --by YOU, and either --plan BASE GROWTH TARGET or --end.")
+        chosen = None if plan is None else _plan(*plan)
+        with stores.sessions.begin() as session:
+            records.set_plan(session, account, domain.strip().lower(), chosen, actor=by, now=utc_now())
+
+
+def _print_domains(plans: Sequence[DomainPlan], lines: Sequence[Warming]) -> None:
+    if not plans:
+        click.echo("No sending domain is warmed up.")
+    for one in plans:
+        plan, mine = one.plan, [line for line in lines if line.plan == one.plan and line.domain == one.domain]
+        click.secho(
+            f"{one.domain} by {one.account}: from {plan.base} a day by {plan.growth:g} to {plan.target}"
+        )
+        for line in mine:
+            word = line.word or "begun"
+            click.echo(
+                f"    {line.lane}: day {line.day + 1} ({word}), {line.taken_today(utc_now())} of {line.cap}"
+            )
 
 
 @lanes.command()

@@ -99,3 +99,32 @@ lane_refusals = Table(
     Column("seqs", Json, nullable=False, comment="of the messages that were told so; a few are enough"),
     comment="refusals that tell nothing, where nothing was taken; kept a day; writer: records/lanes",
 )
+
+domain_warm_ups = Table(
+    "domain_warm_ups",
+    metadata,
+    Column("account", String(60), primary_key=True, comment="'*': all that say nothing themselves"),
+    Column("domain", String(255), primary_key=True, comment="of senders' addresses"),
+    Column("base", Integer, nullable=False, comment="mails to a lane on the first day"),
+    Column("growth", Float, nullable=False, comment="from day to day"),
+    Column("target", Integer, nullable=False, comment="mails to a lane a day at its end"),
+    comment="sending domains that are new, and how they are warmed up; writer: records/lanes",
+)
+
+domain_lanes = Table(
+    "domain_lanes",
+    metadata,
+    Column("account", String(60), primary_key=True),
+    Column("domain", String(255), primary_key=True),
+    Column("lane", String(20), primary_key=True),
+    Column("day", Integer, nullable=False, server_default="0", comment="of the plan, from 0"),
+    Column("date", String(10), nullable=False, comment="UTC date of `day`, and of the figures"),
+    Column("word", Text, nullable=False, server_default="", comment="what the last day led to"),
+    Column("taken", Integer, nullable=False, server_default="0", comment="of the day's cap, by claims"),
+    Column("taken_on", String(10), nullable=False, server_default="", comment="UTC date of `taken`"),
+    Column("sent", Integer, nullable=False, server_default="0"),
+    Column("deferred", Integer, nullable=False, server_default="0", comment="attempts"),
+    Column("hard", Integer, nullable=False, server_default="0", comment="dead addresses"),
+    Column("sent_on", String(10), nullable=False, server_default="", comment="UTC date of the last one sent"),
+    comment="where the warm-up of a sending domain stands in each lane; writer: records/lanes",
+)

@@ -62,3 +62,19 @@ def test_a_cap_that_a_lane_starts_with_is_told_and_lifted(shell, stores):
     assert (line["rate"], line["starts"]) == (None, False)
     with pytest.raises(NotAllowed, match="opposite"):
         shell("limit", "google", "--no-cap", "--per-minute", "5", "--by", "ada")
+
+
+def test_a_sending_domain_is_warmed_up_and_cooled_by_the_shell(shell, stores):
+    assert "No sending domain is warmed up." in shell("warm-up")
+    shell("warm-up", "New.example", "--plan", "100", "1.5", "5000", "--by", "ada")
+    assert "new.example by main: from 100 a day by 1.5 to 5000" in shell("warm-up")
+    with stores.sessions.begin() as session:
+        [found] = lanes.plans(session)
+        one = lanes.Warming("main", found.domain, "google", found.plan)
+        assert lanes.give_warm(session, one, 7, now=utc_now()) == 7
+    assert "google: day 1 (begun), 7 of 100" in shell("warm-up")
+    for wrong in (["--plan", "0", "1", "1", "--by", "ada"], ["--end"], ["--by", "ada"]):
+        with pytest.raises(NotAllowed):
+            shell("warm-up", "new.example", *wrong)
+    shell("warm-up", "new.example", "--end", "--by", "ada")
+    assert "No sending domain is warmed up." in shell("warm-up")

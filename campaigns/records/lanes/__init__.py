@@ -9,23 +9,36 @@ from campaigns.records.lanes.days import count_day, is_warming, warm_up
 from campaigns.records.lanes.listing import LaneLine, lane_lines, log_lines
 from campaigns.records.lanes.places import places_of
 from campaigns.records.lanes.refused import Place, forget_refused, keep_refused, refused_alike
-from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits
+from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits, tomorrow
 from campaigns.records.lanes.settings import has_started, hold, limits_of, reopen, set_limits, start, start_of
 from campaigns.records.lanes.strikes import Signal, strike
 from campaigns.records.lanes.waiting import Waiting, waiting
+from campaigns.records.lanes.warming import (
+    DomainPlan,
+    Warming,
+    give_warm,
+    plans,
+    set_plan,
+    settle_warm,
+    warming,
+    warming_lines,
+)
 
 __all__ = [
     "EVERY_ACCOUNT",
     "FOR_EVER",
+    "DomainPlan",
     "LaneLine",
     "Limits",
     "Place",
     "Signal",
     "Waiting",
+    "Warming",
     "budgeted",
     "closed",
     "count_day",
     "forget_refused",
+    "give_warm",
     "grant",
     "has_started",
     "held",
@@ -37,14 +50,20 @@ __all__ = [
     "limits_of",
     "log_lines",
     "places_of",
+    "plans",
     "refused_alike",
     "release",
     "reopen",
     "set_limits",
+    "set_plan",
+    "settle_warm",
     "share",
     "start",
     "start_of",
     "strike",
+    "tomorrow",
     "waiting",
     "warm_up",
+    "warming",
+    "warming_lines",
 ]

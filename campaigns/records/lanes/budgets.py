@@ -14,6 +14,7 @@ from campaigns.model.base import Moment
 from campaigns.model.lanes import lanes
 from campaigns.model.mail import chunks
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, take, tomorrow, write
+from campaigns.records.lanes.warming import Warming, give_warm
 
 BURST = timedelta(seconds=1)  #: for which mails are given out at once, and which a late sender may catch up
 
@@ -44,8 +45,30 @@ def budgeted(session: Session, account: str) -> frozenset[str]:
     return frozenset(session.scalars(query))
 
 
-def grant(session: Session, account: str, lane: str, wanted: int, *, now: datetime) -> int | None:
-    """Give out so many mails of a lane's budget; 0: none now. None: it has no budget, and all may go."""
+def grant(
+    session: Session,
+    account: str,
+    lane: str,
+    wanted: int,
+    *,
+    now: datetime,
+    warming: Warming | None = None,
+) -> int | None:
+    """Give out so many mails of a lane's budget; 0: none now. None: it has no budget, and all may go.
+
+    What is given of the lane's is at most what the warm-up of the sending domain, if it has one, gives.
+    """
+    if warming is None:
+        return _grant(session, account, lane, wanted, now)
+    given = give_warm(session, warming, wanted, now=now)
+    of_lane = _grant(session, account, lane, given, now) if given else 0
+    if of_lane is not None and of_lane < given:
+        give_warm(session, warming, of_lane - given, now=now)
+        return of_lane
+    return given
+
+
+def _grant(session: Session, account: str, lane: str, wanted: int, now: datetime) -> int | None:
     if find(session, account, lane) is None:
         return None
     row = take(session, account, lane, now=now)

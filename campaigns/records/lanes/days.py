@@ -14,10 +14,9 @@ from campaigns.model.lanes import lane_days, lanes
 from campaigns.model.mail import chunks
 from campaigns.records.lanes.refused import forget_refused
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, log, take, write
+from campaigns.records.lanes.warming import IDLE_DAYS, WORKER, is_any, step_domains
 from campaigns.values import EventKind, Outcome, OutcomeKind
 
-IDLE_DAYS = 30  #: without a mail, after which a warm-up begins anew
-WORKER = "worker"
 ADD = "ON CONFLICT (account, lane, day) DO UPDATE SET " + ", ".join(
     f"{name} = lane_days.{name} + excluded.{name}" for name in ("sent", "deferred", "failed", "hard")
 )
@@ -40,7 +39,7 @@ def count_day(
 
 def warm_up(session: Session, now: datetime) -> int:
     """Let each warm-up take its step for a new day, and forget old refusals; gives how many took one."""
-    looked = 0
+    looked = step_domains(session, now)
     today = day_of(now)
     forget_refused(session, now)
     query = sa.select(lanes.c.account, lanes.c.lane).where(lanes.c.warm_date < today)
@@ -53,9 +52,9 @@ def warm_up(session: Session, now: datetime) -> int:
 
 
 def is_warming(session: Session) -> bool:
-    """Whether any lane has a warm-up."""
+    """Whether any lane, or any sending domain, is warmed up."""
     query = sa.select(lanes.c.lane).where(lanes.c.warm_base.is_not(None)).limit(1)
-    return session.execute(query).one_or_none() is not None
+    return session.execute(query).one_or_none() is not None or is_any(session)
 
 
 def _step(session: Session, row: Row, today: str, now: datetime) -> None:

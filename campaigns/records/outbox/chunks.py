@@ -87,7 +87,11 @@ def _within_budget(session: Session, chunk: Chunk, now: datetime, at_most: int |
     """
     size = chunk.last - chunk.first + 1
     wanted = size if at_most is None else min(size, at_most)
-    most = lanes.grant(session, chunk.account, chunk.lane, wanted, now=now)
+    warming = lanes.warming(session, lanes.Place(chunk.run, chunk.account, chunk.lane))
+    if warming is not None and not warming.left(now):
+        put_off(session, chunk, until=lanes.tomorrow(now), lane_only=True)
+        return None
+    most = lanes.grant(session, chunk.account, chunk.lane, wanted, now=now, warming=warming)
     if most == 0:
         hold(session, chunk, {"state": "ready", "owner": None, "lease_until": None})
         return None
@@ -236,10 +240,13 @@ def hold(session: Session, chunk: Chunk, values: dict[str, Any]) -> None:
         raise Fenced(f"Chunk {chunk.number} of run {chunk.run} was taken over by another sender.")
 
 
-def put_off(session: Session, chunk: Chunk, *, until: datetime, zone_only: bool = False) -> None:
+def put_off(
+    session: Session, chunk: Chunk, *, until: datetime, zone_only: bool = False, lane_only: bool = False
+) -> None:
     """Give a chunk back unsent, and let all that its run has ready wait until a moment.
 
-    With `zone_only` the others wait only if they are for the same time zone.
+    With `zone_only` the others wait only if they are for the same time zone, with `lane_only` only if they go
+    to the same lane through the same account.
 
     Raises:
         Fenced: the chunk is no longer ours; nothing is written.
@@ -252,6 +259,7 @@ def put_off(session: Session, chunk: Chunk, *, until: datetime, zone_only: bool 
             chunks.c.state == "ready",
             sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before < until),
             *([chunks.c.zone.is_not_distinct_from(chunk.zone)] if zone_only else []),
+            *([chunks.c.lane == chunk.lane, chunks.c.account == chunk.account] if lane_only else []),
         )
         .values(not_before=until)
     )
@@ -260,7 +268,9 @@ def put_off(session: Session, chunk: Chunk, *, until: datetime, zone_only: bool 
         space_out(session, chunk.run, per_minute, now=database_now(session))
     if chunk.granted is not None:
         account, lane, given = chunk.account, chunk.lane, chunk.granted
-        lanes.release(session, account, lane, given=given, begun=0, sent=0, now=database_now(session))
+        place, now = lanes.Place(chunk.run, account, lane), database_now(session)
+        lanes.settle_warm(session, place, {}, given=given, hard=0, now=now)
+        lanes.release(session, account, lane, given=given, begun=0, sent=0, now=now)
 
 
 def held_by(session: Session, owner: str) -> list[Chunk]:

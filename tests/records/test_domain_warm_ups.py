@@ -1,0 +1,191 @@
+"""A new sending domain is warmed up lane by lane, beside the warm-up of the account."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from campaigns.delivery.warmup import Plan
+from campaigns.model.customers import contacts
+from campaigns.model.dialect import database_now
+from campaigns.model.lanes import lane_log
+from campaigns.model.mail import chunks, runs
+from campaigns.records import audience, gates, history, lanes, outbox, senders
+from campaigns.records import campaigns as campaign_records
+from campaigns.records.lanes import EVERY_ACCOUNT, Limits, Place
+from campaigns.values import EventKind, Fact, Outcome, OutcomeKind
+from tests.factories import NOW, SENDER, a_campaign, a_contact, a_run, a_topic
+
+DAY = timedelta(days=1)
+SENT = Outcome(OutcomeKind.SENT, 250)
+DEFERRED = Outcome(OutcomeKind.DEFERRED, 450)
+
+
+class House:
+    """A run of a new domain and one of an old one, to the same people at two providers."""
+
+    def __init__(self, session):
+        self.session, self.now = session, database_now(session)
+        topic = a_topic(session)
+        for n in range(40):
+            a_contact(session, email=f"p{n}@{'gmail.com' if n < 30 else 'icloud.com'}", topic=topic)
+        self.new = self._run(topic, "news@new.example", "new")
+        self.old = self._run(topic, "news@old.example", "old")
+
+    def _run(self, topic, address, name):
+        session = self.session
+        sender = senders.add(session, replace(SENDER, address=address), now=NOW)
+        campaign = a_campaign(session, topic=topic, sender_id=sender)
+        run = a_run(session, campaign, occurrence=name, now=self.now)
+        asked = gates.of_campaign(session, campaign_records.get(session, campaign), topic, now=self.now)
+        audience.freeze(
+            session, run, sa.select(contacts.c.id), asked, hold_out_percent=0, salt=1, now=self.now
+        )
+        return run
+
+    def plan(self, base=5, growth=2.0, target=100, *, account="main", domain="new.example"):
+        lanes.set_plan(self.session, account, domain, Plan(base, growth, target), actor="ada", now=self.now)
+
+    def claims(self):
+        """Claim all that may go, and say how many of which run and lane."""
+        found = {}
+        while (chunk := outbox.claim(self.session, "me")) is not None:
+            count = chunk.last - chunk.first + 1 if chunk.most is None else chunk.most
+            key = ("new" if chunk.run == self.new else "old", chunk.lane)
+            found[key] = found.get(key, 0) + count
+            self.settle(chunk, dict.fromkeys(range(chunk.first, chunk.first + count), SENT))
+        return found
+
+    def settle(self, chunk, outcomes, *, hard=0, now=None):
+        place = Place(chunk.run, chunk.account, chunk.lane)
+        if chunk.granted is not None:
+            lanes.settle_warm(
+                self.session, place, outcomes, given=chunk.granted, hard=hard, now=now or self.now
+            )
+        outbox.settle(self.session, chunk, outcomes, skipped={}, retry_at=None, now=now or self.now)
+
+    def line(self, lane="google"):
+        [found] = [one for one in lanes.warming_lines(self.session) if one.lane == lane]
+        return found
+
+
+@pytest.fixture
+def house(session):
+    return House(session)
+
+
+def test_a_new_domain_is_held_to_its_day_in_each_lane_and_an_old_one_is_not(house):
+    house.plan(5)
+    assert house.claims() == {
+        ("new", "google"): 5,
+        ("new", "apple"): 5,
+        ("old", "google"): 30,
+        ("old", "apple"): 10,
+    }
+    waits = house.session.scalars(
+        sa.select(chunks.c.not_before).where(chunks.c.run_id == house.new, chunks.c.state == "ready")
+    ).all()
+    assert set(waits) == {lanes.tomorrow(house.now)}
+    assert not outbox.has_work(house.session)
+
+
+def test_a_plan_that_is_taken_away_lets_all_go_at_once(house):
+    house.plan(5)
+    house.claims()
+    lanes.set_plan(house.session, "main", "new.example", None, actor="ada", now=house.now)
+    assert set(house.claims()) == {("new", "google"), ("new", "apple")}
+    assert not outbox.has_work(house.session)
+    told = house.session.scalars(sa.select(lane_log.c.what)).all()
+    assert "warm-up of new.example from 5 a day by 2 to 100" in told
+
+
+def test_the_domain_and_the_account_are_warmed_up_together_and_the_smaller_cap_holds(house):
+    house.plan(20)
+    lanes.set_limits(house.session, "main", "google", Limits(plan=Plan(7, 2, 99)), actor="ada", now=house.now)
+    assert house.claims()["new", "google"] + house.claims().get(("old", "google"), 0) <= 7
+    assert house.line().taken_today(house.now) <= 7
+
+
+def test_a_plan_for_every_account_holds_for_those_without_their_own(house):
+    house.plan(3, account=EVERY_ACCOUNT)
+    assert house.claims()["new", "google"] == 3
+    house.plan(4)
+    assert house.claims()["new", "google"] == 4
+
+
+def test_what_was_given_and_not_begun_is_taken_back(house):
+    house.plan(5)
+    chunk = None
+    while chunk is None or chunk.run != house.new or chunk.lane != "google":
+        chunk = outbox.claim(house.session, "me")
+    house.settle(chunk, {chunk.first: SENT, chunk.first + 1: DEFERRED})
+    line = house.line()
+    assert (line.taken, line.sent, line.deferred, line.left(house.now)) == (2, 1, 1, 3)
+    again = outbox.claim(house.session, "me")
+    while again.run != house.new or again.lane != "google":
+        again = outbox.claim(house.session, "me")
+    assert again.granted == 3
+    outbox.put_off(house.session, again, until=house.now)
+    assert house.line().left(house.now) == 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "hard", "deferred", "day", "word"),
+    [
+        (5, 0, 0, 1, "on"),
+        (2, 0, 0, 0, "idle"),
+        (5, 1, 0, 0, "back: hard"),
+        (9, 0, 1, 0, "again: deferred"),
+        (20, 0, 6, 0, "back: deferred"),
+    ],
+)
+def test_each_day_steps_by_what_became_of_the_one_before(house, sent, hard, deferred, day, word):
+    house.plan(5)
+    house.claims()
+    kinds = {n: SENT if n < sent else DEFERRED for n in range(sent + deferred)}
+    place = Place(house.new, "main", "google")
+    before = house.line()
+    house.session.execute(sa.text("UPDATE domain_lanes SET sent = 0, deferred = 0, hard = 0"))
+    lanes.settle_warm(house.session, place, kinds, given=0, hard=hard, now=house.now)
+    assert lanes.warm_up(house.session, house.now) == 0
+    assert lanes.warm_up(house.session, house.now + DAY) == 2
+    after = house.line()
+    assert (after.day, after.word, after.sent) == (day, word, 0)
+    assert after.date > before.date
+
+
+def test_complaints_about_the_domains_mails_speak_against_the_next_step(house):
+    house.plan(5)
+    house.claims()
+    for run in (house.old, house.new):
+        fact = Fact(EventKind.COMPLAINED, house.now, f"c{run}", 1, None, run, 1, "mail", detail={})
+        history.record(house.session, fact)
+    lanes.warm_up(house.session, house.now + DAY)
+    words = {one.lane: one.word for one in lanes.warming_lines(house.session)}
+    first = house.session.scalar(
+        sa.select(chunks.c.lane).where(chunks.c.run_id == house.new, chunks.c.first_seq == 1)
+    )
+    assert words.pop(first) == "back: complained"
+    assert set(words.values()) == {"on"}
+
+
+def test_a_domain_that_was_silent_for_a_month_begins_anew(house):
+    house.plan(5)
+    house.claims()
+    lanes.warm_up(house.session, house.now + DAY)
+    assert house.line().day == 1
+    lanes.warm_up(house.session, house.now + 40 * DAY)
+    assert (house.line().day, house.line().word) == (0, "back: idle")
+
+
+def test_people_who_act_go_first_while_a_domain_is_new(house):
+    assert not lanes.is_warming(house.session)
+    house.plan(5)
+    assert lanes.is_warming(house.session)
+
+
+def test_a_test_mail_waits_for_no_cap(house):
+    house.plan(5)
+    house.session.execute(sa.update(runs).values(kind="test"))
+    assert house.claims()["new", "google"] == 30
