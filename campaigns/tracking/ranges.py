@@ -1,10 +1,11 @@
 """Whose addresses hits come from: published ranges of scanners, clouds and relays, as files of networks.
 
 An installation loads what it trusts; nothing is looked up when a hit comes in. A line is a network, or
-`network,kind,name`; Apple's list of egress addresses is taken as it is published.
+`network,kind,name`; Apple's list of egress addresses and the clouds' JSON are taken as they are published.
 """
 
 import ipaddress
+import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -94,7 +95,7 @@ def _merged(spans: Sequence[tuple[int, int]]) -> _Spans:
 def read_ranges(place: Path) -> Ranges:
     """Read a file of networks, or all files of a folder; none is fine.
 
-    A file's name may say whose networks it holds: scanner-NAME.txt, cloud-NAME.txt, proxy-…, relay-….
+    A file's name may say whose networks it holds: scanner-NAME.txt, cloud-NAME.json, proxy-…, relay-….
 
     Raises:
         BadInput: with what is wrong, each with its file and line.
@@ -103,7 +104,10 @@ def read_ranges(place: Path) -> Ranges:
     networks: list[tuple[str, Range]] = []
     for path in _files(place):
         text = path.read_text(encoding="utf-8-sig", errors="replace")
-        found, wrong = _read(text.splitlines(), path.name)
+        if path.suffix == ".json":
+            found, wrong = _read_json(text, path.name)
+        else:
+            found, wrong = _read(text.splitlines(), path.name)
         networks += found
         problems += wrong
     if problems:
@@ -138,7 +142,7 @@ def stamp(place: Path) -> tuple[tuple[str, int, int], ...]:
 
 def _files(place: Path) -> list[Path]:
     if place.is_dir():
-        return sorted(path for path in place.iterdir() if path.suffix in {".txt", ".csv", ".cidr"})
+        return sorted(path for path in place.iterdir() if path.suffix in {".txt", ".csv", ".cidr", ".json"})
     return [place] if place.is_file() else []
 
 
@@ -159,10 +163,42 @@ def _read(lines: Iterable[str], file: str) -> tuple[list[tuple[str, Range]], lis
     return found, problems
 
 
-def _wrong(network: str, owner: Range | None) -> tuple[str, ...]:
+def _read_json(text: str, file: str) -> tuple[list[tuple[str, Range]], list[Problem]]:
+    """Take every network out of a document, wherever it stands; each cloud has a shape of its own.
+
+    Source: https://ip-ranges.amazonaws.com/ip-ranges.json, https://www.gstatic.com/ipranges/cloud.json,
+    https://docs.oracle.com/iaas/tools/public_ip_ranges.json, Azure's ServiceTags_Public.json
+    """
+    owner = _owner_by_name(file)
+    if owner is None:
+        return [], [Problem(file, "does not say whose networks it holds.", "Call it cloud-NAME.json.")]
     try:
-        ipaddress.ip_network(network, strict=False)
+        waiting: list[object] = [json.loads(text)]
+    except (ValueError, RecursionError) as error:
+        return [], [Problem(file, f"is no JSON: {error}.", "Save it again as it is published.")]
+    found: list[tuple[str, Range]] = []
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, str) and "/" in one and _is_network(one):
+            found.append((one, owner))
+    problems = [] if found else [Problem(file, "holds no network.", "Save it again as it is published.")]
+    return found, problems
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
     except ValueError:
+        return False
+    return True
+
+
+def _wrong(network: str, owner: Range | None) -> tuple[str, ...]:
+    if not _is_network(network):
         return (f"{network[:50]!r} is no network.", "Write one as 192.0.2.0/24 or 2001:db8::/32.")
     kinds = ", ".join(kind.value for kind in RangeKind)
     return (

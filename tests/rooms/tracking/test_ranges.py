@@ -84,3 +84,40 @@ def test_changed_files_are_read_again_and_broken_ones_leave_the_last_good(tmp_pa
 def test_no_place_and_an_empty_one_know_nobody(tmp_path) -> None:
     assert RangesAt(None)() is NONE
     assert RangesAt(tmp_path / "missing")().find("198.51.100.1") is None
+
+
+PUBLISHED = {
+    "cloud-amazon.json": '{"syncToken": "1", "createDate": "2026-11-01-00-00-00", "prefixes": [{"ip_prefix":'
+    ' "3.2.34.0/26", "region": "af-south-1"}], "ipv6_prefixes": [{"ipv6_prefix": "2a05:d07a:a000::/40"}]}',
+    "cloud-google.json": '{"prefixes": [{"ipv4Prefix": "34.1.208.0/20", "scope": "africa-south1"},'
+    ' {"ipv6Prefix": "2600:1900:8000::/44"}]}',
+    "cloud-azure.json": '{"cloud": "Public", "values": [{"name": "ActionGroup", "properties": {"platform":'
+    ' "Azure", "addressPrefixes": ["4.145.74.52/30", "2603:1000:4:402::178/125"]}}]}',
+    "cloud-oracle.json": '{"regions": [{"region": "us-phoenix-1", "cidrs": [{"cidr": "129.146.0.0/21"}]}]}',
+}
+
+
+def test_clouds_lists_are_taken_as_they_are_published(tmp_path) -> None:
+    for name, text in PUBLISHED.items():
+        (tmp_path / name).write_text(text)
+    found = read_ranges(tmp_path)
+    assert found.count == 7
+    assert found.find("3.2.34.9") == found.find("2a05:d07a:a0ff::1") == Range(RangeKind.CLOUD, "amazon")
+    assert found.find("4.145.74.53") == Range(RangeKind.CLOUD, "azure")
+    assert found.find("129.146.7.255") == Range(RangeKind.CLOUD, "oracle")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("cloud-x.json", "{", "cloud-x.json: is no JSON: "),
+        ("cloud-x.json", "[" * 100_000, "cloud-x.json: is no JSON: "),
+        ("cloud-x.json", '{"prefixes": ["a/b", 7, null]}', "cloud-x.json: holds no network."),
+        ("ranges.json", '["3.2.34.0/26"]', "ranges.json: does not say whose networks it holds."),
+    ],
+)
+def test_a_document_that_holds_no_networks_is_told(tmp_path, name, text, told) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(BadInput) as caught:
+        read_ranges(tmp_path)
+    assert told in str(caught.value)
