@@ -17,6 +17,7 @@ from campaigns.imports.complaints import Complaint
 from campaigns.imports.mapping import Layout
 from campaigns.imports.source import Source
 from campaigns.model.base import from_microseconds
+from campaigns.values import ConsentState
 
 WIDTH = 130  #: where there is no terminal to measure
 NAMES = 20  #: of a column, as it is shown
@@ -63,6 +64,8 @@ def mapping_preview(source: Source, layout: Layout, shown: Sequence[Mapping[str,
 
 def _value(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
+    if name == "said_at" and row.get("said") == ConsentState.PENDING:
+        return "unproven"  # it was given a moment of its own: that of this import
     if name in _MOMENTS and isinstance(value, int):
         value = from_microseconds(value)
     return _word(value)
