@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -25,7 +25,7 @@ from campaigns.wiring import open_stores
 
 @click.command()
 @click.argument(
-    "file", metavar="[HITS.jsonl]", required=False, type=click.File(encoding="utf-8", errors="replace")
+    "file", metavar="[HITS.jsonl]", required=False, type=click.File(encoding="utf-8-sig", errors="replace")
 )
 @click.option("--score", "scored", is_flag=True, help="Say how right the verdicts are on labelled hits.")
 @click.option("--again", is_flag=True, help="Judge the hits in the store again by the rules of today.")
@@ -52,7 +52,9 @@ def verdicts(
     A line: {"message": "any name of the mail", "at": "2026-11-22T09:00:00Z", "sent_at": …, "kind": "click"
     (or open, view, score), "link": 3, "links": 8 (of the mail), "method": "GET", "agent": …, "address": …,
     "headers": ["accept-language", …] (names only), "to": "ada@firm.example", "confirmed": true}. "t", seconds
-    since the sending, may stand for "at"; all but the moment and the kind may be left out.
+    since the sending, may stand for "at"; "https": false says that the links were not https. All but the
+    moment and the kind may be left out. Hits of one message are judged together, and by what came from the
+    same networks and addresses to other messages of the file.
 
     With --score, lines that also tell the "truth" (human, machine or privacy) say how right the verdicts are,
     beside the usual rule of three signals. With --again, the store's hits are judged again.
@@ -67,11 +69,15 @@ def verdicts(
         click.echo(str(problem), err=True)
     ranges = _ranges(place)
     judged = judge_lines(lines, ranges=ranges, is_shared=lambda domain: lane_of(domain) != OTHER)
-    if scored:
+    if not lines and not problems:
+        click.echo("There is no hit in it.", err=True)
+    elif scored and all(line.truth is None for line in lines):
+        raise click.ClickException('No line tells its "truth", so there is nothing to score.')
+    elif scored:
         _tell_scores(lines, judged, ranges)
     else:
         for line, judgement in zip(lines, judged, strict=True):
-            click.echo(json.dumps(_told(line, judgement), ensure_ascii=False))
+            click.echo(_in_json(_told(line, judgement)))
     if problems:
         sys.exit(1)
 
@@ -81,6 +87,20 @@ def _ranges(place: Path | None, settings: Settings | None = None) -> Ranges:
     if place is None and settings is not None:
         place = settings.ranges
     return Ranges() if place is None else read_ranges(place)
+
+
+def _in_json(told: Mapping[str, object]) -> str:
+    """One line; half characters, which JSON can name and no terminal can write, stay named."""
+    text = json.dumps(told, ensure_ascii=False)
+    return text if _can_be_written(text) else json.dumps(told)
+
+
+def _can_be_written(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _told(line: Line, judgement: Judgement) -> dict[str, object]:

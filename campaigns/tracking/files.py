@@ -107,7 +107,7 @@ class _Reading:
                 self._wrong("says neither at nor t.", "Give a moment, or seconds since the sending.")
             return self._moment("at")
         seconds = self.given["t"]
-        if not isinstance(seconds, int | float) or not abs(seconds) < 1e9:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < 1e9:
             self._wrong(f"t is {str(seconds)[:40]!r}, not a number of seconds.")
             return None
         return (sent_at or SENT) + timedelta(seconds=seconds)

@@ -64,6 +64,9 @@ def test_what_nobody_told_speaks_against_nobody(tmp_path) -> None:
         ("[" * 100_000 + "\n", "line 2: is longer than 65536 characters"),
         ({**PERSON, "kind": "smell"}, "line 2: kind is 'smell', not one of open, click, view, score."),
         ({**PERSON, "t": "soon"}, "line 2: t is 'soon', not a number of seconds."),
+        ({**PERSON, "t": True}, "line 2: t is 'True', not a number of seconds."),
+        ({**PERSON, "https": "yes"}, "line 2: https is 'yes', neither true nor false."),
+        ({**PERSON, "confirmed": 1}, "line 2: confirmed is '1', neither true nor false."),
         ({**PERSON, "t": 1e300}, "line 2: t is '1e+300', not a number"),
         ({**PERSON, "headers": "all"}, "line 2: headers is 'all', not a list of names."),
         ({**PERSON, "link": None}, "line 2: a click without a link."),
@@ -79,6 +82,33 @@ def test_a_bad_line_is_told_with_its_place_and_the_others_are_judged(tmp_path, l
     result = run(tmp_path, [PERSON, line, PERSON], code=1)
     assert told in result.stderr
     assert len(result.stdout.splitlines()) == 2
+
+
+def test_an_empty_file_says_so(tmp_path) -> None:
+    result = run(tmp_path, ["\n", "  \n"])
+    assert (result.stdout, result.stderr) == ("", "There is no hit in it.\n")
+    result = run(tmp_path, [], "--score")
+    assert (result.stdout, result.stderr) == ("", "There is no hit in it.\n")
+
+
+def test_hits_of_nobody_known_cannot_be_scored(tmp_path) -> None:
+    assert 'No line tells its "truth"' in run(tmp_path, [PERSON], "--score", code=1).stderr
+
+
+def test_a_file_may_begin_as_windows_begins_it_and_hold_half_a_character(tmp_path) -> None:
+    line = "\ufeff" + json.dumps({**PERSON, "message": "\ud800"}) + "\n"
+    (said,) = run(tmp_path, [line]).stdout.splitlines()
+    assert (json.loads(said)["message"], json.loads(said)["verdict"]) == ("\ud800", "human")
+
+
+def test_links_that_are_not_https_are_told_so(tmp_path) -> None:
+    polite = {**PERSON, "headers": ["accept-language"]}
+    said = [json.loads(one)["verdict"] for one in run(tmp_path, [polite]).stdout.splitlines()]
+    assert said == ["unknown"]
+    said = [
+        json.loads(one)["verdict"] for one in run(tmp_path, [{**polite, "https": False}]).stdout.splitlines()
+    ]
+    assert said == ["human"]
 
 
 def test_all_that_is_wrong_with_a_line_is_told_at_once(tmp_path) -> None:
