@@ -20,7 +20,7 @@ from web.health import alive, health
 BLUEPRINTS: tuple[str, ...] = (
     "web.marketing.campaigns:campaigns",
     "web.marketing.segments:segments",
-    "web.marketing.template_outside:templates",
+    "web.marketing.template_pages:templates",
     "web.marketing.surveys:surveys",
     "web.marketing.forms:forms",
     "web.marketing.forms:halted",

@@ -1,6 +1,6 @@
 """Content: templates, their languages, what speaks against them, and their source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -25,6 +25,7 @@ from web.language import LANGUAGES
 from web.marketing.campaigns.preview import framed, preheader_of
 from web.marketing.desk import actor, desk
 from web.marketing.keys import new_key
+from web.marketing.lines import noted_source
 from web.marketing.sources import BLANK, KINDS, read_source
 from web.session import read, write
 
@@ -66,7 +67,7 @@ def _new(form: dict[str, str], problems: tuple[Problem, ...]) -> ResponseReturnV
 def starter(name: str) -> ResponseReturnValue:
     """Give a starter as an example reads it, for its frame."""
     language = get_locale().language if get_locale().language in starters.LANGUAGES else "en"
-    return framed(_example(compile_source(starters.load(name, language))).html or "")
+    return framed(example(compile_source(starters.load(name, language))).html or "")
 
 
 @templates.post("/")
@@ -106,14 +107,14 @@ def show(template_id: int) -> ResponseReturnValue:
 
 def _show(template_id: int, problems: tuple[Problem, ...]) -> ResponseReturnValue:
     with read() as session:
-        row, editions = _load(session, template_id)
+        row, editions = load_editions(session, template_id)
         version = records.newest_version(session, template_id)
         files = template_files.of_version(session, version)
     edition = _chosen(editions, request.args.get("language"))
     broken: tuple[Problem, ...] = ()
     content = None
     try:
-        content = _example(edition.compiled)
+        content = example(edition.compiled)
     except BadTemplate as bad:
         broken = bad.problems
     html = render_template(
@@ -138,9 +139,9 @@ def _show(template_id: int, problems: tuple[Problem, ...]) -> ResponseReturnValu
 def mail(template_id: int, language: str) -> ResponseReturnValue:
     """Give the mail itself as an example reads it, for its frame."""
     with read() as session:
-        _row, editions = _load(session, template_id)
+        _row, editions = load_editions(session, template_id)
         files = template_files.of_version(session, records.newest_version(session, template_id))
-    content = _example(_chosen(editions, language).compiled)
+    content = example(_chosen(editions, language).compiled)
     return framed(on_a_page(replace(content, files=files)) or "")
 
 
@@ -183,7 +184,7 @@ def _save_files(
     session: Session, template_id: int, change: Callable[[tuple[Attachment, ...]], tuple[Attachment, ...]]
 ) -> None:
     """Save a version with other files, if all languages can do with them."""
-    row, editions = _load(session, template_id)
+    row, editions = load_editions(session, template_id)
     version = records.newest_version(session, template_id)
     files = change(template_files.of_version(session, version))
     require_fit(files)
@@ -198,7 +199,7 @@ def _save_files(
 def edit(template_id: int) -> ResponseReturnValue:
     """Show the source of one language; of a new one, that of the first to start from."""
     with read() as session:
-        row, editions = _load(session, template_id)
+        row, editions = load_editions(session, template_id)
     wanted = request.args.get("language")
     source = _chosen(editions, wanted).source
     form = {
@@ -209,18 +210,26 @@ def edit(template_id: int) -> ResponseReturnValue:
         "body": source.body,
         "text": source.text,
     }
-    return _edit(row, editions, form, ())
+    return edit_page(row, editions, form, ())
 
 
-def _edit(
-    row: TemplateRow, editions: list[Edition], form: dict[str, str], problems: tuple[Problem, ...]
+def edit_page(
+    row: TemplateRow,
+    editions: list[Edition],
+    form: dict[str, str],
+    problems: tuple[Problem, ...],
+    tried: dict[str, object] | None = None,
 ) -> ResponseReturnValue:
+    """Show the form of a source, with what is wrong with it, and how it was tried."""
+    in_body = [one for one in problems if one.where.startswith("body")]
     html = render_template(
         "marketing/content/edit.html",
         row=row,
         editions=editions,
         form=form,
-        problems=problems,
+        problems=[one for one in problems if one not in in_body],
+        notes=noted_source(in_body),
+        tried=tried,
         kinds=KINDS,
         names=documented(),
         is_new=form["language"] not in {one.source.language for one in editions},
@@ -228,23 +237,28 @@ def _edit(
     return html, 422 if problems else 200
 
 
+def typed_source(form: Mapping[str, str]) -> dict[str, str]:
+    """What was typed into the form of a source."""
+    names = ("language", "kind", "subject", "preheader", "body", "text")
+    return {name: form.get(name, "") for name in names}
+
+
 @templates.post("/<int:template_id>/edit")
 def save(template_id: int) -> ResponseReturnValue:
     """Compile a source and save it as a new version; the other languages stay as they are."""
-    form = {
-        name: request.form.get(name, "")
-        for name in ("language", "kind", "subject", "preheader", "body", "text")
-    }
+    form = typed_source(request.form)
     with read() as session:
-        row, editions = _load(session, template_id)
+        row, editions = load_editions(session, template_id)
         files = template_files.of_version(session, records.newest_version(session, template_id))
     try:
         source = read_source(form)
         made = Edition(source, compile_source(source, files))
     except BadTemplate as bad:
-        return _edit(row, editions, form, bad.problems)
+        return edit_page(row, editions, form, bad.problems)
     with write() as session:
-        _row, editions = _load(session, template_id)  # afresh: a colleague may have saved another language
+        _row, editions = load_editions(
+            session, template_id
+        )  # afresh: a colleague may have saved another language
         kept = [one for one in editions if one.source.language != source.language]
         bodies = [(one.source, one.compiled) for one in (*kept, made)]
         records.save(session, row.key, row.name, bodies, author=actor(), now=utc_now())
@@ -264,7 +278,8 @@ def find_row(session: Session, template_id: int) -> TemplateRow:
     return row
 
 
-def _load(session: Session, template_id: int) -> tuple[TemplateRow, list[Edition]]:
+def load_editions(session: Session, template_id: int) -> tuple[TemplateRow, list[Edition]]:
+    """A template and its languages, as its newest version has them."""
     row = find_row(session, template_id)
     version = records.newest_version(session, template_id)
     pairs = zip(records.sources(session, version), records.compiled(session, version), strict=True)
@@ -278,7 +293,8 @@ def _chosen(editions: list[Edition], language: str | None) -> Edition:
     return named.get(own, editions[0])
 
 
-def _example(compiled: Compiled) -> Content:
+def example(compiled: Compiled) -> Content:
+    """Render a template as an example reads it."""
     names = sample_names(compiled.language, utc_now().date())
     for product in names["products"]:
         product["image"] = None  # the example's pictures are on no server

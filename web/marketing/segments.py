@@ -1,6 +1,7 @@
 """Segments: the list, and a page for each with its rule, its count and some of its people."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from campaigns.values import Problem
 from web.language import reader_language
 from web.marketing.desk import actor, desk
 from web.marketing.keys import new_key
+from web.marketing.lines import noted
 from web.session import read, write
 
 segments = desk("segments", "/segments")
@@ -39,6 +41,7 @@ class Counted:
     count: int = 0
     people: tuple[dict[str, Any], ...] = ()
     problems: tuple[Problem, ...] = ()
+    notes: Sequence[tuple[int | None, Problem]] = ()  #: the same, with their lines
 
 
 @segments.get("/")
@@ -113,8 +116,12 @@ def count() -> ResponseReturnValue:
             rule = _read(session, request.form.get("rule", ""))
             counted = _counted(session, rule)
         except BadInput as bad:
-            counted = Counted(problems=bad.problems)
+            counted = _wrong(bad, request.form.get("rule", ""))
     return render_template("marketing/segments/counted.html", counted=counted)
+
+
+def _wrong(bad: BadInput, text: str) -> Counted:
+    return Counted(problems=bad.problems, notes=noted(bad.problems, text))
 
 
 def _form(row: SegmentRow | None, form: Any, problems: tuple[Problem, ...]) -> ResponseReturnValue:
@@ -124,9 +131,16 @@ def _form(row: SegmentRow | None, form: Any, problems: tuple[Problem, ...]) -> R
             try:
                 counted = _counted(session, _read(session, form["rule"], key=row.key if row else "this rule"))
             except BadInput as bad:
-                counted = Counted(problems=bad.problems)
+                counted = _wrong(bad, form["rule"])
+    in_rule = [one.where for one in problems if one.where != "name"]
     html = render_template(
-        "marketing/segments/show.html", row=row, form=form, problems=problems, counted=counted
+        "marketing/segments/show.html",
+        row=row,
+        form=form,
+        problems=problems,
+        in_rule=in_rule,
+        notes=noted([one for one in problems if one.where != "name"], form.get("rule", "")),
+        counted=counted,
     )
     return html, 422 if problems else 200
 

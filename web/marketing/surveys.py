@@ -18,6 +18,7 @@ from campaigns.surveys.form import Form, Question, QuestionType, parse_form, wri
 from campaigns.values import Problem
 from web.marketing.desk import actor, desk
 from web.marketing.keys import new_key
+from web.marketing.lines import noted
 from web.session import read, write
 
 surveys = desk("surveys", "/surveys")
@@ -157,7 +158,7 @@ def _checked(text: str) -> dict[str, Any]:
     try:
         return {"found": (), **_asked(_read(text))}
     except BadForm as bad:
-        return {"found": bad.problems}
+        return {"found": noted(bad.problems, text)}
 
 
 def _asked(form: Form) -> dict[str, Any]:
@@ -195,6 +196,8 @@ def _edit(row: SurveyRow | None, form: Mapping[str, str], problems: Sequence[Pro
         row=row,
         typed=form,
         problems=problems,
+        in_form=[one.where for one in problems if one.where != "name"],
+        notes=noted([one for one in problems if one.where != "name"], form.get("form", "")),
         checked=_checked(form.get("form", "")),
     )
     return page, 422 if problems else 200

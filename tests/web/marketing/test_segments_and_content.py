@@ -103,7 +103,7 @@ def test_a_source_that_does_not_compile_says_where_and_saves_nothing(desktop):
     }
     page = desktop.post(f"/content/{desktop.template}/edit", 422, **form)
     assert "subject line 1" in page
-    assert "body line 2" in page
+    assert "Line 2</a>" in page
     assert "{{ contact.nme }}" in page
     with desktop.stores.readers() as session:
         assert [row.version for row in templates.listing(session)] == [1]
