@@ -257,8 +257,10 @@ def resume(session: Session, campaign_id: int, *, actor: str, now: datetime) -> 
     for to, frozen in ((RunState.OPEN, False), (RunState.RUNNING, True)):
         campaigns.move_runs(session, campaign_id, to, expected=[RunState.PAUSED], frozen=frozen)
     for run in campaigns.runs_of(session, campaign_id):
-        if run.per_minute is not None and run.state is RunState.RUNNING:
-            outbox.space_out(session, run.id, run.per_minute, now=now)
+        if run.state is RunState.RUNNING:
+            outbox.shift(session, run.id, now)
+            if run.per_minute is not None:
+                outbox.space_out(session, run.id, run.per_minute, now=now)
 
 
 def cancel(session: Session, campaign_id: int, *, actor: str, now: datetime) -> None:

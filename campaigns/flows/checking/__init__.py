@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.routes import Routing
-from campaigns.flows.checking import what, who
+from campaigns.flows.checking import hours, what, who
 from campaigns.flows.checking.findings import Finding, blocker, warning
 from campaigns.flows.checking.people import named_of
 from campaigns.mailing import Signing
@@ -37,7 +37,9 @@ def check(
     What is not chosen yet is no finding here: flows/schedule.first_due tells it.
     """
     found = [*who.check(session, campaign, reach, now), *what.check(session, campaign, signing, routing, now)]
-    found += [*_when(campaign, reach.get("mailable", 0), signing), *_too_often(campaign, now)]
+    mailable = reach.get("mailable", 0)
+    found += [*_when(campaign, mailable, signing), *_too_often(campaign, now)]
+    found += hours.check(campaign, mailable, now)
     return sorted(dict.fromkeys(found), key=lambda one: RANK[one.level])
 
 

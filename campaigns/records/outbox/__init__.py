@@ -33,6 +33,7 @@ from campaigns.records.outbox.doubts import (
 )
 from campaigns.records.outbox.outcomes import count_refused, recall, refused_before, settle
 from campaigns.records.outbox.people import PERSON, Recipient, load, queued, recipient_of
+from campaigns.records.outbox.spreading import shift
 from campaigns.records.outbox.turns import Turns
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "reopen",
     "send_again",
     "settle",
+    "shift",
     "space_out",
     "still_in_doubt",
     "take_over",

@@ -12,6 +12,7 @@ from campaigns.errors import NotAllowed
 from campaigns.model.dialect import changed, database_now, is_postgres, update_many
 from campaigns.model.mail import DUE, DUE_OF_LANE, chunks, runs
 from campaigns.records import accounts, lanes
+from campaigns.records.outbox.spreading import shift
 from campaigns.records.outbox.turns import Turns, due_lanes
 from campaigns.values import MAIN, RunState
 
@@ -252,6 +253,8 @@ def put_off(
         Fenced: the chunk is no longer ours; nothing is written.
     """
     hold(session, chunk, {"state": "ready", "owner": None, "lease_until": None, "granted": None})
+    if zone_only:
+        shift(session, chunk.run, until, chunks.c.zone.is_not_distinct_from(chunk.zone))
     session.execute(
         sa.update(chunks)
         .where(
