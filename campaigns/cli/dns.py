@@ -11,6 +11,7 @@ from campaigns.clock import utc_now
 from campaigns.config import from_environment
 from campaigns.doctor.findings import Level
 from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host_of
+from campaigns.doctor.ways import ways_of
 from campaigns.doctor.welcome import more_checks_of
 from campaigns.errors import NotFound
 from campaigns.records import dkim_keys, senders
@@ -31,7 +32,9 @@ def dns(sender: str, host: str | None, *, as_json: bool) -> None:
     with open_stores(settings.database_url).readers() as session:
         chosen = find(sender, senders.listing(session))
         keys = dkim_keys.listing(session)
-    identity = Identity.of(chosen, keys, host or delivering_host_of(routing_of(settings), chosen))
+    routing = routing_of(settings)
+    host = host or delivering_host_of(routing, chosen)
+    identity = Identity.of(chosen, keys, host, ways_of(routing, chosen))
     now = utc_now()
     found = ask(f"{identity.own}: DNS", [*checks_of(identity, now), *more_checks_of(identity)])
     bad = any(finding.level is Level.BAD for finding in found)
@@ -40,7 +43,7 @@ def dns(sender: str, host: str | None, *, as_json: bool) -> None:
     else:
         for finding in found:
             show(finding)
-        if not identity.host:
+        if not identity.host and identity.ways.returned:
             click.echo(
                 "The server that delivers to others is unknown, so its name (PTR) is not looked at: --host."
             )

@@ -23,7 +23,7 @@ from campaigns.errors import BadSettings
 from campaigns.records import dkim_keys, senders
 from campaigns.records.dkim_keys import DkimKey
 from campaigns.values import Sender
-from campaigns.wiring import open_stores
+from campaigns.wiring import open_stores, routing_of
 
 
 def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
@@ -50,14 +50,18 @@ def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
         yield from guarded("webhooks", lambda: examine_webhooks(settings, env, now))
     yield from guarded("senders at work", lambda: examine_serving(settings, env, now))
     yield from guarded("lanes", lambda: examine_lanes(settings, now))
-    yield from guarded("senders", lambda: _examine_senders(settings, now))
+    yield from guarded("senders", lambda: _examine_senders(settings, env, now))
     yield from guarded("sign-up forms", lambda: examine_forms(settings, now))
     yield from guarded("public address", lambda: examine_addresses(settings))
     yield from guarded("broker", lambda: examine_broker(settings.broker_url))
 
 
-def _examine_senders(settings: Settings, now: datetime) -> list[Finding]:
-    return examine_senders(*_senders(settings), now)
+def _examine_senders(settings: Settings, env: Mapping[str, str], now: datetime) -> list[Finding]:
+    try:
+        routing = routing_of(settings, env)
+    except BadSettings:
+        routing = None  # it has findings of its own
+    return examine_senders(*_senders(settings), now, routing=routing)
 
 
 def _senders(settings: Settings) -> tuple[list[Sender], list[DkimKey]]:

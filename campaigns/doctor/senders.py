@@ -17,6 +17,8 @@ from campaigns.delivery.headers import ascii_domain
 from campaigns.delivery.routes import Routing
 from campaigns.delivery.smtp.target import is_loopback
 from campaigns.doctor.findings import Finding, bad, ok, told, warn
+from campaigns.doctor.ways import OURS as OWN
+from campaigns.doctor.ways import Ways, examine_provider, ways_of
 from campaigns.records.dkim_keys import DkimKey, KeyState, rested_until, states
 from campaigns.values import Sender
 
@@ -25,6 +27,7 @@ MOST_SENDERS = 50
 SHOWN = 160  #: of a stranger's record
 
 Check = Callable[[dns.resolver.Resolver], Iterable[Finding]]
+Look = Callable[[str, dns.resolver.Resolver], Iterable[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,10 @@ class Identity:
     bounce: str
     keys: tuple[DkimKey, ...]  #: those that are its domain's, or the next domain's above
     host: str = ""  #: the server that delivers our mail to others; empty: unknown
+    ways: Ways = OWN  #: how its mail leaves
 
     @classmethod
-    def of(cls, sender: Sender, keys: Iterable[DkimKey], host: str = "") -> "Identity":
+    def of(cls, sender: Sender, keys: Iterable[DkimKey], host: str = "", ways: Ways = OWN) -> "Identity":
         """The domains of a sender, with those of all keys that are for it."""
         own = ascii_domain(sender.address.rpartition("@")[2].lower())
         labels = own.split(".")
@@ -49,6 +53,7 @@ class Identity:
             ascii_domain(sender.bounce_domain.lower()),
             tuple(key for key in known if key.domain == near),
             host,
+            ways,
         )
 
 
@@ -73,11 +78,13 @@ def examine_senders(
     keys: Sequence[DkimKey],
     now: datetime,
     resolver: dns.resolver.Resolver | None = None,
+    routing: Routing | None = None,
 ) -> list[Finding]:
     """Ask the DNS about each sender's domains; without a network that is said, and no more."""
     if not senders:
         return [warn("senders", "there is none yet", "Add one in the pages: Settings, Senders.")]
-    identities = dict.fromkeys(Identity.of(sender, keys) for sender in senders[:MOST_SENDERS])
+    known = [(one, OWN if routing is None else ways_of(routing, one)) for one in senders[:MOST_SENDERS]]
+    identities = dict.fromkeys(Identity.of(sender, keys, ways=ways) for sender, ways in known)
     checks = [check for identity in identities for check in checks_of(identity, now)]
     return ask("senders: DNS", checks, resolver)
 
@@ -106,16 +113,21 @@ def checks_of(identity: Identity, now: datetime) -> list[Check]:
     Source: Gmail's, Yahoo's and Outlook.com's rules for bulk senders.
     """
     own, bounce = identity.own, identity.bounce
-    return [
-        guarded_by(f"{bounce}: MX", partial(_mx, bounce)),
-        guarded_by(f"{bounce}: SPF", partial(_spf, bounce, identity.host)),
-        guarded_by(f"{own}: DKIM", partial(_dkim, identity, now)),
-        guarded_by(f"{own}: DMARC", partial(_dmarc, own)),
-        guarded_by(f"{own}: alignment", partial(_alignment, identity)),
-    ]
+    mine: dict[str, Look] = {
+        f"{bounce}: MX": partial(_mx, bounce),
+        f"{bounce}: SPF": partial(_spf, bounce, identity.host),
+    }
+    looks: dict[str, Look] = {
+        **(mine if identity.ways.returned else {}),
+        f"{own}: DKIM": partial(_dkim, identity, now),
+        **{f"{own}: {kind}": partial(examine_provider, kind, own) for kind in identity.ways.providers},
+        f"{own}: DMARC": partial(_dmarc, own),
+        f"{own}: alignment": partial(_alignment, identity),
+    }
+    return [guarded_by(check, look) for check, look in looks.items()]
 
 
-def guarded_by(check: str, look: Callable[[str, dns.resolver.Resolver], Iterable[Finding]]) -> Check:
+def guarded_by(check: str, look: Look) -> Check:
     """A check that says so if no name server answers."""
 
     def made(resolver: dns.resolver.Resolver) -> Iterator[Finding]:
@@ -192,7 +204,7 @@ def _dkim(
     identity: Identity, now: datetime, check: str, resolver: dns.resolver.Resolver
 ) -> Iterator[Finding]:
     alive = [key for key in identity.keys if key.retired_at is None]
-    if not alive:
+    if not alive and identity.ways.signed:
         found = told(
             "Postroom has no key for it: unless the mail server signs, large providers refuse the mail"
         )
@@ -275,7 +287,7 @@ def _alignment(identity: Identity, check: str, resolver: dns.resolver.Resolver) 
     else:
         together = aligned(own, bounce, own.policy.tag("aspf", "r").lower())
         strict = own.policy.tag("adkim", "r").lower() == "s"
-    if not together:
+    if not together and identity.ways.returned:
         found = told("returned mail goes to %(bounce)s", bounce=identity.bounce)
         cure = told(
             "Use a bounce domain under %(domain)s, or SPF does not speak for the sender (DMARC alignment).",

@@ -20,12 +20,10 @@ def more_checks_of(identity: Identity) -> list[Check]:
     checks = [guarded_by(f"{own}: MX", partial(_answers, own))] if own != bounce else []
     if host:
         checks.append(guarded_by(f"{host}: PTR", partial(_pointers, host)))
-    return [
-        *checks,
-        guarded_by(f"{bounce}: MTA-STS", partial(_mta_sts, bounce)),
-        guarded_by(f"{bounce}: TLS-RPT", partial(_tls_reports, bounce)),
-        guarded_by(f"{own}: BIMI", partial(_logo, own)),
-    ]
+    if identity.ways.returned:
+        checks.append(guarded_by(f"{bounce}: MTA-STS", partial(_mta_sts, bounce)))
+        checks.append(guarded_by(f"{bounce}: TLS-RPT", partial(_tls_reports, bounce)))
+    return [*checks, guarded_by(f"{own}: BIMI", partial(_logo, own))]
 
 
 def _answers(domain: str, check: str, resolver: dns.resolver.Resolver) -> Iterator[Finding]:

@@ -154,3 +154,55 @@ def test_without_a_network_every_question_says_so_quickly(shell, monkeypatch):
 def test_hostile_records_steer_no_terminal(shell, world):
     world["bounce.shop.example", "TXT"] = [text_record("v=spf1 x=\\027[2J -all")]
     assert "\x1b" not in shell("dns 1", 1)
+
+
+def told(said):
+    """The findings of a command that also said how it ended."""
+    return json.JSONDecoder().raw_decode(said)[0]["findings"]
+
+
+def by_way_of(tmp_path, monkeypatch, text):
+    file = tmp_path / "accounts.toml"
+    file.write_text(text)
+    monkeypatch.setenv("POSTROOM_ACCOUNTS", str(file))
+
+
+SMTP = '[accounts.main]\nkind = "smtp"\nurl = "smtp://127.0.0.1:9"\n'
+MAILJET = '[accounts.mj]\nkind = "mailjet"\nkey = "k"\nsecret = "s"\n'
+
+
+def test_what_a_provider_signs_and_takes_back_needs_its_key_and_none_of_ours(
+    shell, world, tmp_path, monkeypatch
+):
+    by_way_of(tmp_path, monkeypatch, MAILJET)
+    world["shop.example", "MX"] = ["10 mx.shop.example."]
+    world["_dmarc.shop.example", "TXT"] = [text_record("v=DMARC1; p=reject")]
+    found = {one["check"]: one for one in told(shell("dns 1 --json", 1))}
+    assert not [check for check in found if check.startswith("bounce.")]
+    assert "shop.example: DKIM" not in found
+    lacking = found["shop.example: mailjet"]
+    assert (lacking["level"], lacking["cure"]) == (
+        "bad",
+        "Verify shop.example at Mailjet, and set the records that it shows.",
+    )
+    assert "mailjet._domainkey.shop.example" in lacking["found"]
+    world["mailjet._domainkey.shop.example", "TXT"] = [text_record("k=rsa; p=MIGf")]
+    answer = json.loads(shell("dns 1 --json"))
+    assert answer["ok"]
+    assert "PTR" not in shell("dns 1")
+
+
+def test_a_sender_with_ways_of_both_sorts_needs_what_both_need(shell, world, tmp_path, monkeypatch):
+    world["shop.example", "MX"] = ["10 mx.shop.example."]
+    routes = '[[routes]]\nlane = "google"\naccounts = "mj"\n[[routes]]\naccounts = "main"\n'
+    by_way_of(tmp_path, monkeypatch, SMTP + MAILJET + routes)
+    checks = {one["check"] for one in told(shell("dns 1 --json", 1))}
+    assert {"bounce.shop.example: MX", "shop.example: DKIM", "shop.example: mailjet"} <= checks
+    other = routes.replace('lane = "google"', 'sender = "other.example"')
+    by_way_of(tmp_path, monkeypatch, SMTP + MAILJET + other)
+    assert "mailjet" not in shell("dns 1", 1)
+    postmark = '[accounts.pm]\nkind = "postmark"\ntoken = "t"\n'
+    by_way_of(tmp_path, monkeypatch, postmark)
+    assert "Postmark names its keys itself; its own pages tell whether shop.example is verified" in shell(
+        "dns 1", 1
+    )

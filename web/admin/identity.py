@@ -10,6 +10,7 @@ from campaigns.delivery.dkim_keys import Vault, record_name, record_text, zone_l
 from campaigns.delivery.domains import open_resolver
 from campaigns.doctor.findings import Finding, Told
 from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host_of
+from campaigns.doctor.ways import ways_of
 from campaigns.doctor.welcome import more_checks_of
 from campaigns.errors import NotAllowed
 from campaigns.flows import keying
@@ -26,7 +27,8 @@ def sender_dns(sender_id: int) -> ResponseReturnValue:
     with read() as session:
         sender = senders.get(session, sender_id)
         keys = dkim_keys.listing(session)
-    identity = Identity.of(sender, keys, delivering_host_of(routing(), sender))
+    ways = ways_of(routing(), sender)
+    identity = Identity.of(sender, keys, delivering_host_of(routing(), sender), ways)
     now = utc_now()
     resolver = current_app.extensions.get("resolver")
     must = ask(f"{identity.own}: DNS", checks_of(identity, now), resolver)

@@ -218,4 +218,5 @@ PROVIDER = Provider(
     ),
     opener=_open,
     webhooks=WEBHOOKS,
+    selectors=("brevo1", "brevo2", "mail"),
 )

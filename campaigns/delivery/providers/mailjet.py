@@ -226,4 +226,5 @@ PROVIDER = Provider(
     ),
     opener=_open,
     webhooks=WEBHOOKS,
+    selectors=("mailjet",),
 )

@@ -46,6 +46,7 @@ class Provider:
     options: tuple[Option, ...]
     opener: Callable[[Account, Options, Ways], Backend]
     webhooks: Webhooks | None = None  #: how its calls are believed and read; nothing: it makes none
+    selectors: tuple[str, ...] = ()  #: of its DKIM keys, where they are alike for all domains
 
 
 def read_options(account: Account, options: tuple[Option, ...]) -> dict[str, str]:

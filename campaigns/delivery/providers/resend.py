@@ -253,4 +253,5 @@ PROVIDER = Provider(
     ),
     opener=_open,
     webhooks=WEBHOOKS,
+    selectors=("resend",),
 )

@@ -244,4 +244,5 @@ PROVIDER = Provider(
     ),
     opener=_open,
     webhooks=WEBHOOKS,
+    selectors=("s1", "s2"),
 )

@@ -13,8 +13,11 @@ from campaigns.records.campaigns import Campaign
 from campaigns.values import Sender
 
 
-def check(session: Session, campaign: Campaign) -> Iterator[Finding]:
-    """Look at the sender's addresses and keys; the DNS is asked elsewhere, when somebody wants it."""
+def check(session: Session, campaign: Campaign, *, is_ours: bool = True) -> Iterator[Finding]:
+    """Look at the sender's addresses and keys; the DNS is asked elsewhere, when somebody wants it.
+
+    Where no way out leaves our signature and return address as they are (`is_ours`), neither matters.
+    """
     if campaign.sender_id is None:
         return
     sender = senders.get(session, campaign.sender_id)
@@ -26,8 +29,10 @@ def check(session: Session, campaign: Campaign) -> Iterator[Finding]:
         cure = "Correct the sender."
         yield blocker("what", "The sender %(sender)s has no full mail address.", cure, sender=sender.name)
         return
-    yield from _alignment(sender, own)
-    yield from _signature(session, own)
+    yield from _provider(own)
+    if is_ours:
+        yield from _alignment(sender, own)
+        yield from _signature(session, own)
 
 
 def domain_of(sender: Sender) -> str:
@@ -38,13 +43,17 @@ def domain_of(sender: Sender) -> str:
         return ""
 
 
-def _alignment(sender: Sender, own: str) -> Iterator[Finding]:
-    """Source: RFC 9989 §4.4; providers' domains forbid others to write in their name."""
+def _provider(own: str) -> Iterator[Finding]:
+    """Providers' domains forbid others to write in their name."""
     if lane_of(own) != OTHER:
         what = "The sender's address is at %(domain)s; its owner lets nobody else send in its name."
         cure = "Write from a domain of your own; such mail goes to spam or is refused (DMARC)."
         yield warning("what", what, cure, domain=own)
-    elif not _under_one_roof(own, sender.bounce_domain.lower()):
+
+
+def _alignment(sender: Sender, own: str) -> Iterator[Finding]:
+    """Source: RFC 9989 §4.4."""
+    if lane_of(own) == OTHER and not _under_one_roof(own, sender.bounce_domain.lower()):
         what = "Mail from %(domain)s returns to %(bounce)s, another owner's domain by its name."
         cure = "Use a bounce domain under %(domain)s, or SPF does not speak for the sender (DMARC alignment)."
         yield hint("what", what, cure, domain=own, bounce=sender.bounce_domain)

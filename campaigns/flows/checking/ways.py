@@ -29,6 +29,12 @@ def check(
         yield from _addresses(session, campaign, refusing, now)
 
 
+def leave_ours(session: Session, campaign: Campaign, routing: Routing) -> bool:
+    """Whether some of its mails leave with our return address and signature as they are."""
+    ways, spare = _ways(_led(session, campaign, routing), routing)
+    return any(one.envelope_sender or one.own_signature for one in (ways | spare).values())
+
+
 def of_template(letters: Sequence[Letter], routing: Routing) -> Iterator[Finding]:
     """Look at all accounts that some mail may go through; a campaign will say which of them it uses."""
     ways, spare = _ways(routing.routes, routing)

@@ -36,7 +36,8 @@ def check(
         yield from on("what", joined(counted))
     draft = mailing.draft(session, campaign, signing)
     assert draft is not None
-    yield from sender.check(session, campaign)
+    is_ours = routing is None or ways.leave_ours(session, campaign, routing)
+    yield from sender.check(session, campaign, is_ours=is_ours)
     if routing is not None:
         yield from ways.check(session, campaign, letters, routing, now)
     yield from _survey(campaign, draft)

@@ -22,7 +22,8 @@ from campaigns.delivery.fetching.rounds import KEPT
 from campaigns.delivery.spam import Score
 from campaigns.doctor.findings import Finding as Seen
 from campaigns.doctor.findings import Level as Grade
-from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host
+from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host_of
+from campaigns.doctor.ways import ways_of
 from campaigns.errors import BackendError
 from campaigns.flows.checking import Finding
 from campaigns.flows.checking.findings import hint, warning
@@ -33,7 +34,7 @@ from campaigns.records.campaigns import Campaign
 from campaigns.templates.preflight.findings import RANK
 from web.marketing.campaigns.blueprint import campaigns
 from web.marketing.desk import is_part, signing
-from web.session import read, settings
+from web.session import read, routing, settings
 
 ROUNDS_KEPT = 200
 MATTERS = 0.1  #: points of a spam filter's rule below which it is not worth a line
@@ -136,8 +137,8 @@ def _questions(session: Session, campaign: Campaign, now: datetime) -> Questions
     identity = None
     if campaign.sender_id is not None:
         sender = senders.get(session, campaign.sender_id)
-        host = delivering_host(settings().smtp_url, sender)
-        identity = Identity.of(sender, dkim_keys.listing(session), host)
+        host, ways = delivering_host_of(routing(), sender), ways_of(routing(), sender)
+        identity = Identity.of(sender, dkim_keys.listing(session), host, ways)
     return Questions(specimen, identity, (specimen.version, campaign.sender_id))
 
 
