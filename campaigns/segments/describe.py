@@ -31,7 +31,7 @@ from campaigns.segments.rules import (
     Who,
     Window,
 )
-from campaigns.segments.speech import Speech, phrase, sentence
+from campaigns.segments.speech import Speech, money, phrase, sentence
 from campaigns.values import EventKind
 
 DOINGS: Mapping[EventKind, str] = {
@@ -214,13 +214,13 @@ def _bought(leaf: Bought) -> str:
         goods = f"the product {_shown(leaf.sku)}"
     who = "who themselves" if leaf.who is Who.CONTACT else "whose customer"
     never = " never" if leaf.times == NEVER else ""
-    money = ""
+    paid = ""
     if leaf.spent is not None:
-        spent = leaf.spent
-        money = f" for {_COMPARISONS[spent.comparison]} {spent.amount} (minor units) {spent.currency} in all"
+        sum_ = f"{leaf.spent.currency} {money(leaf.spent.amount, leaf.spent.currency)}"
+        paid = f" for {_COMPARISONS[leaf.spent.comparison]} {sum_} in all"
     if leaf.times is None:
-        return f"{who} bought {goods}{money}{_when(leaf.within)}"
-    return f"{who}{never} bought {goods}{_often(leaf.times)}{money}{_when(leaf.within)}"
+        return f"{who} bought {goods}{paid}{_when(leaf.within)}"
+    return f"{who}{never} bought {goods}{_often(leaf.times)}{paid}{_when(leaf.within)}"
 
 
 def _answered(leaf: Answered) -> str:

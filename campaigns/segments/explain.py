@@ -19,6 +19,7 @@ from campaigns.segments.rules import (
     Not,
     Rule,
 )
+from campaigns.segments.speech import money
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,9 @@ def found_text(leaf: Leaf, rows: Sequence[Sequence[Any]]) -> str:  # noqa: PLR09
             return f"{number} times, last {_shown(last)}" if number else "never"
         case Bought():
             number, total, last = rows[0]
-            return f"{number} orders, {total} in minor units, last {_shown(last)}" if number else "no order"
+            spent = leaf.spent
+            paid = f" for {spent.currency} {money(total, spent.currency)}" if number and spent else ""
+            return f"{number} orders{paid}, last {_shown(last)}" if number else "no order"
         case ConsentIs():
             return f"{rows[0][0]}, said {_shown(rows[0][1])}"
         case HasRole():

@@ -28,7 +28,7 @@ from campaigns.segments.rules import (
     Who,
     Window,
 )
-from campaigns.segments.speech import Speech, phrase
+from campaigns.segments.speech import Speech, money, phrase
 from campaigns.values import EventKind
 
 #: {of} is which link of which campaign; {have} and {were} agree with who did it.
@@ -272,14 +272,14 @@ def _bought(leaf: Bought) -> str:
     goods = "etwas" if leaf.category is None else f"etwas der Kategorie {_shown(leaf.category)}"
     if leaf.sku is not None:
         goods = f"das Produkt {_shown(leaf.sku)}"
-    money = ""
+    paid = ""
     if leaf.spent is not None:
         spent = leaf.spent
-        sum_ = f"{_COMPARISONS[spent.comparison]} {spent.amount} (kleinste Einheit) {spent.currency}"
-        money = f"für insgesamt {sum_}"
+        sum_ = f"{money(spent.amount, spent.currency, ',')} {spent.currency}"
+        paid = f"für insgesamt {_COMPARISONS[spent.comparison]} {sum_}"
     have = "haben" if alone else "hat"
     who = "die selbst" if alone else "deren Kunde"
-    return _clause(who, _when(leaf.within), _often(leaf.times), goods, money, f"gekauft {have}")
+    return _clause(who, _when(leaf.within), _often(leaf.times), goods, paid, f"gekauft {have}")
 
 
 def _answered(leaf: Answered) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from babel.numbers import get_currency_precision
+
 from campaigns.segments.rules import AllOf, AnyOf, Everyone, Leaf, Not, Rule
 from campaigns.segments.walking import simplify
 
@@ -45,3 +47,11 @@ def _part(part: Rule, group: Rule, speech: Speech) -> str:
     alone = isinstance(group, AllOf | AnyOf) and len(group.rules) == 1
     bracketed = isinstance(part, AllOf | AnyOf) and len(part.rules) > 1 and not alone
     return f"({phrase(part, speech)})" if bracketed else phrase(part, speech)
+
+
+def money(amount: int, currency: str, mark: str = ".") -> str:
+    """Write minor units with the decimals of their currency, and without the currency itself."""
+    places = get_currency_precision(currency)
+    whole, rest = divmod(abs(amount), 10**places)
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{whole}{mark}{rest:0{places}}" if places else f"{sign}{whole}"

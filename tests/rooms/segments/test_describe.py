@@ -11,6 +11,7 @@ from campaigns.segments.describe import DOINGS, SPEECHES, describe
 from campaigns.segments.fields import BUILT_IN
 from campaigns.segments.reading import parse_rule
 from campaigns.segments.rules import Rule
+from campaigns.segments.speech import money
 from campaigns.values import EventKind
 from tests.rooms.segments.random_rules import rules
 from tests.rooms.segments.world import DEFINITIONS
@@ -40,7 +41,7 @@ def sentence(rule: Any, language: str = "en") -> str:
         ({"field": "contact.attributes.tags", "is": "all of", "value": ["vip", "b2b"]}, "Contacts whose tags include “vip” and “b2b”."),
         ({"did_not": "sent", "campaign": 7}, "Contacts who never were sent a mail of campaign 7."),
         ({"did": "opened", "by": "any", "who": "customer"}, "Contacts at whose customer people opened a mail (machines counted too)."),
-        ({"bought": {"category": "tea"}, "spent": {"at least": 5000, "currency": "EUR"}, "within": {"between": ["2026-01-01", "2026-03-31"]}}, "Contacts whose customer bought anything of the category “tea” for at least 5000 (minor units) EUR in all between 2026-01-01 and 2026-03-31."),
+        ({"bought": {"category": "tea"}, "spent": {"at least": 5000, "currency": "EUR"}, "within": {"between": ["2026-01-01", "2026-03-31"]}}, "Contacts whose customer bought anything of the category “tea” for at least EUR 50.00 in all between 2026-01-01 and 2026-03-31."),
         ({"did_not_buy": {"sku": "T-1"}, "who": "contact"}, "Contacts who themselves never bought the product “T-1”."),
         ({"answered": "nps", "question": "score", "is": ">=", "value": 9}, "Contacts who answered the question “score” of the survey “nps” with at least 9."),
     ],
@@ -77,7 +78,7 @@ def test_every_field_has_a_german_name() -> None:
         ({"field": "contact.attributes.tags", "is": "none of", "value": ["vip", "b2b"]}, "Kontakte, deren Merkmal „tags“ weder „vip“ noch „b2b“ enthält oder nicht bekannt ist."),
         ({"did_not": "sent", "campaign": 7}, "Kontakte, die nie eine Mail aus Kampagne 7 bekommen haben."),
         ({"did": "opened", "by": "any", "who": "customer"}, "Kontakte, bei deren Kunden jemand eine Mail geöffnet hat (auch Maschinen zählen)."),
-        ({"bought": {"category": "tea"}, "spent": {"at least": 5000, "currency": "EUR"}, "within": {"between": ["2026-01-01", "2026-03-31"]}}, "Kontakte, deren Kunde zwischen 01.01.2026 und 31.03.2026 etwas der Kategorie „tea“ für insgesamt mindestens 5000 (kleinste Einheit) EUR gekauft hat."),
+        ({"bought": {"category": "tea"}, "spent": {"at least": 5000, "currency": "EUR"}, "within": {"between": ["2026-01-01", "2026-03-31"]}}, "Kontakte, deren Kunde zwischen 01.01.2026 und 31.03.2026 etwas der Kategorie „tea“ für insgesamt mindestens 50,00 EUR gekauft hat."),
         ({"did_not_buy": {"sku": "T-1"}, "who": "contact"}, "Kontakte, die selbst nie das Produkt „T-1“ gekauft haben."),
         ({"answered": "nps", "question": "score", "is": ">=", "value": 9}, "Kontakte, die in der Umfrage „nps“ die Frage „score“ mit mindestens 9 beantwortet haben."),
     ],
@@ -97,3 +98,17 @@ def test_every_rule_can_be_said_in_every_language(rule: Rule) -> None:
 
 def test_a_language_that_is_none_of_ours_is_told_in_english() -> None:
     assert sentence({"everyone": True}, "fr") == "All contacts."
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "written"),
+    [
+        (5000, "EUR", "50.00"),
+        (5, "EUR", "0.05"),
+        (-1250, "GBP", "-12.50"),
+        (5000, "JPY", "5000"),
+        (1, "KWD", "0.001"),
+    ],
+)
+def test_sums_are_written_with_the_decimals_of_their_currency(amount, currency, written):
+    assert money(amount, currency) == written
