@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from campaigns import settling
 from campaigns.clock import utc_now
 from campaigns.delivery import journal
+from campaigns.delivery.contract import Capabilities
 from campaigns.delivery.journal import Journal
 from campaigns.flows import schedule
 from campaigns.flows.recovery import Recovered, recover
@@ -85,6 +86,7 @@ class Honest:
     """A backend that takes every mail, and keeps account."""
 
     name = "honest"
+    capabilities = Capabilities()
 
     def __init__(self):
         self.taken = []

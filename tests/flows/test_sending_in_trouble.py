@@ -16,9 +16,11 @@ from campaigns.clock import utc_now
 from campaigns.delivery import caught
 from campaigns.delivery.backend import open_backend
 from campaigns.delivery.catcher import Catcher
+from campaigns.delivery.contract import Capabilities
 from campaigns.errors import BackendError
 from campaigns.flows.recovery import recover
 from campaigns.flows.sending import clerk, drain
+from campaigns.flows.sending.flight import Flight
 from campaigns.mailing import Mailing
 from campaigns.model.customers import contacts
 from campaigns.model.events import events
@@ -84,6 +86,18 @@ def test_a_chunk_that_takes_longer_than_its_lease_stays_with_its_sender(stores, 
         assert not recover(stores.sessions, post.journal.folder, SECRET, utc_now)
         thread.join(0.1)
     assert set(the_states(stores, run).values()) == {"sent"}
+
+
+def test_what_is_answered_for_is_settled_before_more_is_claimed(post):
+    def claim(_session):
+        raise AssertionError("claimed, with so many answered and not settled")
+
+    flight = Flight(post.allowance)
+    flight.done.extend([None] * (clerk.BEHIND + 1))
+    assert not clerk.Clerk(post, flight, claim)._load_one()
+    flight.done.pop()
+    with pytest.raises(AssertionError, match="claimed"):
+        clerk.Clerk(post, flight, claim)._load_one()
 
 
 def test_a_sender_that_lost_its_chunk_starts_no_further_message(stores, catcher, post):
@@ -217,6 +231,7 @@ class Failing:
     """A backend that breaks its promise: it raises with a message on the wire."""
 
     name = "failing"
+    capabilities = Capabilities()
 
     def __init__(self, error, told=()):
         self.error, self.told = error, dict(told)

@@ -20,6 +20,7 @@ from campaigns.settling import Result
 from campaigns.values import OutcomeKind
 
 AHEAD = 1  #: chunks loaded before the wire asks for them
+BEHIND = 2  #: chunks answered for that may wait to be settled while others are loaded
 RESERVED = 4  #: blocks of an account's rate that are reserved before the wire asks for them
 LOOK_EVERY = 0.5  #: seconds between looks whether a person has paused or cancelled
 RENEW_EVERY = 60.0  #: seconds between renewals of the lease on a chunk that is being sent
@@ -64,7 +65,9 @@ class Clerk:
 
     def _load_one(self) -> bool:
         flight = self._flight
-        if len(flight.loaded) >= AHEAD or flight.halted or self._post.stopped():
+        if len(flight.loaded) >= AHEAD or len(flight.done) > BEHIND:
+            return False
+        if flight.halted or self._post.stopped():
             return False
         chunk = self._next_chunk()
         flight.dry = chunk is None
