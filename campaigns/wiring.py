@@ -188,7 +188,7 @@ def open_postbox(
         backend=backend,
         signing=Signing(Keyring(settings.secret), settings.public_url, settings.tracking),
         secret=settings.secret,
-        journal=Journal(settings.journals, new_owner()),
+        journal=Journal(settings.journals, new_owner(), settings.journal_sync),
         clock=utc_now,
         identities=Identities(Vault(settings.secret)) if is_signed else None,
         stopped=stopped,
