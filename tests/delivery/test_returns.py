@@ -239,3 +239,47 @@ def test_a_damaged_notice_is_never_an_error_and_its_texts_are_plain(data):
     for one in told.recipients:
         assert len(one.diagnostic) <= 500
         assert "\n" not in one.diagnostic + one.address + (one.status or "")
+
+
+def test_a_recipient_behind_x400_words_is_found_and_not_the_list_that_was_written_to():
+    told = read_return(b"""Return-Path: <MAILER-DAEMON>
+From: System Administrator <postmaster@ikon.example>
+To: b+TOKEN@bounce.blumen.example
+Subject: Undeliverable: Sale
+
+Your message
+
+  To:      rosen@blumen.example
+  Subject: Sale
+
+did not reach the following recipient(s):
+
+c=US;a= ;p=IKON;o=Nexus2;dda:SMTP=anna@kunde.example; on Fri, 4 Oct 2002
+    The recipient name is not recognized
+""")
+    assert told.kind is ReturnKind.BOUNCE
+    assert [one.address for one in told.recipients] == ["anna@kunde.example"]
+
+
+def test_whom_a_notice_was_sent_to_is_never_whom_it_is_about():
+    told = read_return(b"""Return-Path: <>
+From: MAILER-DAEMON@mx.kunde.example
+To: b+TOKEN@bounce.blumen.example
+Subject: Delivery failed
+Content-Type: multipart/mixed; boundary=B
+
+--B
+Content-Type: text/plain
+
+Your message could not be delivered.
+--B
+Content-Type: message/rfc822
+
+From: MAILER-DAEMON@mx.kunde.example
+To: b+TOKEN@bounce.blumen.example
+Subject: Delivery failed
+
+--B--
+""")
+    assert told.kind is ReturnKind.BOUNCE
+    assert told.recipients == ()

@@ -15,7 +15,9 @@ from campaigns.delivery.smtp.replies import plain_text
 _A = r"[<\"']{0,2}(" + ADDRESS.pattern + r")[>\"']{0,2}"
 #: Where a recipient stands, the surest first.
 PLACES = (
-    re.compile(r"did not reach the following recipient\(s\):\s{1,20}(?:\S{1,80}[ ;])?" + _A, re.IGNORECASE),
+    re.compile(
+        r"did not reach the following recipient\(s\):\s{1,20}(?:[^\n@]{0,120}?[ ;=])?" + _A, re.IGNORECASE
+    ),
     re.compile(r"^[ \t>*]{0,12}" + _A + r"[ \t]*(?::|\.{3}|;|,|$|\(| on \w{3},)", re.MULTILINE),
     re.compile(
         r"(?:RCPT TO|Recipients?|Address|failed for|Unknown user|Empfänger|Destinataire|Destinatario)"
@@ -119,7 +121,9 @@ def recipients(mail: Mail) -> list[str]:
     if named:
         return named
     not_them = _others(mail)
+    notified = {one.lower() for one in addresses_in(value(mail.top, "To"))}  # it is to us that it came back
     ours = addresses_in(value(mail.ours, "To")) if mail.ours is not None else []
+    ours = [one for one in ours if one.lower() not in notified]
     prose = MESSAGE_ID.sub(" ", mail.prose[:MAX_LOOKED_AT])
     for place in PLACES:
         found = _fit([clean_address(one) for one in place.findall(prose)], not_them)
