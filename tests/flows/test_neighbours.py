@@ -108,7 +108,7 @@ def test_hits_between_two_of_a_crowd_hide_it_from_nobody(session) -> None:
             "192.0.2.1",
             OF_PEOPLE,
         )
-    ] * 12_000
+    ] * 5_500
     hits.store(session, first)
     judging.judge_hits(session, NOW + timedelta(seconds=60))
     assert verdicts(session) == ["human", "human"]
