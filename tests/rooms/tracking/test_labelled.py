@@ -1,5 +1,6 @@
 """The rules against made-up visits whose makers are known; labelled/scenarios.py says how they were made."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ SETS = ["labelled", "heldout", "third"]
 NETWORKS = ["loaded", "none"]
 
 
+@cache
 def lines_of(half):
     lines, problems = read_lines((FOLDER / f"{half}.jsonl").read_text(encoding="utf-8").splitlines())
     assert problems == []
@@ -28,10 +30,14 @@ def ranges_of(half, networks):
     return THIRD_RANGES if half == "third" else RANGES
 
 
+@cache
+def said_of(half, networks):
+    judgements = judge_lines(lines_of(half), ranges=ranges_of(half, networks))
+    return [judgement.verdict for judgement in judgements]
+
+
 def scored(half, networks):
-    lines, ranges = lines_of(half), ranges_of(half, networks)
-    said = [judgement.verdict for judgement in judge_lines(lines, ranges=ranges)]
-    return {one.name: one for one in score(lines, said)}
+    return {one.name: one for one in score(lines_of(half), said_of(half, networks))}
 
 
 @pytest.mark.parametrize("half", [scenarios.TUNED, scenarios.HELD_OUT], ids=lambda half: half.name)
@@ -87,9 +93,8 @@ def table():
         lines = lines_of(half)
         for words in NETWORKS:
             ranges = ranges_of(half, words)
-            ours = [judgement.verdict for judgement in judge_lines(lines, ranges=ranges)]
             theirs = [three_signals(line, ranges) for line in lines]
-            for rule, said in (("ours", ours), ("three signals", theirs)):
+            for rule, said in (("ours", said_of(half, words)), ("three signals", theirs)):
                 found = {one.name: one for one in score(lines, said)}
                 cells = (
                     f"{one.precision or 0:.3f}, {one.recall:.3f}"
