@@ -66,7 +66,8 @@ def test_a_run_is_paused_resumed_and_cancelled_from_its_page(desktop):
         ("resume", CampaignState.RUNNING, RunState.RUNNING),
         ("cancel", CampaignState.CANCELLED, RunState.CANCELLED),
     ):
-        desktop.post(f"/campaigns/{number}/{act}")
+        page = desktop.post(f"/campaigns/{number}/{act}")
+        assert 'hx-trigger="every 2s"' in page  # what was on its way is still being counted
         assert desktop.campaign(number).state is state
         with desktop.stores.readers() as session:
             assert [one.state for one in campaigns.runs_of(session, number)] == [run]

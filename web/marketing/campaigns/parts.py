@@ -170,7 +170,6 @@ def progress(campaign_id: int) -> ResponseReturnValue:
             progress=times.progress(run, now, records.log_lines(session, campaign.id)) if run else None,
             soon=soon,
             drained=run is not None and outbox.is_drained(session, run.id),
-            polling=True,
         )
     begun = request.args.get("until") == "begun" and not soon
     over = begun or (not soon and (run is None or run.finished_at is not None))
