@@ -62,6 +62,9 @@ OF_LANES = (
     _("slowed to %(count)s a minute: %(told)s"),
     _("opened"),
     _("warm-up, day %(day)s: at most %(count)s (%(told)s)"),
+    _("warm-up of %(domain)s, day %(day)s: at most %(count)s (%(told)s)"),
+    _("warm-up of %(domain)s from %(base)s a day by %(growth)s to %(target)s"),
+    _("no warm-up of %(domain)s"),
     _("held by %(who)s"),
 )
 

@@ -209,7 +209,7 @@ def _row(one: LaneLine) -> tuple[str, ...]:
 
 
 def _moment(one: LaneLine) -> str:
-    at: datetime | None = one.reopens_at
+    at: datetime | None = one.reopens_at or one.whole_at
     if at is not None:
         return f"{at:%Y-%m-%d %H:%M:%S}"
     return "when it is opened" if one.word == "held" else ""

@@ -8,6 +8,7 @@ half open ── a signal ──▶ held, twice as long
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import ceil, log
 
 FLOOR = 1.0  #: mails a minute that are always allowed
 FIRST_HOLD = timedelta(seconds=60)
@@ -99,6 +100,15 @@ def grown(state: State, now: datetime, *, ceiling: float) -> State:
         over = state.slow_until is None or state.slow_until <= now
         return State() if over else replace(state, rate=None, strikes=0, quiet_from=since)
     return replace(state, rate=rate, strikes=0, quiet_from=since)
+
+
+def restored_at(state: State, *, ceiling: float) -> datetime | None:
+    """When the rate is at the ceiling again if nothing speaks against us; None: it is, or is not known."""
+    if state.half_open or state.quiet_from is None:
+        return None
+    steps = 1 if state.rate is None else max(1, ceil(log(ceiling / state.rate, GROWTH) - 1e-9))
+    at = state.quiet_from + steps * QUIET
+    return at if state.slow_until is None else max(at, state.slow_until)
 
 
 def allowed(state: State, now: datetime, *, cap: float | None, ceiling: float) -> float | None:

@@ -34,6 +34,10 @@ def some_lanes(stores):
         lanes.set_limits(
             session, "*", "google", Limits(3000, 50_000, Plan(100, 1.5, 50_000)), actor="a", now=now
         )
+        lanes.start(session, {"main": True}, now=now)
+        lanes.set_plan(session, "*", "shop.example", Plan(100, 1.5, 50_000), actor="a", now=now)
+        warming = lanes.Warming("main", "shop.example", "yahoo japan", Plan(100, 1.5, 50_000))
+        lanes.give_warm(session, warming, 12, now=now)
         lanes.hold(
             session, "main", "apple", "W" * 200, until=now + timedelta(hours=1), actor="a@b.example", now=now
         )
@@ -45,7 +49,7 @@ def test_axe_finds_nothing_and_nothing_overflows(open_page, desk_stores, scheme,
     enter(page, desk_stores)
     check(page, ["/lanes/"], size)
     some_lanes(desk_stores)
-    check(page, ["/lanes/", "/lanes/main/google", "/lanes/*/google"], size)
+    check(page, ["/lanes/", "/lanes/main/google", "/lanes/*/google", "/lanes/warm-ups/"], size)
 
 
 def test_a_lane_is_held_and_opened_from_the_list(open_page, desk_stores):

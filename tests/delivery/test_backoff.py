@@ -109,3 +109,22 @@ def test_a_strict_rule_is_not_loosened_by_a_later_lenient_one():
     state = backoff.slowed(State(), NOW, per_minute=1, lasts=timedelta(minutes=30))
     state = backoff.slowed(state, NOW, per_minute=10, lasts=timedelta(minutes=60))
     assert backoff.allowed(state, NOW + 10 * MINUTE, cap=None, ceiling=6000) == 1
+
+
+@given(st.floats(1, 3000), st.floats(1, 100))
+@settings(max_examples=50, deadline=None)
+def test_the_moment_at_which_a_rate_is_whole_again_is_the_first(rate, factor):
+    ceiling = rate * factor
+    state = State(rate=rate, quiet_from=NOW)
+    at = backoff.restored_at(state, ceiling=ceiling)
+    assert backoff.grown(state, at, ceiling=ceiling) == State()
+    before = backoff.grown(state, at - backoff.QUIET, ceiling=ceiling)
+    assert before.rate is not None
+    assert before.rate < ceiling * 1.0001
+
+
+def test_a_slow_rule_is_waited_for_and_a_half_open_lane_has_no_moment():
+    state = backoff.slowed(State(), NOW, per_minute=1, lasts=timedelta(hours=2))
+    assert backoff.restored_at(state, ceiling=600) == NOW + timedelta(hours=2) + backoff.QUIET
+    assert backoff.restored_at(State(half_open=True, rate=5, quiet_from=NOW), ceiling=600) is None
+    assert backoff.restored_at(State(), ceiling=600) is None

@@ -39,6 +39,7 @@ def index() -> ResponseReturnValue:
     with read() as session:
         lines = records.lane_lines(session, now)
         told = records.log_lines(session, limit=20)
+        plans, warming = records.plans(session), records.warming_lines(session)
     return render_template(
         "admin/lanes.html",
         lines=lines,
@@ -49,6 +50,8 @@ def index() -> ResponseReturnValue:
         lanes=ALL_LANES,
         starts=STARTS,
         warm=warm_words,
+        plans=plans,
+        warming=warming,
         now=now,
     )
 
@@ -89,7 +92,7 @@ def save_limits(account: str, lane: str) -> ResponseReturnValue:
     except BadForm as bad:
         return _form(account, lane, request.form, bad.problems)
     with write() as session:
-        records.set_limits(session, account, lane, chosen, actor=_actor(), now=utc_now())
+        records.set_limits(session, account, lane, chosen, actor=who(), now=utc_now())
     flash(_("The limits of %(lane)s were saved.", lane=lane), "success")
     return redirect(url_for("lanes.index"))
 
@@ -105,7 +108,7 @@ def hold(account: str, lane: str) -> ResponseReturnValue:
     now = utc_now()
     until = None if length is None else now + length
     with write() as session:
-        records.hold(session, account, lane, reason, until=until, actor=_actor(), now=now)
+        records.hold(session, account, lane, reason, until=until, actor=who(), now=now)
     flash(_("Nothing more is sent to %(lane)s.", lane=lane), "success")
     return redirect(url_for("lanes.index"))
 
@@ -115,7 +118,7 @@ def reopen(account: str, lane: str) -> ResponseReturnValue:
     """Open a lane at once, whatever was said."""
     _require_known(account, lane)
     with write() as session:
-        records.reopen(session, account, lane, actor=_actor(), now=utc_now())
+        records.reopen(session, account, lane, actor=who(), now=utc_now())
     flash(_("%(lane)s is open, up to its caps.", lane=lane), "success")
     return redirect(url_for("lanes.index"))
 
@@ -133,7 +136,8 @@ def _require_known(account: str, lane: str) -> None:
             abort(404)
 
 
-def _actor() -> str:
+def who() -> str:
+    """Who is logged in."""
     person = auth.current()
     assert person is not None, "only who has logged in comes here"
     return person.email
@@ -149,6 +153,14 @@ def _read_limits() -> Limits:
     per_minute = _number("per_minute", 0, MOST, problems)
     per_day = _number("per_day", 1, MOST, problems)
     connections = _number("connections", 0, MOST_AT_ONCE, problems)
+    plan = read_plan(problems)
+    if problems:
+        raise BadForm(problems)
+    return Limits(per_minute, _whole(per_day), plan, _whole(connections))
+
+
+def read_plan(problems: list[Problem]) -> Plan | None:
+    """Read a warm-up's three fields; None: they are empty, or there are problems."""
     base = _number("warm_base", 1, MOST, problems)
     growth = _number("warm_growth", 1.05, 3, problems)
     target = _number("warm_target", 1, MOST, problems)
@@ -159,9 +171,7 @@ def _read_limits() -> Limits:
         problems.append(
             Problem("warm_base", _("is not the whole of a warm-up."), _("Fill its three fields, or none."))
         )
-    if problems:
-        raise BadForm(problems)
-    return Limits(per_minute, _whole(per_day), plan, _whole(connections))
+    return plan
 
 
 def _whole(number: float | None) -> int | None:

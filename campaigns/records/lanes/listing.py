@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.backoff import allowed
+from campaigns.delivery.backoff import allowed, restored_at
 from campaigns.model.lanes import lane_days, lane_log, lanes
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits, Row, day_of, row_of, tomorrow
 
@@ -36,6 +36,7 @@ class LaneLine:
     reopens_at: datetime | None  #: None: it is open, or a person must open it
     warm_day: int
     warm_word: str
+    whole_at: datetime | None = None  #: of a slowed one, when it is at its cap again if nobody objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ def _line(row: Row, day: sa.Row[Any] | None, now: datetime) -> LaneLine:
         reopens,
         row.warm_day,
         row.warm_word,
+        restored_at(state, ceiling=ceiling) if word == "slowed" else None,
     )
 
 

@@ -1,5 +1,6 @@
 """The lanes' page: what is told, and what an administrator does there."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,10 +8,11 @@ import pytest
 from campaigns.clock import utc_now
 from campaigns.delivery.backoff_rules import rule_of
 from campaigns.delivery.warmup import Plan
-from campaigns.records import lanes
+from campaigns.records import lanes, senders
 from campaigns.records.lanes import Limits, Signal
 from campaigns.records.staff import Desk
 from campaigns.values import Outcome, OutcomeKind
+from tests.factories import SENDER
 
 HOSTILE = "421 4.7.28 unusual rate of unsolicited mail <script>alert(1)</script>"
 
@@ -134,7 +136,34 @@ def test_what_a_lane_starts_with_is_told_and_lifted(office):
     assert "What lanes start with" in page
     assert "what the lane starts with, 3,000." in office.get("/lanes/main/google")
     struck(office.stores)
-    assert "starts with cap 3,000" in office.get("/lanes/")
+    assert "starting cap 3,000" in office.get("/lanes/")
     office.post("/lanes/main/google", per_minute="0", connections="0")
     assert only(office).limits.cap is None
-    assert "starts with cap" not in office.get("/lanes/")
+    assert "starting cap" not in office.get("/lanes/")
+
+
+def test_a_sending_domain_is_warmed_up_shown_and_cooled(office):
+    with office.stores.sessions.begin() as session:
+        senders.add(session, replace(SENDER, address="news@new.example"), now=utc_now())
+    given = {"domain": "new.example", "account": "*", "warm_base": "50", "warm_growth": "1,5"}
+    wrong = office.post("/lanes/warm-ups/", 422, **{**given, "domain": "x.example", "account": "nosuch"})
+    for told in ("is no domain of a sender.", "is no account.", "is not the whole of a warm-up."):
+        assert told in wrong
+    assert "is missing." in office.post("/lanes/warm-ups/", 422, domain="new.example", account="main")
+    assert "new.example" in office.get("/lanes/warm-ups/")
+    page = office.post("/lanes/warm-ups/", **given, warm_target="9000")
+    for told in ("new.example is warmed up from now on.", "from 50 a day to 9,000", "no mail yet"):
+        assert told in page
+    with office.stores.sessions.begin() as session:
+        [found] = lanes.plans(session)
+        one = lanes.Warming("main", "new.example", "google", found.plan)
+        lanes.give_warm(session, one, 7, now=utc_now())
+    assert "day 1, 7 of 50" in office.get("/lanes/")
+    assert office.post("/lanes/warm-ups/end", 404, domain="new.example", account="main")
+    page = office.post("/lanes/warm-ups/end", domain="new.example", account="*")
+    assert "new.example is warm" in page
+    assert "None is warmed up." in page
+
+
+def test_only_an_administrator_warms_domains_up(office):
+    assert office.at(Desk.MARKETING).get("/lanes/warm-ups/").status_code == 403
