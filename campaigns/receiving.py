@@ -149,11 +149,8 @@ def is_late(arrival: Arrival) -> bool:
 
 def bounced(session: Session, arrival: Arrival, secret: bytes) -> None:
     """Record that the message came back; suppress its address if that is dead, or has been away too long."""
-    one, is_own = about(arrival)
-    kind = BounceClass.UNKNOWN if one is None or one.finding is None else one.finding.kind
-    hard = one is not None and one.hard is True and is_own
-    if one is not None and one.hard and not is_own:
-        kind = BounceClass.REFUSED  # somewhere behind the address, where it is forwarded to
+    one, _ = about(arrival)
+    kind, hard = judged(arrival)
     detail = _detail(arrival.told, one, kind, hard=hard)
     if not history.record(session, arrival.fact(EventKind.BOUNCED, detail)):
         return
@@ -163,6 +160,16 @@ def bounced(session: Session, arrival: Arrival, secret: bytes) -> None:
         _suppress(session, arrival, "hard bounce", detail, secret)
     else:
         _lose_patience(session, arrival, kind, detail, secret)
+
+
+def judged(arrival: Arrival) -> tuple[BounceClass, bool]:
+    """The class of a bounce, and whether its address is dead."""
+    one, is_own = about(arrival)
+    kind = BounceClass.UNKNOWN if one is None or one.finding is None else one.finding.kind
+    hard = one is not None and one.hard is True and is_own
+    if one is not None and one.hard and not is_own:
+        kind = BounceClass.REFUSED  # somewhere behind the address, where it is forwarded to
+    return kind, hard
 
 
 def delayed(session: Session, arrival: Arrival) -> None:

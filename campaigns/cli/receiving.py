@@ -25,11 +25,15 @@ ADDRESS = re.compile(r"[\x21-\x7e\x80-\U0010ffff]{1,320}")
 @click.option(
     "--recipient", default="", help="The envelope's recipient, where no header of the mail tells it."
 )
-def receive(recipient: str) -> None:
+@click.option("--again", is_flag=True, help="Read those of the last 30 days once more, by newer rules.")
+def receive(recipient: str, *, again: bool) -> None:
     """Read one returned mail from standard input, and act on it.
 
     Exits 0 once it is stored, 75 if it should be delivered again later, and 65 if there was no mail.
     """
+    if again:
+        _judge_again()
+        return
     raw = sys.stdin.buffer.read(MAX_OCTETS)
     while sys.stdin.buffer.read(1 << 16):
         pass  # a server that cannot write to the end would take it for a failure
@@ -45,6 +49,28 @@ def receive(recipient: str) -> None:
         click.echo(f"postroom: not now: {told}", err=True)
         raise SystemExit(TRY_AGAIN) from error
     log.info("returned mail", kind=kind)
+
+
+def _judge_again() -> None:
+    """Read kept mails once more, some in each transaction; tell which are taken for something else now."""
+    settings = from_environment()
+    stores = open_stores(settings.database_url)
+    after: int | None = 0
+    changed = 0
+    try:
+        while after is not None:
+            with stores.sessions.begin() as session:
+                keyring, secret = Keyring(settings.secret), settings.secret
+                found, after = intake.judge_again(session, keyring, secret, after=after)
+            for one in found:
+                lift = "; take its address off the list of suppressions by hand" * (
+                    one.was.hard > one.now.hard
+                )
+                click.echo(f"message {one.run}.{one.seq}: {one.was.kind}, now {one.now.kind}{lift}")
+            changed += len(found)
+    finally:
+        stores.engine.dispose()
+    click.echo(f"{changed} of the kept mails are judged otherwise by today's rules.")
 
 
 def _receive(raw: bytes) -> str:

@@ -1,5 +1,6 @@
 """What comes back from outside: unsubscribes act, returned mail is read."""
 
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
@@ -7,9 +8,10 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from campaigns import blocks, receiving
-from campaigns.delivery.returns import Returned, ReturnKind, read_return
+from campaigns.delivery.returns import RULES_VERSION, Returned, ReturnKind, read_return
 from campaigns.receiving import Arrival
-from campaigns.records import addressees, hits
+from campaigns.records import addressees, hits, returned_mails
+from campaigns.records.returned_mails import Judged
 from campaigns.tracking.tokens import Keyring, Purpose, Token
 
 
@@ -45,7 +47,53 @@ def receive_mail(session: Session, raw: bytes, keyring: Keyring, secret: bytes, 
     word = receiving.receive(session, arrival, secret)
     if word == told.kind.value:
         blocks.heed(session, [arrival], now)
+    if word == ReturnKind.BOUNCE.value and not whom.erased:
+        place = (whom.contact, whom.run, whom.seq)
+        returned_mails.keep(session, raw, _judged(arrival), digest=digest, whom=place, now=now)
     return word
+
+
+class Again(NamedTuple):
+    """A kept mail that is judged otherwise by today's rules."""
+
+    run: int
+    seq: int
+    was: Judged
+    now: Judged
+
+
+def judge_again(
+    session: Session, keyring: Keyring, secret: bytes, *, after: int = 0
+) -> tuple[list[Again], int | None]:
+    """Read some kept mails once more by today's rules, and act on what they say; where to go on, or None.
+
+    An address that was held dead, and is not any more, stays on the list: who takes it off gives a reason.
+    """
+    found: list[Again] = []
+    kept = returned_mails.older(session, RULES_VERSION, after=after)
+    for one in kept:
+        told = read_return(one.raw)
+        named = _named(told, keyring)
+        whom = None if named is None else addressees.find(session, named.token)
+        if named is None or whom is None or (whom.run, whom.seq) != (one.run, one.seq):
+            # it was cut, or whom it was about is forgotten
+            returned_mails.judge(session, one.id, replace(one.judged, rules=RULES_VERSION))
+            continue
+        arrival = Arrival(told, whom, named.by, f"{one.digest}.{RULES_VERSION}", one.at)
+        judged = _judged(arrival)
+        if (judged.kind, judged.hard) != (
+            one.judged.kind,
+            one.judged.hard,
+        ) and told.kind is ReturnKind.BOUNCE:
+            receiving.bounced(session, arrival, secret)
+            found.append(Again(one.run, one.seq, one.judged, judged))
+        returned_mails.judge(session, one.id, judged)
+    return found, kept[-1].id if kept else None
+
+
+def _judged(arrival: Arrival) -> Judged:
+    kind, hard = receiving.judged(arrival)
+    return Judged(kind.value, hard, RULES_VERSION)
 
 
 class _Named(NamedTuple):

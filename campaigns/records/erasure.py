@@ -16,6 +16,7 @@ from campaigns.model.dialect import changed, update_many
 from campaigns.model.events import events, hits
 from campaigns.model.forms import sign_ups
 from campaigns.model.mail import chunks, messages, runs
+from campaigns.model.returned import returned_mails
 from campaigns.model.service import cases, tasks
 from campaigns.model.surveys import answers, responses
 from campaigns.records.needles import GONE, Needles, without
@@ -108,6 +109,7 @@ def plan(session: Session, whom: Person) -> Plan:
         "roles": count(roles),
         "dated attributes": count(attribute_facts),
         "raw hits": _count_hits(session, whom),
+        "returned mails": count(returned_mails),
     }
     emptied = {
         "events": count(events),
@@ -133,7 +135,7 @@ def erase(session: Session, whom: Person, *, now: datetime) -> None:
     _empty_work(session, whom, now)
     _empty_words(session, whom)
     _delete_hits(session, whom)
-    for table in (addresses, roles, attribute_facts):
+    for table in (addresses, roles, attribute_facts, returned_mails):
         session.execute(sa.delete(table).where(table.c.contact_id == whom.contact))
     _empty_messages(session, whom)
     _empty_customer(session, whom, now)
