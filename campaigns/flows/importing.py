@@ -164,6 +164,7 @@ def import_contacts(
     hash_addresses = None if in_sql else AddressHasher(secret, as_hex=True).many
     reading = _reading(asked, now, imports.wordings_by_name(session), hash_addresses)
     columns = ContactRows(layout, reading, complaints.add).columns
+    staging.lay(session, columns, STAGED_IDS)
     read = 0
     with tempfile.TemporaryDirectory(prefix="postroom-import-") as folder:
         size = staging.lines_of_a_part(lines)
@@ -174,7 +175,7 @@ def import_contacts(
                 for complaint in part.complained():
                     complaints.add(complaint)
                 if part.filled.rows:
-                    table = staging.load(session, number, part.filled, columns, STAGED_IDS)
+                    table = staging.load(session, number, part.filled)
                     merge.merge_all(
                         table, part.stretches, lambda line, first: complaints.add(repeat_of(line, first))
                     )

@@ -156,11 +156,12 @@ def import_orders(
     reader = OrderRows(file.layout, file.reading(now), complaints.add)
     merge = OrderMerge(session, made_by, now=now)
     parts = _Parts(file.source, reader, staging.lines_of_a_part(file.source.lines))
+    staging.lay(session, COLUMNS, {})
     number = 0
     while not parts.at_end:
         filled = staging.filler.fill(number, COLUMNS, parts.read())
         if filled.rows:
-            merge.add(staging.load(session, number, filled, COLUMNS, {}))
+            merge.add(staging.load(session, number, filled))
         number += 1
         progress(parts.line, file.source.lines)
 

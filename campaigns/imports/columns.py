@@ -17,6 +17,8 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}[T ]", re.ASCII)
 class Cells:
     """Reads the cells of one column, each on its own."""
 
+    sound = False  #: nothing that was read last is a Bad, for certain
+
     def __init__(self, read: Callable[[str], object]) -> None:
         self._read = read
 
@@ -34,7 +36,9 @@ class Repeated(Cells):
         self._known = Memo(read)
 
     def column(self, cells: Sequence[str]) -> list[Any]:
-        return list(map(self._known.__getitem__, cells))
+        found = list(map(self._known.__getitem__, cells))
+        self.sound = not self._known.met_bad
+        return found
 
 
 class Texts(Cells):
@@ -46,8 +50,9 @@ class Texts(Cells):
 
     def column(self, cells: Sequence[str]) -> list[Any]:
         stripped = list(map(str.strip, cells))
-        if all(map(str.isprintable, stripped)) and max(map(len, stripped), default=0) <= self._limit:
-            return [cell or None for cell in stripped]
+        self.sound = "".join(stripped).isprintable() and max(map(len, stripped), default=0) <= self._limit
+        if self.sound:
+            return [cell or None for cell in stripped] if "" in stripped else stripped
         return [value or None for value in super().column(cells)]
 
 
@@ -75,9 +80,11 @@ class Moments(Cells):
 
     def column(self, cells: Sequence[str]) -> list[Any]:
         days, rests = self._days, self._rests
+        self.sound = False
         with suppress(KeyError):
             known = [days[cell[:10]] + rests[cell[10:]] for cell in cells]
-            if max(known, default=0) <= self._now:
+            self.sound = max(known, default=0) <= self._now
+            if self.sound:
                 return known
         return self._learn(cells)
 
@@ -116,12 +123,14 @@ class Memo(dict[str, Any]):
         super().__init__()
         self._read = read
         self._starts_anew = starts_anew
+        self.met_bad = False  #: ever
 
     def __missing__(self, cell: str) -> object:
         stripped = cell.strip()
         value = self._read(stripped) if stripped else None
         if value == "":  # nothing but control characters
             value = None
+        self.met_bad = self.met_bad or isinstance(value, Bad)
         if self._starts_anew and len(self) >= MOST_REMEMBERED:
             self.clear()
         if len(self) < MOST_REMEMBERED:

@@ -142,7 +142,7 @@ class ContactRows:
         if column is None:
             return [None] * len(lines)
         ids = self._id.column(cells[column])
-        for number in _bad(ids):
+        for number in () if self._id.sound else _bad(ids):
             self._refuse(lines[number], column, cells[column][number], ids[number].reason)
             ids[number] = False
         return ids
@@ -173,7 +173,7 @@ class ContactRows:
     ) -> list[Any]:
         """Give a column's values; those that cannot be read are complained about and left out."""
         found = reader.column(cells[column])
-        for number in _bad(found):
+        for number in () if reader.sound else _bad(found):
             reason, header = found[number].reason, self.layout.header[column]
             self._complain(Complaint(lines[number], header, cells[column][number], reason, Effect.LEFT_OUT))
             found[number] = None

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -39,6 +39,9 @@ class Job:
     filler: Filler
     lines_of_a_part: int
     folder: Path  #: private; complaints wait there until their part is merged
+    #: Whoever reads parts of one file must cut it alike.
+    rows_at_once: int = field(default_factory=lambda: ROWS_AT_ONCE)
+    stretch: int = field(default_factory=lambda: STRETCH)
 
 
 class Stretch(NamedTuple):
@@ -91,25 +94,32 @@ def start_reader(path: Path) -> Executor:
 def read_ahead(job: Job, reader: Executor) -> Iterator[Iterator[Part]]:
     """Give the parts in order; the next is read while one is worked on.
 
+    Beside a process the first is read here: there is nothing to work on before it is there.
+
     Raises:
         BadImport: from the iterator, if the file cannot be read to its end.
     """
     with reader as executor:
         if isinstance(executor, ProcessPoolExecutor):
             opened = executor.submit(_open, job)
-            first = executor.submit(_fill, 0)
-            yield _each(first, lambda number: executor.submit(_fill, number), opened)
+            coming = executor.submit(_fill, 1)
+            others = _each(1, coming, lambda number: executor.submit(_fill, number))
+            yield chain(_first(job, opened), others)
         else:
             parts = Parts(job)
-            yield _each(executor.submit(parts.fill, 0), lambda number: executor.submit(parts.fill, number))
+            coming = executor.submit(parts.fill, 0)
+            yield _each(0, coming, lambda number: executor.submit(parts.fill, number))
+
+
+def _first(job: Job, opened: Future[None]) -> Iterator[Part]:
+    if part := Parts(job).fill(0):
+        yield part
+    opened.result()
 
 
 def _each(
-    coming: Future[Part | None], ask: Callable[[int], Future[Part | None]], opened: Future[None] | None = None
+    number: int, coming: Future[Part | None], ask: Callable[[int], Future[Part | None]]
 ) -> Iterator[Part]:
-    if opened is not None:
-        opened.result()
-    number = 0
     while part := coming.result():
         number += 1
         coming = ask(number)
@@ -141,6 +151,7 @@ def _come_up() -> None:
 
 def _open(job: Job) -> None:
     _Mine.parts = Parts(job)
+    _Mine.parts.skip_first()
 
 
 def _fill(number: int) -> Part | None:
@@ -153,7 +164,7 @@ class Parts:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._reader = ContactRows(job.layout, job.reading, self._complain)
-        self._body = read_body(job.source, ROWS_AT_ONCE)
+        self._body = read_body(job.source, job.rows_at_once)
         self._held: Rows | None = next(self._body, None)
         self._line = 1
         self._rows = 0
@@ -161,6 +172,13 @@ class Parts:
         self._stretches: list[Stretch] = []
         self._said = self._reader.columns.index("said") if "said" in self._reader.columns else None
         self._listed: IO[str] | None = None
+
+    def skip_first(self) -> None:
+        """Leave the first part out: it is read elsewhere."""
+        end = self._end(0)
+        while self._held is not None and self._held[0][0] <= end:
+            self._line = self._held[0][-1]
+            self._held = next(self._body, None)
 
     def fill(self, number: int) -> Part | None:
         """Read the next part; None when the file is at its end."""
@@ -179,12 +197,15 @@ class Parts:
         self._listed.write(json.dumps(complaint) + "\n")
 
     def _read_part(self, number: int) -> Iterator[Iterable[tuple[Any, ...]]]:
+        end = self._end(number)
+        while self._held is not None and self._held[0][0] <= end:
+            yield from self._read_stretch(min(end, self._line + self._job.stretch))
+            self._stretches.append(Stretch(self._line, tuple(sorted(self._turns))))
+
+    def _end(self, number: int) -> int:
         size = self._job.lines_of_a_part
         # the first part is small, since nothing can be merged before it is there
-        end = self._line + (size if number else size // 2)
-        while self._held is not None and self._held[0][0] <= end:
-            yield from self._read_stretch(min(end, self._line + STRETCH))
-            self._stretches.append(Stretch(self._line, tuple(sorted(self._turns))))
+        return self._line + (size if number else size // 2)
 
     def _read_stretch(self, end: int) -> Iterator[Iterable[tuple[Any, ...]]]:
         self._turns.clear()

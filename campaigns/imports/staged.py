@@ -5,6 +5,7 @@ Who fills needs no connection to the store, so it can be another process.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -28,7 +29,7 @@ class Filler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileFiller:
-    """Writes each part to an SQLite file of its own, as the table `stage`."""
+    """Writes each part to an SQLite file of its own, to its table `stage`."""
 
     folder: Path
 
@@ -36,22 +37,26 @@ class FileFiller:
         """Say where a part lies."""
         return self.folder / f"part{number}.db"
 
+    def lay(self, number: int, columns: Sequence[str]) -> None:
+        """Make a part's table, before it is filled."""
+        names = ", ".join("line INTEGER PRIMARY KEY" if name == "line" else name for name in columns)
+        with closing(self._opened(number)) as connection:
+            connection.execute(f"CREATE TABLE stage ({names})")
+
     def fill(self, number: int, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> Filled:
         """Take in a part."""
-        names = ", ".join("line INTEGER PRIMARY KEY" if name == "line" else name for name in columns)
         marks = ", ".join("?" * len(columns))
-        connection = sqlite3.connect(self.path(number), isolation_level=None)
-        try:
-            # a lost part loses nothing
-            for setting in ("journal_mode=OFF", "synchronous=OFF"):
-                connection.execute(f"PRAGMA {setting}")
+        with closing(self._opened(number)) as connection:
             connection.execute("BEGIN")
-            connection.execute(f"CREATE TABLE stage ({names})")
             count = connection.executemany(f"INSERT INTO stage VALUES ({marks})", rows).rowcount
             connection.execute("COMMIT")
-        finally:
-            connection.close()
         return Filled(max(count, 0), self.path(number))
+
+    def _opened(self, number: int) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path(number), isolation_level=None)
+        for setting in ("journal_mode=OFF", "synchronous=OFF"):  # a lost part loses nothing
+            connection.execute(f"PRAGMA {setting}")
+        return connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,13 +41,14 @@ class Staging(Protocol):
     def lines_of_a_part(self, lines: int) -> int:
         """Say how many lines of a file of so many should make a part."""
 
-    def load(
-        self, session: Session, number: int, filled: Filled, columns: Sequence[str], ids: Mapping[str, str]
-    ) -> str:
-        """Make a part readable in the session's transaction; give its table's name.
+    def lay(self, session: Session, columns: Sequence[str], ids: Mapping[str, str]) -> None:
+        """Make room for rows of these columns, before anything is filled.
 
         `ids` names columns that hold a fresh row id of a table each (PostgreSQL only).
         """
+
+    def load(self, session: Session, number: int, filled: Filled) -> str:
+        """Make a part readable in the session's transaction; give its table's name."""
 
 
 @contextmanager
@@ -91,42 +92,46 @@ class _Sqlite:
         # the last part is a small one, since nothing can be read while it is merged
         return max(LEAST_LINES, int(lines / (PARTS - 1.4)) + 1)
 
-    def load(
-        self, session: Session, number: int, filled: Filled, columns: Sequence[str], ids: Mapping[str, str]
-    ) -> str:
-        del session, filled, columns, ids  # it lies there already
+    def lay(self, session: Session, columns: Sequence[str], ids: Mapping[str, str]) -> None:
+        del ids
+        for number in range(PARTS):
+            self.filler.lay(number, columns)
+        # a table that is not known yet is looked for in all parts, also in one that is just being filled:
+        # that would wait for it, so all are known before; to explain locks none
+        for number in range(PARTS):
+            session.connection().exec_driver_sql(f"EXPLAIN SELECT * FROM part{number}.stage")
+
+    def load(self, session: Session, number: int, filled: Filled) -> str:
+        del session, filled  # it lies there already
         return f"part{number}.stage"
 
 
 class _Postgres:
     def __init__(self, filler: CopyFiller) -> None:
         self.filler = filler
-        self._made = False
+        self._columns = ""
 
     def lines_of_a_part(self, lines: int) -> int:
         return max(PART_LINES, min(lines // PARTS + 1, LARGEST_PART))
 
-    def load(
-        self, session: Session, number: int, filled: Filled, columns: Sequence[str], ids: Mapping[str, str]
-    ) -> str:
-        del number  # there is one table for all
+    def lay(self, session: Session, columns: Sequence[str], ids: Mapping[str, str]) -> None:
         connection = session.connection()
-        if not self._made:
-            self._made = True
-            for name, value in _POSTGRES.items():
-                connection.exec_driver_sql(f"SET LOCAL {name} = {value}")
-            parts = [f'"{name}" {_TYPES.get(name, "text")}' for name in columns]
-            parts += [f"{name} bigint DEFAULT nextval('{table}_id_seq')" for name, table in ids.items()]
-            names = ", ".join(parts)
-            connection.exec_driver_sql("DROP TABLE IF EXISTS pg_temp.stage")
-            connection.exec_driver_sql(f"CREATE TEMP TABLE stage ({names}) ON COMMIT DROP")
-        else:
+        for name, value in _POSTGRES.items():
+            connection.exec_driver_sql(f"SET LOCAL {name} = {value}")
+        parts = [f'"{name}" {_TYPES.get(name, "text")}' for name in columns]
+        parts += [f"{name} bigint DEFAULT nextval('{table}_id_seq')" for name, table in ids.items()]
+        connection.exec_driver_sql("DROP TABLE IF EXISTS pg_temp.stage")
+        connection.exec_driver_sql(f"CREATE TEMP TABLE stage ({', '.join(parts)}) ON COMMIT DROP")
+        self._columns = ", ".join(f'"{name}"' for name in columns)
+
+    def load(self, session: Session, number: int, filled: Filled) -> str:
+        connection = session.connection()
+        if number:  # there is one table for all
             connection.exec_driver_sql("TRUNCATE pg_temp.stage")
         driver: Any = connection.connection.driver_connection
-        quoted = ", ".join(f'"{name}"' for name in columns)
         with (
             driver.cursor() as cursor,
-            cursor.copy(f"COPY pg_temp.stage ({quoted}) FROM STDIN (NULL '')") as copy,
+            cursor.copy(f"COPY pg_temp.stage ({self._columns}) FROM STDIN (NULL '')") as copy,
             filled.path.open("rb") as file,
         ):
             while piece := file.read(_SENT_AT_ONCE):
