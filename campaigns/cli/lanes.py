@@ -15,7 +15,7 @@ from campaigns.delivery.lanes import ALL_LANES, STARTS
 from campaigns.delivery.warmup import Plan
 from campaigns.errors import NotAllowed
 from campaigns.records import lanes as records
-from campaigns.records.lanes import EVERY_ACCOUNT, DomainPlan, LaneLine, Limits, Warming
+from campaigns.records.lanes import EVERY_ACCOUNT, WHOLE, DomainPlan, LaneLine, Limits, Warming
 from campaigns.values import MAIN
 from campaigns.wiring import Stores, open_stores
 
@@ -35,7 +35,7 @@ HEADINGS = (
 )
 
 _account = click.option("--account", default=MAIN, show_default=True, help="Or '*': every account.")
-_lane = click.argument("lane", type=click.Choice(ALL_LANES))
+_lane = click.argument("lane", type=click.Choice([*ALL_LANES, WHOLE]))
 _by = click.option("--by", required=True, help="Who decides, for the log.")
 
 
@@ -71,12 +71,18 @@ def limit(
     warm_up: tuple[float, float, float] | None,
     **caps: Any,
 ) -> None:
-    """Set all limits of a lane; those that are not named are what it starts with, or none."""
+    """Set all limits of a lane ('*': all lanes together); what is not named is as it starts, or none."""
     plan = None if warm_up is None else _plan(*warm_up)
     if caps.pop("no_cap"):
         if caps["per_minute"] is not None:
             raise NotAllowed("--no-cap and --per-minute say opposite things; name one.")
         caps["per_minute"] = 0.0
+    if lane == WHOLE and (
+        plan is not None or any(caps[one] is not None for one in ("per_minute", "connections"))
+    ):
+        raise NotAllowed(
+            "All lanes together have a number a day only; an account's rate is in its own settings."
+        )
     with _stores() as stores, stores.sessions.begin() as session:
         chosen = Limits(**caps, plan=plan)
         records.set_limits(session, account, lane, chosen, actor=by, now=utc_now())

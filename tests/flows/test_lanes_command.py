@@ -78,3 +78,11 @@ def test_a_sending_domain_is_warmed_up_and_cooled_by_the_shell(shell, stores):
             shell("warm-up", "new.example", *wrong)
     shell("warm-up", "new.example", "--end", "--by", "ada")
     assert "No sending domain is warmed up." in shell("warm-up")
+
+
+def test_an_account_has_a_number_of_mails_a_day(shell, stores):
+    shell("limit", "*", "--per-day", "200", "--by", "ada")
+    with stores.readers() as session:
+        assert lanes.limits_of(session, "main", lanes.WHOLE) == Limits(per_day=200)
+    with pytest.raises(NotAllowed, match="a number a day only"):
+        shell("limit", "*", "--per-minute", "5", "--by", "ada")

@@ -14,7 +14,7 @@ from campaigns.model.dialect import database_now
 from campaigns.model.lanes import lane_days
 from campaigns.model.lanes import lanes as table
 from campaigns.records import history, lanes
-from campaigns.records.lanes import EVERY_ACCOUNT, Limits, Signal
+from campaigns.records.lanes import EVERY_ACCOUNT, WHOLE, Limits, Signal
 from campaigns.values import EventKind, Fact, Outcome, OutcomeKind
 from tests.factories import NOW
 
@@ -325,3 +325,57 @@ def explained(session, query, values=None):
     return "\n".join(
         " ".join(map(str, row)) for row in session.connection().exec_driver_sql(f"{word} {compiled}")
     )
+
+
+# ---- all lanes of an account together
+
+
+def test_an_accounts_day_is_shared_by_all_its_lanes(session):
+    lanes.set_limits(session, "main", WHOLE, Limits(per_day=100), actor="ada", now=NOW)
+    limit(session, per_minute=600)
+    assert grant(session) == 10
+    assert grant(session, wanted=60, lane="apple") == 60
+    assert grant(session, wanted=60, lane="other") == 30
+    assert grant(session, wanted=60, lane="gmx") == 0
+    assert lanes.WHOLE in lanes.closed(session, "main", NOW + MINUTE)
+    assert lanes.closed(session, "spare", NOW + MINUTE) == frozenset()
+    lanes.release(session, "main", "other", given=30, begun=20, sent=20, now=NOW + MINUTE)
+    assert lanes.closed(session, "main", NOW + MINUTE) == frozenset()
+    assert grant(session, NOW + MINUTE, 60, "gmx") == 10
+    tomorrow = lanes.tomorrow(NOW)
+    assert lanes.closed(session, "main", tomorrow) == frozenset()
+    assert grant(session, tomorrow, 1000, "gmx") == 100
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["google", "apple", "other"]), st.integers(1, 80), st.integers(0, 80)),
+        min_size=1,
+        max_size=25,
+    )
+)
+def test_no_order_of_claims_and_returns_gives_an_account_more_than_its_day(session, asks):
+    with session.begin_nested() as inside:
+        lanes.set_limits(session, "main", WHOLE, Limits(per_day=150), actor="ada", now=NOW)
+        limit(session, per_day=70)
+        begun_in_all = 0
+        for lane, wanted, most in asks:
+            if {lane, WHOLE} & lanes.closed(session, "main", NOW):
+                continue
+            given_out = grant(session, NOW, wanted, lane)
+            begun = min(most, given_out)
+            lanes.release(session, "main", lane, given=given_out, begun=begun, sent=begun, now=NOW)
+            begun_in_all += begun
+            assert given_out <= wanted
+            assert begun_in_all <= 150
+        [line] = [one for one in lanes.lane_lines(session, NOW) if one.lane == WHOLE]
+        assert line.taken_today == begun_in_all
+        inside.rollback()
+
+
+def test_a_held_account_gives_nothing(session):
+    lanes.hold(session, "main", WHOLE, "asked", until=NOW + MINUTE, actor="ada", now=NOW)
+    assert WHOLE in lanes.closed(session, "main", NOW)
+    assert WHOLE in lanes.held(session, "main", NOW)
+    assert lanes.closed(session, "main", NOW + MINUTE) == frozenset()

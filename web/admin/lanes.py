@@ -12,7 +12,7 @@ from campaigns.delivery.lanes import ALL_LANES, STARTS, usual_rate
 from campaigns.delivery.warmup import Plan
 from campaigns.errors import BadForm
 from campaigns.records import lanes as records
-from campaigns.records.lanes import EVERY_ACCOUNT, Limits
+from campaigns.records.lanes import EVERY_ACCOUNT, WHOLE, Limits
 from campaigns.records.staff import Desk
 from campaigns.values import Problem
 from web import auth
@@ -47,7 +47,8 @@ def index() -> ResponseReturnValue:
         holds=[(name, words) for name, (words, _length) in HOLDS.items()],
         every=EVERY_ACCOUNT,
         accounts=_accounts(),
-        lanes=ALL_LANES,
+        lanes=[*ALL_LANES, WHOLE],
+        whole=WHOLE,
         starts=STARTS,
         warm=warm_words,
         plans=plans,
@@ -88,7 +89,7 @@ def save_limits(account: str, lane: str) -> ResponseReturnValue:
     """Set a lane's limits; senders keep to them from their next chunk on."""
     _require_known(account, lane)
     try:
-        chosen = _read_limits()
+        chosen = _read_limits(lane)
     except BadForm as bad:
         return _form(account, lane, request.form, bad.problems)
     with write() as session:
@@ -129,7 +130,7 @@ def _accounts() -> list[str]:
 
 def _require_known(account: str, lane: str) -> None:
     """Stop with 404 at names that nothing bears; an account that the file lost may still have a lane."""
-    if lane not in ALL_LANES or not (account == EVERY_ACCOUNT or account in routing().accounts):
+    if lane not in {*ALL_LANES, WHOLE} or not (account == EVERY_ACCOUNT or account in routing().accounts):
         with read() as session:
             known = {(one.account, one.lane) for one in records.lane_lines(session, utc_now())}
         if (account, lane) not in known:
@@ -143,7 +144,7 @@ def who() -> str:
     return person.email
 
 
-def _read_limits() -> Limits:
+def _read_limits(lane: str) -> Limits:
     """Read the form.
 
     Raises:
@@ -154,6 +155,9 @@ def _read_limits() -> Limits:
     per_day = _number("per_day", 1, MOST, problems)
     connections = _number("connections", 0, MOST_AT_ONCE, problems)
     plan = read_plan(problems)
+    if lane == WHOLE and (per_minute is not None or connections is not None or plan is not None):
+        cure = _("An account’s rate is in its own settings; here stands a number a day alone.")
+        problems.append(Problem("per_minute", _("is not for all lanes together."), cure))
     if problems:
         raise BadForm(problems)
     return Limits(per_minute, _whole(per_day), plan, _whole(connections))
@@ -205,6 +209,7 @@ def _form(
         every=EVERY_ACCOUNT,
         form=form,
         usual=usual_rate(lane),
+        whole=WHOLE,
         start=start,
         problems=problems,
     )

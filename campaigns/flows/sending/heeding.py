@@ -64,7 +64,7 @@ def stop(post: Postbox, session: Session, batches: Iterable[Batch]) -> None:
     for batch in under_way:
         lane, loaded = batch.chunk.lane, batch.loaded
         ends = [at for at in (loaded.closes_at, loaded.expires_at) if at is not None]
-        over = lane in held or (batch.chunk.granted is None and lane in limited)
+        over = bool({lane, lanes.WHOLE} & held) or (batch.chunk.granted is None and lane in limited)
         batch.stopped |= over or min(ends) <= now
         if batch.at_once is not None:
             batch.at_once = places(post, session, lane)

@@ -9,7 +9,7 @@ from campaigns.records.lanes.days import count_day, is_warming, warm_up
 from campaigns.records.lanes.listing import LaneLine, lane_lines, log_lines
 from campaigns.records.lanes.places import places_of
 from campaigns.records.lanes.refused import Place, forget_refused, keep_refused, refused_alike
-from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits, tomorrow
+from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, WHOLE, Limits, tomorrow
 from campaigns.records.lanes.settings import has_started, hold, limits_of, reopen, set_limits, start, start_of
 from campaigns.records.lanes.strikes import Signal, strike
 from campaigns.records.lanes.waiting import Waiting, waiting
@@ -27,6 +27,7 @@ from campaigns.records.lanes.warming import (
 __all__ = [
     "EVERY_ACCOUNT",
     "FOR_EVER",
+    "WHOLE",
     "DomainPlan",
     "LaneLine",
     "Limits",

@@ -13,7 +13,7 @@ from campaigns.delivery.backoff import TRIAL, TRIAL_PATIENCE, allowed, tried
 from campaigns.model.base import Moment
 from campaigns.model.lanes import lanes
 from campaigns.model.mail import chunks
-from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, take, tomorrow, write
+from campaigns.records.lanes.rows import EVERY_ACCOUNT, WHOLE, Row, day_of, find, take, tomorrow, write
 from campaigns.records.lanes.warming import Warming, give_warm
 
 BURST = timedelta(seconds=1)  #: for which mails are given out at once, and which a late sender may catch up
@@ -26,12 +26,12 @@ CLOSED = _of_account.where(sa.or_(_held, lanes.c.open_at > sa.bindparam("now", t
 
 
 def closed(session: Session, account: str, now: datetime) -> frozenset[str]:
-    """The lanes of an account from which nothing may be claimed now, for whatever reason."""
+    """The lanes of an account from which nothing may be claimed now, for whatever reason; `WHOLE`: none."""
     return frozenset(session.scalars(CLOSED, {"account": account, "now": now}))
 
 
 def held(session: Session, account: str, now: datetime) -> frozenset[str]:
-    """The lanes of an account to which nothing more may be begun, even of what is claimed."""
+    """The lanes of an account to which nothing more may be begun, even of what is claimed; `WHOLE`: none."""
     return frozenset(session.scalars(HELD, {"account": account, "now": now}))
 
 
@@ -58,14 +58,29 @@ def grant(
 
     What is given of the lane's is at most what the warm-up of the sending domain, if it has one, gives.
     """
+    if warming is not None:
+        wanted = give_warm(session, warming, wanted, now=now)
+    given = _within_quota(session, account, lane, wanted, now) if wanted else 0
     if warming is None:
+        return given
+    if given is not None and given < wanted:
+        give_warm(session, warming, given - wanted, now=now)
+        return given
+    return wanted
+
+
+def _within_quota(session: Session, account: str, lane: str, wanted: int, now: datetime) -> int | None:
+    """What the lane gives, and at most what is left of the account's day."""
+    quota = find(session, account, WHOLE)
+    if quota is None or quota.limits.per_day is None:
         return _grant(session, account, lane, wanted, now)
-    given = give_warm(session, warming, wanted, now=now)
-    of_lane = _grant(session, account, lane, given, now) if given else 0
-    if of_lane is not None and of_lane < given:
-        give_warm(session, warming, of_lane - given, now=now)
-        return of_lane
-    return given
+    quota = take(session, account, WHOLE, now=now)
+    left = _left_today(quota, now) or 0
+    if not left:
+        return _give(session, quota, 0, tomorrow(now), now)
+    of_lane = _grant(session, account, lane, min(wanted, left), now)
+    given = min(wanted, left) if of_lane is None else of_lane
+    return _give(session, quota, given, quota.open_at or now, now)
 
 
 def _grant(session: Session, account: str, lane: str, wanted: int, now: datetime) -> int | None:
@@ -140,6 +155,8 @@ def release(
     session: Session, account: str, lane: str, *, given: int, begun: int, sent: int, now: datetime
 ) -> None:
     """Take back what was given out and not begun; a mail that was taken opens a lane that was held."""
+    if lane != WHOLE and find(session, account, WHOLE) is not None:
+        release(session, account, WHOLE, given=given, begun=begun, sent=0, now=now)
     row = take(session, account, lane, now=now)
     spare = max(0, given - begun)
     if spare and row.day == day_of(now):

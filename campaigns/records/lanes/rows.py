@@ -14,6 +14,7 @@ from campaigns.model.dialect import insert_many
 from campaigns.model.lanes import lane_log, lanes
 
 EVERY_ACCOUNT = "*"  #: stands for the accounts that say nothing themselves
+WHOLE = "*"  #: stands for all lanes of an account together
 FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)  #: until a person opens it
 OF_STATE = ("rate", "strikes", "held_until", "half_open", "quiet_from", "slow", "slow_until")
 

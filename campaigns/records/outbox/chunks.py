@@ -43,6 +43,8 @@ def has_work(session: Session, account: str = MAIN) -> bool:
     """Tell whether a chunk is due in an account's queue, of a lane that is open, without taking any lock."""
     now = database_now(session)
     shut = lanes.closed(session, account, now)
+    if lanes.WHOLE in shut:
+        return False
     if not shut:
         return session.execute(_runs_with_work(account, now).limit(1)).one_or_none() is not None
     going = session.scalars(_runs_with_work(account, now)).all()
@@ -68,7 +70,7 @@ def claim(
     turns = turns or Turns()
     going = session.scalars(_runs_with_work(account, now)).all()
     shut = lanes.closed(session, account, now) if going else frozenset()
-    for run in going:
+    for run in going if lanes.WHOLE not in shut else ():
         open_ones = {lane for lane in due_lanes(session, run, account, now) if not serves or serves(lane)}
         for lane in turns.order(session, run, account, open_ones - shut):
             for due in _due(run, account, now, lane, untold=untold):

@@ -167,3 +167,12 @@ def test_a_sending_domain_is_warmed_up_shown_and_cooled(office):
 
 def test_only_an_administrator_warms_domains_up(office):
     assert office.at(Desk.MARKETING).get("/lanes/warm-ups/").status_code == 403
+
+
+def test_all_lanes_together_have_a_number_a_day_and_nothing_else(office):
+    page = office.get("/lanes/main/*")
+    assert "Limits of all lanes together" in page
+    assert 'name="per_minute"' not in page
+    assert "is not for all lanes together." in office.post("/lanes/main/*", 422, per_minute="5")
+    assert "all lanes" in office.post("/lanes/main/*", per_day="200")
+    assert only(office).cap_today == 200
