@@ -12,7 +12,7 @@ from werkzeug.routing import IntegerConverter, Map
 from campaigns.config import Settings
 from campaigns.values import CampaignState, MessageState, RunState
 from campaigns.wiring import Stores, routing_of
-from web import assets, auth, faults, guard, hosts, language, nav, recorded
+from web import assets, auth, faults, guard, hosts, language, nav, problems, recorded
 from web.account import account
 from web.health import alive, health
 
@@ -112,6 +112,7 @@ def dress(app: Flask, settings: Settings) -> None:
     language.install(app)
     hosts.install(app)
     recorded.install(app)
+    problems.install(app)
     assets.install(app)
     faults.install(app)
 

@@ -6,7 +6,7 @@ them. A sentence that fits no pattern, of an older version or in somebody's own 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 
@@ -19,6 +19,9 @@ from web.language import moment_words, number, occurrence
 def _(pattern: str) -> str:
     """Mark a sentence for the catalogues; it is translated once it is met."""
     return pattern
+
+
+mark = _
 
 
 #: Lines of campaigns' logs.
@@ -98,7 +101,21 @@ def actor(text: str) -> str:
     return gettext(text) if text in ACTORS else text
 
 
-def _told(text: str, sentences: tuple[str, ...]) -> str:
+def retold(text: str, sentences: Iterable[str], inner: Mapping[str, Callable[[str], str]]) -> str:
+    """Tell a sentence of ours that may hold values; `inner` tells those that are sentences themselves."""
+    whole: str = gettext(text) if text else ""
+    if whole != text:
+        return whole
+    for sentence in sentences:
+        found = _finder(sentence).fullmatch(text)
+        if found is not None:
+            values = {name: inner.get(name, str)(value) for name, value in found.groupdict().items()}
+            words: str = gettext(sentence)
+            return words % values if values else words
+    return text
+
+
+def _told(text: str, sentences: Iterable[str]) -> str:
     for sentence in sentences:
         found = _finder(sentence).fullmatch(text)
         if found is not None:
