@@ -28,8 +28,14 @@ from campaigns.values import Problem
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 FORMS = ("json", "text")
-#: Libraries that say too much of what goes well.
-QUIET = ("apscheduler", "alembic", "werkzeug")
+#: What libraries need not say: too much of what goes well, and that a tick is still running when its next is
+#: due, which the ages of ticks tell.
+QUIET = {
+    "apscheduler": logging.WARNING,
+    "apscheduler.scheduler": logging.ERROR,
+    "alembic": logging.WARNING,
+    "werkzeug": logging.WARNING,
+}
 MOST_TEXT = 2_000  #: characters of a field
 MOST_TRACE = 16_000  #: characters of a traceback
 MOST_DEEP = 3  #: levels of lists and mappings in a field
@@ -146,8 +152,8 @@ def _take_over(level: int) -> None:
         _Library(),
     ]
     root.setLevel(level)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(max(level, least))
     logging.captureWarnings(capture=True)
 
 

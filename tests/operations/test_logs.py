@@ -150,6 +150,7 @@ def test_libraries_speak_by_the_same_way():
     def act(_log):
         logging.getLogger("sqlalchemy.pool").warning("lost %d", 3)
         logging.getLogger("apscheduler.executors").info("ran as it should")  # twice a second
+        logging.getLogger("apscheduler.scheduler").warning("skipped: is running")  # while a tick takes long
 
     found = entry(act)
     assert (found["event"], found["level"], found["logger"]) == ("lost 3", "warning", "sqlalchemy.pool")
