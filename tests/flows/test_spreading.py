@@ -125,3 +125,13 @@ def test_a_spread_or_a_pace_that_its_open_hours_do_not_hold_is_told_of(session):
     assert told(session, mailable=600, send_within_hours=24, per_minute=10, **at(1)) == []
     assert told(session, mailable=1201, send_within_hours=26, per_minute=10, **at(1)) != []
     assert told(session, mailable=1200, send_within_hours=26, per_minute=10, **at(1)) == []
+
+
+def test_a_large_campaign_at_the_full_hour_is_told_of(session):
+    begins = NOW.replace(minute=0) + 3 * HOUR
+    hour = {"schedule": "at", "starts_at": begins}
+    [(level, words)] = told(session, mailable=1000, **hour)
+    assert (level, "at the full hour" in words) == ("hint", True)
+    assert told(session, mailable=999, **hour) == []
+    assert told(session, mailable=1000, **hour, spread_minutes=30) == []
+    assert told(session, mailable=1000, schedule="at", starts_at=begins + timedelta(minutes=7)) == []

@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 
 from campaigns.delivery.windows import Window, zone_of
 from campaigns.errors import BadForm
-from campaigns.flows.checking.findings import Finding, blocker, warning
+from campaigns.flows.checking.findings import Finding, blocker, hint, warning
 from campaigns.records.campaigns import Campaign, window_of
 from campaigns.recurrence import next_occurrence
 
 #: Clocks all around the world, where the hours are each recipient's own.
 EVERYWHERE = tuple(f"Etc/GMT{hours:+d}" for hours in range(-14, 13))
 MINUTE = timedelta(minutes=1)
+MANY = 1000  #: mails that a provider notices
 
 
 def check(campaign: Campaign, mailable: int, now: datetime) -> Iterator[Finding]:
@@ -21,6 +22,7 @@ def check(campaign: Campaign, mailable: int, now: datetime) -> Iterator[Finding]
     if begins is None:
         return
     ends = begins + timedelta(hours=campaign.send_within_hours)
+    yield from _at_the_full_hour(campaign, mailable, begins)
     window, zone = window_of(campaign), zone_of(campaign.time_zone)
     own = campaign.window_zone == "recipient"
     opens = [window.opening(begins, zone_of(one))[0] for one in (EVERYWHERE if own else [campaign.time_zone])]
@@ -38,6 +40,17 @@ def check(campaign: Campaign, mailable: int, now: datetime) -> Iterator[Finding]
         )
         yield warning("when", what, CURE, hours=campaign.send_within_hours)
     yield from _too_short(campaign, mailable, _open_for(window, begins, ends, zone))
+
+
+def _at_the_full_hour(campaign: Campaign, mailable: int, begins: datetime) -> Iterator[Finding]:
+    """Whether it joins the crowd: most campaigns of the world begin then, and providers slow all of them."""
+    is_chosen = campaign.schedule != "now" and not campaign.spread_minutes and not campaign.per_minute
+    if is_chosen and mailable >= MANY and begins.minute == 0:
+        what = (
+            "It begins at the full hour, as most campaigns do: providers are slower then, "
+            "and Yahoo asks not to."
+        )
+        yield hint("when", what, "Let it begin some minutes later, or spread it.")
 
 
 CURE = "Give it more time, or let it begin within its hours."
