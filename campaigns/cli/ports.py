@@ -4,7 +4,8 @@ The pages' servers share a port with whoever listens there in the same way, so t
 turns at one address, each answering half of the requests.
 """
 
-from socket import SO_REUSEADDR, SOL_SOCKET, socket
+from errno import EADDRINUSE
+from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
 from time import monotonic, sleep
 
 from campaigns.config import Settings
@@ -45,10 +46,10 @@ def _stays_taken(host: str, port: int, until: float) -> bool:
 
 def is_taken(host: str, port: int) -> bool:
     """Whether somebody listens at a port of this machine."""
-    with socket() as probe:
+    with socket(AF_INET6 if ":" in host else AF_INET) as probe:
         probe.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)  # one that was just let go is free
         try:
             probe.bind((host, port))
-        except OSError:
-            return True
+        except OSError as error:
+            return error.errno == EADDRINUSE  # whatever else is wrong, the servers say better
     return False
