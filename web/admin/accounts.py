@@ -53,6 +53,7 @@ def index() -> ResponseReturnValue:
         accounts=shown,
         routes=led,
         file=installation().accounts_file,
+        command="celery-worker" if installation().broker_url else "sender",
         wrong=wrong,
         changed=file is not None and file.digest(b"") != routing().digest(b""),
         behind=[f"{one.door} {one.account}".strip() for one in old],
