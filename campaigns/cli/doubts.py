@@ -26,7 +26,7 @@ from campaigns.wiring import Stores, routing_of
 AT_ONCE = 1000
 COLUMNS = (
     "run", "seq", "campaign", "occurrence", "contact", "name", "address", "message_id", "since", "last_word",
-    "evidence",
+    "evidence", "account",
 )  # fmt: skip
 
 
@@ -68,6 +68,7 @@ def _line(doubt: Doubt, keyring: Keyring) -> dict[str, object]:
     values = (
         doubt.run, doubt.seq, doubt.campaign, doubt.occurrence, doubt.contact, doubt.name, doubt.address,
         doubting.message_id(doubt, keyring), _moment(doubt.at), doubt.said, evidence,
+        doubt.account,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
 
@@ -101,7 +102,7 @@ def _many(count: int) -> str:
 
 
 def _print(session: Session, lines: Iterator[dict[str, object]], run: int | None, settings: Settings) -> None:
-    count, last = 0, None
+    count, last, several = 0, None, len(routing_of(settings).accounts) > 1
     for line in lines:
         if line["run"] != last:
             last = line["run"]
@@ -109,7 +110,8 @@ def _print(session: Session, lines: Iterator[dict[str, object]], run: int | None
         count += 1
         whom = f"{_plain(line['name']) or 'without a name'} <{_plain(line['address'])}>"
         click.echo(f"  {line['seq']}  {whom}, contact {line['contact']}")
-        click.echo(f"      Message-ID {line['message_id']}")
+        through = f", through {line['account']}" if several else ""
+        click.echo(f"      Message-ID {line['message_id']}{through}")
         click.echo(f"      since {line['since']}: {_plain(line['last_word']) or 'no word was left'}")
         if line["evidence"]:
             click.echo(f"      it did arrive: {_told(line['evidence'])}")

@@ -13,7 +13,7 @@ from campaigns.clock import utc_now
 from campaigns.config import from_environment
 from campaigns.flows import doubting, schedule
 from campaigns.model.customers import contacts
-from campaigns.model.mail import messages, runs
+from campaigns.model.mail import chunks, messages, runs
 from campaigns.model.staff import staff
 from campaigns.records import audience, campaigns, history, outbox
 from campaigns.records.staff import Desk
@@ -58,6 +58,22 @@ def run(stores, installation):
 
 def typed(*arguments, fed=None):
     return CliRunner().invoke(doubts, [str(one) for one in arguments], input=fed)
+
+
+def test_of_several_accounts_it_says_through_which_a_message_went(stores, run, tmp_path, monkeypatch):
+    file = tmp_path / "accounts.toml"
+    accounts = "".join(
+        f"[accounts.{name}]\nkind = 'smtp'\nurl = 'smtp://127.0.0.1:1'\n" for name in ("a", "b")
+    )
+    file.write_text(f"{accounts}[[routes]]\naccounts = {{ a = 1, b = 1 }}\n")
+    monkeypatch.setenv("POSTROOM_ACCOUNTS", str(file))
+    with stores.sessions.begin() as session:
+        of_seven = (chunks.c.first_seq <= 7, chunks.c.last_seq >= 7)
+        session.execute(sa.update(chunks).values(account="a"))
+        session.execute(sa.update(chunks).where(*of_seven).values(account="b"))
+    found = [json.loads(line) for line in typed("--json").output.splitlines()]
+    assert {one["seq"]: one["account"] for one in found} == {2: "a", 3: "a", 7: "b"}
+    assert typed().output.count(", through a\n") == 2
 
 
 def test_without_doubts_it_says_so(installation):

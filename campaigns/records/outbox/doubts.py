@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.model.customers import contacts
 from campaigns.model.events import events
-from campaigns.model.mail import campaigns, messages, runs, senders
-from campaigns.values import EventKind, MessageKey, MessageState, RunState
+from campaigns.model.mail import campaigns, chunks, messages, runs, senders
+from campaigns.values import MAIN, EventKind, MessageKey, MessageState, RunState
 
 #: Events that name a message by the signed token that stood in it alone: without the mail, no such event.
 #: A notice that it came back proves that a server had taken it.
@@ -60,6 +60,7 @@ class Doubt:
     at: datetime | None  #: since when it is in doubt
     said: str  #: the last word of the journal or the backend
     evidence: tuple[Evidence, ...]  #: that it arrived, the oldest first
+    account: str = MAIN  #: through which it went: whose log may tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ def _query() -> sa.Select[Any]:
             c.customer_id,
             c.given_name,
             c.family_name,
+            _account().label("account"),
         )
         .select_from(messages)
         .join(runs, runs.c.id == m.run_id)
@@ -161,6 +163,15 @@ def _query() -> sa.Select[Any]:
         .join(senders, senders.c.id == runs.c.sender_id)
         .outerjoin(contacts, c.id == m.contact_id)
     )
+
+
+def _account() -> sa.ScalarSelect[str]:
+    """What a sender holds, or has in doubt, never moves to another account."""
+    mine = (
+        chunks.c.run_id == messages.c.run_id,
+        messages.c.seq.between(chunks.c.first_seq, chunks.c.last_seq),
+    )
+    return sa.select(chunks.c.account).where(*mine).limit(1).correlate(messages).scalar_subquery()
 
 
 def _doubts(session: Session, rows: Sequence[Any]) -> list[Doubt]:
@@ -180,6 +191,7 @@ def _doubts(session: Session, rows: Sequence[Any]) -> list[Doubt]:
             at=row.at,
             said=row.reply or "",
             evidence=tuple(proofs.get(MessageKey(row.run_id, row.seq), ())),
+            account=row.account or MAIN,
         )
         for row in rows
     ]
