@@ -4,12 +4,9 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.crash.network import NotHere
 from tests.crash.scenarios import Scenario, small_disk, unmount
 from tests.crash.stage import Account, staged
-
-
-class NotHere(Exception):
-    """The machine does not allow what the scenario needs; the message says what."""
 
 
 class Ending(NamedTuple):

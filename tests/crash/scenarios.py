@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from campaigns.clock import utc_now
 from campaigns.flows import schedule
 from campaigns.flows.recovery import recover
+from campaigns.flows.sending.wire import LOOK_PATIENCE
 from campaigns.model.mail import campaigns
+from tests.crash.network import line_to
 from tests.crash.peer import Manners
 from tests.crash.stage import CONNECTIONS, Process, Stage, free_port, kill, kill_tree, wait_until
 from tests.factories import SECRET
@@ -172,6 +174,26 @@ def restart(url: str) -> None:
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd=folder, **as_owner)
 
 
+def network_cut(stage: Stage, mails: int, kills: int) -> Blows:
+    """The database goes out of reach without a word, for longer than connections to it are believed in."""
+    stage.fill(mails)
+    stage.freeze(chunk=min(500, mails // 8))
+    with line_to(stage.url) as (line, url):
+        for _ in range(2):
+            stage.postroom("sender", POSTROOM_DATABASE_URL=url)
+        for number in range(1, kills + 1):
+            if not stage.wait_for(int(mails * 0.9 * number / (kills + 1))):
+                break
+            line.cut()
+            time.sleep(LOOK_PATIENCE + 2.0)
+            before = stage.taken()
+            time.sleep(65.0 if number == kills else 3.0)
+            assert stage.taken() == before, "blind, and mails went on"
+            line.mend()
+        stage.wait_for_end()
+    return Blows(kills, 0)
+
+
 def disk_full(stage: Stage, mails: int, _kills: int) -> Blows:
     """The data folder's disk fills up in the middle, and has room again later."""
     stage.fill(mails)
@@ -269,6 +291,9 @@ SCENARIOS = [
     Scenario("`postroom run` killed", whole_installation_killed, None, (20_000, 5)),
     Scenario("frozen past the lease and thawed", frozen_and_thawed, (1600, 0), (20_000, 0)),
     Scenario("database restarted", store_restarted, (1200, 2), (20_000, 10), only="postgresql"),
+    Scenario(
+        "network to the database cut", network_cut, None, (20_000, 3), Manners(delay=0.01), "postgresql"
+    ),
     Scenario("disk full", disk_full, (600, 0), (5_000, 0), Manners(delay=0.01), small_disk=True),
     Scenario("server cuts, parts, closes, dawdles", server_rude, (800, 1), (20_000, 5), manners=RUDE),
     Scenario("paused and resumed", paused_and_resumed, (600, 1), (20_000, 5)),
