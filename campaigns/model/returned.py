@@ -20,5 +20,5 @@ returned_mails = Table(
     Index("uq_returned_mails_digest", "digest", unique=True),
     Index("ix_returned_mails_at", "at"),
     Index("ix_returned_mails_contact_id", "contact_id"),
-    comment="bounces as they came, to be read again by better rules; kept 30 days; writer: records/returned_mails",
+    comment="bounces as they came, for better rules to read; kept 30 days; writer: records/returned_mails",
 )

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from campaigns.idn import told_address
 from campaigns.records.names import Common, full_name
 from campaigns.records.outbox import Recipient
 
@@ -56,7 +57,7 @@ class ChosenNames:
         if "name" in asked:
             contact["name"] = full_name(row)
         if "email" in asked:
-            contact["email"] = recipient.address
+            contact["email"] = told_address(recipient.address)
         if "attributes" in asked:
             contact["attributes"] = row["attributes"] or {}
         return contact

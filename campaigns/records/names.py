@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from babel.numbers import get_currency_precision
 from sqlalchemy.orm import Session
 
+from campaigns.idn import told_address
 from campaigns.model.commerce import order_lines, orders, products
 from campaigns.model.customers import contacts, customers
 from campaigns.model.staff import staff
@@ -54,7 +55,7 @@ def personal(
                 for key in ("given_name", "family_name", "salutation", "locale", "country", "region", "city")
             },
             "name": full_name(contact),
-            "email": recipient.address,
+            "email": told_address(recipient.address),
             "attributes": dict(contact["attributes"] or {}),
         },
         "customer": {

@@ -53,7 +53,15 @@ FILES = st.lists(
 PEOPLE = st.builds(
     lambda seq, address, customer, contact: recipient(seq, address, customer, **contact),
     st.integers(1, 10**6),
-    st.sampled_from(["ada@kunde.example", "o'neil+tag@x.example", "user@bücher.de", "josé@x.example"]),
+    st.sampled_from(
+        [
+            "ada@kunde.example",
+            "o'neil+tag@x.example",
+            "user@bücher.de",
+            "o@xn--bcher-kva.de",
+            "josé@x.example",
+        ]
+    ),
     st.fixed_dictionaries({"name": VALUES, "stage": VALUES, "owner_id": st.sampled_from([None, 1, 2])}),
     st.fixed_dictionaries(
         {
@@ -219,6 +227,14 @@ def test_what_one_contact_lacks_is_named_and_the_next_one_gets_the_mail():
     with pytest.raises(BadInput, match=r"contact\.city is missing"):
         run.mail(recipient(), bought=[], now=NOW)
     assert b"Ulm" in run.mail(recipient(city="Ulm"), bought=[], now=NOW).data
+
+
+def test_a_contact_reads_their_address_in_its_own_letters():
+    run = mailing(letter("<p>{{ contact.email }}</p>", text="{{ contact.email }}\n"))
+    mail = run.mail(recipient(address="ada@xn--mnchen-3ya.example"), bought=[], now=NOW)
+    read = message_from_bytes(mail.data, policy=policy.default)
+    assert read.get_body(["plain"]).get_content().strip() == "ada@münchen.example"
+    assert mail.rcpt_to == "ada@xn--mnchen-3ya.example"
 
 
 def test_no_mail_grows_past_its_limit():

@@ -6,7 +6,7 @@ from flask import Flask, render_template_string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from web.hosts import told_address, told_domain
+from campaigns.idn import told_address, told_domain
 
 PLAIN = [
     "münchen.de",

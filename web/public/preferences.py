@@ -11,9 +11,9 @@ from campaigns.clock import utc_now
 from campaigns.flows import preferring
 from campaigns.flows.preferring import Choice, Shown
 from campaigns.forms.visits import masked
+from campaigns.idn import told_address
 from campaigns.tracking.tokens import Purpose
 from campaigns.values import Tracking
-from web.hosts import told_address
 from web.numbers import numbers_from
 from web.public.visitor import Visitor, by_token, parts, show
 from web.session import read, write

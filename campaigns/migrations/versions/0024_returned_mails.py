@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    what = "bounces as they came, to be read again by better rules; kept 30 days; writer: records/returned_mails"
+    what = "bounces as they came, for better rules to read; kept 30 days; writer: records/returned_mails"
     op.create_table(
         "returned_mails",
         sa.Column("id", Id, nullable=False),

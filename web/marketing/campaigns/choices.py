@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
+from campaigns.idn import told_address
 from campaigns.records import consent, segments, senders, surveys, templates
 from campaigns.records.campaigns import Campaign
 from campaigns.records.consent import Topic
@@ -12,7 +13,6 @@ from campaigns.records.segments import SegmentRow
 from campaigns.records.surveys import SurveyRow
 from campaigns.records.templates import TemplateRow
 from campaigns.values import Sender
-from web.hosts import told_address
 from web.language import reader_language
 from web.marketing.campaigns.cards import Offered, zones
 
