@@ -12,6 +12,7 @@ from campaigns.config import from_environment
 from campaigns.errors import BadImport
 from campaigns.imports.addresses import BadAddress, normalise
 from campaigns.records import owners
+from campaigns.records.customers import acting
 from campaigns.records.staff import Staff
 from campaigns.values import Problem
 from campaigns.wiring import open_stores
@@ -34,7 +35,7 @@ def assign_owner(file: Path, by: str, dry_run: bool) -> None:  # noqa: FBT001 - 
     try:
         with stores.sessions() as session:
             wanted = read(session, file)
-            count = owners.assign(session, wanted, actor=by, now=utc_now())
+            count = acting.assign_all(session, wanted, actor=by, now=utc_now())
             session.rollback() if dry_run else session.commit()
     finally:
         stores.engine.dispose()

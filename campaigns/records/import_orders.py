@@ -16,6 +16,7 @@ from campaigns.imports.orders import OrderLine
 from campaigns.model.base import from_microseconds, to_microseconds
 from campaigns.model.commerce import orders, products
 from campaigns.model.dialect import lock_table
+from campaigns.records import stages
 from campaigns.records.history import record_many
 from campaigns.records.import_order_checks import Fault, OrderChecks
 from campaigns.records.import_sql import Statements
@@ -107,7 +108,7 @@ class OrderMerge:
         self._sample()
         self._write_orders()
         self._write_lines()
-        self._move_stages()
+        self.tally.first_orders = stages.move_by_import(self._do.run, self._at_now)
         self._record()
 
     def _write_products(self) -> None:
@@ -208,21 +209,6 @@ class OrderMerge:
             " SELECT s.order_id, i.position, i.product_id, i.quantity, i.amount_minor FROM staged_items i"
             " JOIN staged_orders s ON s.number = i.number"
             " WHERE s.change = 'new' OR s.relined = 1 ORDER BY 1, 2"
-        )
-
-    def _move_stages(self) -> None:
-        """Who was a prospect is new at the first order that stands, and active at the second."""
-        self.tally.first_orders = self._do.run(
-            f"UPDATE customers SET stage = 'new', updated_at = {self._at_now}"
-            " WHERE stage = 'prospect' AND id IN"
-            " (SELECT s.customer_id FROM staged_orders s WHERE s.change = 'new'"
-            " AND coalesce(s.status, 'placed') NOT IN ('cancelled', 'returned'))"
-        )
-        self._do.run(
-            f"UPDATE customers SET stage = 'active', updated_at = {self._at_now} WHERE stage = 'new'"
-            " AND id IN (SELECT s.customer_id FROM staged_orders s WHERE s.change = 'new')"
-            " AND (SELECT count(*) FROM orders o WHERE o.customer_id = customers.id"
-            " AND o.status NOT IN ('cancelled', 'returned')) > 1"
         )
 
     # -- history ----------------------------------------------------------------------------------

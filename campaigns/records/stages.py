@@ -4,10 +4,10 @@ The rule is here alone. A customer's usual gap is the mean time between their or
 cancelled nor returned), and never under `SHORTEST`; where only one is known, `UNKNOWN` stands for it. Longer
 than `AT_RISK` gaps without an order is at risk, longer than `LAPSED` gaps is lapsed. The next order makes a
 lapsed customer won back, and one that was only at risk active; one more in the usual time makes a won back
-customer active. Imports of orders make prospects new and active (records/import_orders).
+customer active. Imports of orders make prospects new and active. Nobody else writes stages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -90,3 +90,21 @@ def move(session: Session, moves: Sequence[Move], *, now: datetime) -> int:
             values = {"stage": after, "updated_at": now}
             count += changed(session, sa.update(customers).where(mine).values(values))
     return count
+
+
+def move_by_import(run: Callable[[str], int], at_now: str) -> int:
+    """Make prospects new at the first of `staged_orders` that stands, and new ones active at their second.
+
+    Gives how many became new. `run` runs a statement, `at_now` is the import's moment in SQL.
+    """
+    first = run(
+        f"UPDATE customers SET stage = 'new', updated_at = {at_now} WHERE stage = 'prospect' AND id IN"
+        " (SELECT s.customer_id FROM staged_orders s WHERE s.change = 'new'"
+        " AND coalesce(s.status, 'placed') NOT IN ('cancelled', 'returned'))"
+    )
+    run(
+        f"UPDATE customers SET stage = 'active', updated_at = {at_now} WHERE stage = 'new'"
+        " AND id IN (SELECT s.customer_id FROM staged_orders s WHERE s.change = 'new')"
+        f" AND (SELECT count(*) FROM orders o WHERE o.customer_id = customers.id AND {_STANDING}) > 1"
+    )
+    return first

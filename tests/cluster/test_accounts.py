@@ -113,7 +113,7 @@ def test_accounts_are_shown_at_the_shell_and_asked_on_request(settings, tmp_path
             "day",
             "rate/s",
         ]
-        nobody = "→ No sender serves it: nothing goes out.".split()
+        nobody = ["→", "No", "sender", "serves", "it:", "nothing", "goes", "out."]
         assert [line.split()[:8] for line in shown.output.splitlines()[1:]] == [
             ["main", "smtp", "open", "0", "0", "0", "0", "-"],
             nobody,

@@ -9,17 +9,18 @@ from sqlalchemy.orm import Session
 from campaigns.errors import BadForm, NotAllowed
 from campaigns.model.customers import customers
 from campaigns.model.customers import roles as role_table
-from campaigns.model.dialect import changed, insert_many
+from campaigns.model.dialect import changed, insert_many, update_many
 from campaigns.records import consent, history, shared_addresses, staff, suppressions
 from campaigns.records.consent import Provenance
 from campaigns.records.customers import people
-from campaigns.records.staff import Desk
+from campaigns.records.staff import Desk, Staff
 from campaigns.values import ConsentState, ContactId, EventKind, Fact, Problem
 
 CHANNELS = ("note", "call", "meeting", "letter", "message")
 LONGEST_NOTE = 5000
 LONGEST_REASON = 500
 LONGEST_ROLE = 50
+AT_ONCE = 500  #: customers given away in one statement
 
 
 def hold(
@@ -57,8 +58,6 @@ def hold(
 def assign(session: Session, customer: int, owner: int | None, *, actor: str, now: datetime) -> bool:
     """Give a customer to a rep, or (None) to nobody; False if it is so already.
 
-    With `records/owners` the only writer of `customers.owner_id`.
-
     Raises:
         BadForm: the rep may not log in, or does not sit at the sales desk.
         NotFound: there is no such customer.
@@ -67,18 +66,37 @@ def assign(session: Session, customer: int, owner: int | None, *, actor: str, no
     if owner is not None and (rep is None or not rep.sits_at(Desk.SALES)):
         raise BadForm([Problem("owner", "does not work at the sales desk.", "Choose somebody of the list.")])
     people.get(session, customer)
-    other = customers.c.owner_id.is_distinct_from(owner)
-    mine = sa.update(customers).where(customers.c.id == customer, other)
-    if not changed(session, mine.values(owner_id=owner, updated_at=now)):
-        return False
-    fact = owner_fact(customer, owner, rep.name if rep else "", actor=actor, now=now)
-    return history.record(session, fact)
+    return assign_all(session, {customer: rep}, actor=actor, now=now) == 1
 
 
-def owner_fact(customer: int, owner: int | None, name: str, *, actor: str, now: datetime) -> Fact:
-    """What the history says of a customer's new owner."""
+def assign_all(session: Session, wanted: Mapping[int, Staff | None], *, actor: str, now: datetime) -> int:
+    """Give customers to reps, each with its line in the history; gives how many changed hands.
+
+    The only writer of `customers.owner_id`.
+    """
+    ids = list(wanted)
+    facts = []
+    for at in range(0, len(ids), AT_ONCE):
+        had = sa.select(customers.c.id, customers.c.owner_id).where(
+            customers.c.id.in_(ids[at : at + AT_ONCE])
+        )
+        for customer, before in session.execute(had.with_for_update(key_share=True)).all():
+            rep = wanted[customer]
+            if (rep.id if rep else None) != before:
+                facts.append(_owner_fact(customer, rep, actor=actor, now=now))
+    rows = [(fact.customer, fact.detail["owner"], now) for fact in facts]
+    update_many(session, customers, ("id",), ("owner_id", "updated_at"), rows)
+    history.record_many(session, facts)
+    return len(facts)
+
+
+def _owner_fact(customer: int, rep: Staff | None, *, actor: str, now: datetime) -> Fact:
     dedupe = f"owner changed:{customer}:{now.isoformat()}"
-    detail: dict[str, object] = {"owner": owner, "name": name, "by": actor}
+    detail: dict[str, object] = {
+        "owner": rep.id if rep else None,
+        "name": rep.name if rep else "",
+        "by": actor,
+    }
     return Fact(EventKind.OWNER_CHANGED, now, dedupe, None, customer, source="staff", detail=detail)
 
 
