@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-ENOUGH = 0.5  #: of a day's cap must have gone before the day says anything
+ENOUGH = 0.5  #: of a day's cap must have gone before the day says anything good
+LEAST = (
+    50  #: mails that must have been tried before a share says anything bad; fewer, where half a cap is fewer
+)
 HARD = 0.02  #: of yesterday's mails; one in so many or more speaks against the next step
 COMPLAINED = 0.001
 DEFERRED = 0.10
@@ -34,6 +37,7 @@ class Yesterday:
 
     sent: int = 0
     hard: int = 0  #: to addresses that are dead
+    late: int = 0  #: of these, told by returned mails, perhaps about the mails of a day before
     complained: int = 0
     deferred: int = 0  #: attempts that were put off
 
@@ -49,6 +53,9 @@ class Step(StrEnum):
 
 def judge(plan: Plan, day: int, yesterday: Yesterday) -> tuple[Step, int, str]:
     """Give the step after a day, the plan's next day, and why in a few words."""
+    tried = yesterday.sent + yesterday.hard - yesterday.late + yesterday.deferred
+    if tried < min(LEAST, ENOUGH * plan.cap(day)):
+        return Step.IDLE, day, ""
     worst, name = _worst(yesterday)
     if worst >= FAR_BEYOND:
         return Step.BACK, _halved(plan, day), name

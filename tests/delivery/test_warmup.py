@@ -28,11 +28,29 @@ def test_each_day_allows_more_up_to_the_target():
         (Yesterday(sent=100, deferred=100), Step.BACK, "deferred"),
         (Yesterday(sent=112), Step.IDLE, ""),
         (Yesterday(sent=0), Step.IDLE, ""),
+        (Yesterday(sent=0, hard=100), Step.BACK, "hard"),
     ],
 )
 def test_the_next_step_is_taken_only_after_a_good_day(yesterday, step, why):
     after = {Step.ON: 3, Step.AGAIN: 2, Step.BACK: 0, Step.IDLE: 2}[step]
     assert judge(PLAN, 2, yesterday) == (step, after, why)
+
+
+@pytest.mark.parametrize(
+    "yesterday",
+    [
+        Yesterday(sent=0, hard=1, late=1),
+        Yesterday(sent=0, complained=1),
+        Yesterday(sent=1, deferred=1),
+        Yesterday(sent=30, hard=80, late=80),
+    ],
+)
+def test_a_day_of_few_mails_speaks_neither_for_nor_against(yesterday):
+    assert judge(Plan(100, 1.5, 100_000), 12, yesterday) == (Step.IDLE, 12, "")
+
+
+def test_of_a_small_cap_few_mails_say_enough():
+    assert judge(Plan(5, 2.0, 100), 1, Yesterday(sent=6, hard=1)) == (Step.BACK, 0, "hard")
 
 
 @given(

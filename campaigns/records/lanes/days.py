@@ -89,7 +89,7 @@ def _day(session: Session, account: str, lane: str, day: str) -> Yesterday:
     if row is None:
         return Yesterday()
     came = _came_back(session, account, lane, day)
-    return Yesterday(row.sent, row.hard + came["hard"], came["complained"], row.deferred)
+    return Yesterday(row.sent, row.hard + came["hard"], came["hard"], came["complained"], row.deferred)
 
 
 def _came_back(session: Session, account: str, lane: str, day: str) -> Counter[str]:

@@ -204,7 +204,8 @@ def _step(session: Session, one: Warming, today: str, now: datetime) -> None:
         step, day, why = Step.BACK, 0, "idle"
     else:
         came = _came_back(session, one)
-        gone = Yesterday(one.sent, one.hard + came["hard"], came["complained"], one.deferred)
+        hard = one.hard + came["hard"]
+        gone = Yesterday(one.sent, hard, came["hard"], came["complained"], one.deferred)
         step, day, why = judge(one.plan, one.day, gone)
     word = f"{step}: {why}" if why else step.value
     values = {"day": day, "date": today, "word": word, "sent": 0, "deferred": 0, "hard": 0}
