@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect, text
 
 from campaigns.model import metadata
+from campaigns.model.lanes import lanes
 from campaigns.wiring import Stores, migration_config, open_stores
 from tests.postgres import create_database, drop_database
 
@@ -27,6 +29,19 @@ def test_every_migration_can_be_taken_back(database_url: str) -> None:
     stores.engine.dispose()
     command.upgrade(config, "head")
     command.check(config)
+
+
+def test_a_lane_without_a_cap_has_none_in_older_releases_either(database_url: str) -> None:
+    stores, config = open_stores(database_url), migration_config(database_url)
+    with stores.sessions.begin() as session:
+        values = {"account": "main", "changed_at": datetime(2026, 11, 22, tzinfo=UTC)}
+        session.execute(insert(lanes), [{"lane": "google", "per_minute": 0.0, **values}])
+        session.execute(insert(lanes), [{"lane": "apple", "per_minute": 60.0, **values}])
+    command.downgrade(config, "0017")
+    with stores.sessions() as session:
+        caps = session.execute(text("SELECT lane, per_minute FROM lanes ORDER BY lane")).all()
+    stores.engine.dispose()
+    assert [tuple(row) for row in caps] == [("apple", 60.0), ("google", None)]
 
 
 @pytest.mark.parametrize("table", [table for table in metadata.sorted_tables if "view" not in table.info])

@@ -46,6 +46,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("UPDATE lanes SET per_minute = NULL WHERE per_minute = 0")  # older releases divide by it
     op.drop_table("lane_refusals")
     _comment("the cap that a person set; null: none")
     for name in ("starts", "connections"):
