@@ -8,6 +8,7 @@ from campaigns.templates.pictures.parts import Broken, Reader, require_fit, requ
 EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
 CONTROL, APPLICATION = 0xF9, 0xFF
 LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+CONTROL_LENGTH, LOOPING_LENGTH = 6, 17  #: with what is longer something else came along
 COLOUR_TABLE = 0x80
 LOCAL_HEAD = 10
 CODE_SIZES = range(2, 9)
@@ -51,7 +52,10 @@ def _is_needed(reader: Reader) -> bool:
     reader.take(1)
     label, begins = reader.number(1), reader.at
     _blocks(reader)
-    return label == CONTROL or (label == APPLICATION and reader.since(begins)[1:12] in LOOPING)
+    body = reader.since(begins)
+    if label == CONTROL:
+        return len(body) == CONTROL_LENGTH
+    return label == APPLICATION and body[1:12] in LOOPING and len(body) == LOOPING_LENGTH
 
 
 def _image(reader: Reader, width: int, height: int) -> int:

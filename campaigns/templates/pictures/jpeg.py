@@ -4,8 +4,9 @@ Source: ITU-T T.81, annex B; JFIF 1.02; Exif 2.32, 4.6.4 (orientation).
 """
 
 import struct
+from collections.abc import Mapping
 
-from campaigns.templates.pictures.parts import Broken, Reader, require_fit
+from campaigns.templates.pictures.parts import Broken, Reader, is_profile, require_fit
 
 SOI, EOI, SOS, DRI, DQT, DHT, APP0, APP1, APP2, APP14, COM = (
     *(0xD8, 0xD9, 0xDA, 0xDD, 0xDB, 0xC4),
@@ -15,8 +16,10 @@ FRAMES = frozenset((0xC0, 0xC1, 0xC2))  #: baseline, extended and progressive: w
 OTHER_FRAMES = frozenset(range(0xC0, 0xD0)) - FRAMES - {DHT, 0xC8, 0xCC}
 RESTARTS = range(0xD0, 0xD8)
 TABLES = frozenset((DQT, DHT, DRI))
-#: Of what programs add, what the colours depend on.
-KEPT = {APP0: b"JFIF\0", APP2: b"ICC_PROFILE\0", APP14: b"Adobe"}
+PROFILE = b"ICC_PROFILE\0"
+NUMBERED = len(PROFILE) + 2  #: a part of a profile says which of how many it is
+#: Of what programs add, what the colours and the pixels' shape depend on, with its length.
+KEPT = {APP0: (b"JFIF\0", 14), APP14: (b"Adobe", 12)}
 UPRIGHT = 1
 
 
@@ -26,7 +29,7 @@ def write_jpeg(data: bytes) -> bytes:
     Raises:
         Broken: it is none, or too large.
     """
-    reader, kept = Reader(data, 2), [b"\xff\xd8"]
+    reader, kept, profile = Reader(data, 2), [b"\xff\xd8"], dict[int, bytes]()
     orientation, framed, scanned = UPRIGHT, False, False
     while True:
         begins, marker = reader.at, _marker(reader)
@@ -44,13 +47,36 @@ def write_jpeg(data: bytes) -> bytes:
         if marker == SOS:
             scanned = framed
             whole += _scan(reader)
-        if marker in FRAMES | TABLES | {SOS} or body.startswith(KEPT.get(marker, b"\0" * 99)):
-            kept.append(whole)
+        if marker == APP2 and body.startswith(PROFILE):
+            profile[len(kept)] = body
+        kept.append(whole if marker in FRAMES | TABLES | {SOS} else _needed(marker, body))
     if not scanned:
         raise Broken("has no pixels")
+    kept = _without_false(profile, kept)
     if orientation != UPRIGHT:
         kept.insert(1, _exif(orientation))
     return b"".join((*kept, b"\xff\xd9"))
+
+
+def _needed(marker: int, body: bytes) -> bytes:
+    """What a program added, as far as it is kept: JFIF's may have a smaller picture within; or nothing."""
+    if marker == APP2 and body.startswith(PROFILE):
+        return _segment(marker, body)
+    begin, length = KEPT.get(marker, (b"", 0))
+    if not length or not body.startswith(begin) or len(body) < length:
+        return b""
+    return _segment(marker, body[:12] + b"\0\0" if marker == APP0 else body[:length])
+
+
+def _without_false(profile: Mapping[int, bytes], kept: list[bytes]) -> list[bytes]:
+    """Leave out the parts of a profile, told by their places, where together they are none."""
+    if is_profile(b"".join(part[NUMBERED:] for part in profile.values())):
+        return kept
+    return [one for place, one in enumerate(kept) if place not in profile]
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
 
 
 def _marker(reader: Reader) -> int:
@@ -114,5 +140,4 @@ def _orientation(body: bytes) -> int:
 def _exif(orientation: int) -> bytes:
     """A segment that says how the picture is to be turned, and nothing else."""
     tiff = b"MM\0\x2a\0\0\0\x08" + struct.pack(">HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 0)
-    body = b"Exif\0\0" + tiff
-    return b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
+    return _segment(APP1, b"Exif\0\0" + tiff)

@@ -36,6 +36,14 @@ def require_short(pixels: int) -> None:
         raise Broken("moves for too long", "Shorten it, or make it smaller.")
 
 
+def is_profile(data: bytes) -> bool:
+    """Whether it is a colour profile, of the length that it says itself.
+
+    Source: ICC.1:2022, 7.2.
+    """
+    return len(data) >= 128 and data[36:40] == b"acsp" and int.from_bytes(data[:4], "big") == len(data)
+
+
 class Reader:
     """Bytes from a place onwards."""
 

@@ -7,18 +7,24 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from campaigns.templates.pictures.parts import Broken, Reader, require_fit, require_short
+from campaigns.templates.pictures.parts import Broken, Reader, is_profile, require_fit, require_short
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 #: What makes the picture; all else (texts, times, EXIF, a program's own) is left out. 5.6.
 CRITICAL = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND"))
-ANCILLARY = frozenset((b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"bKGD", b"pHYs", b"cICP"))
-MOVING = frozenset((b"acTL", b"fcTL", b"fdAT"))
+#: What is kept beside that, with the most bytes that it needs: a longer one holds something else. 11.3.
+ANCILLARY = {
+    b"tRNS": 256, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"sBIT": 4,
+    b"bKGD": 6, b"pHYs": 9, b"cICP": 4, b"acTL": 8,
+}  # fmt: skip
+PALETTE = 3 * 256
+MOVING = frozenset((b"fcTL", b"fdAT"))
 #: Channels of each colour type, with the depths that it may have. 11.2.1.
 COLOURS = {0: (1, (1, 2, 4, 8, 16)), 2: (3, (8, 16)), 3: (1, (1, 2, 4, 8)), 4: (2, (8, 16)), 6: (4, (8, 16))}
 #: First pixel and step of each pass of an interlaced picture. 8.2.
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-PROFILE = 64 * 1024  #: bytes of a colour profile that is kept
+PROFILE = 64 * 1024  #: bytes of a colour profile that is kept, unpacked
+PIECE = 64 * 1024  #: bytes that are unpacked at once
 
 
 def write_png(data: bytes) -> bytes:
@@ -27,19 +33,99 @@ def write_png(data: bytes) -> bytes:
     Raises:
         Broken: it is none, or too large.
     """
-    kept, pixels, compressed, room = [SIGNATURE], 0, b"", None
-    for kind, body, whole in _chunks(data):
-        if room is None:
-            room = _room(kind, body)
+    chunks = _chunks(data)
+    kind, head, whole = next(chunks)
+    pixels, moving = _Packed(_room(kind, head)), _Moving(head)
+    kept, seen = [SIGNATURE, whole], {kind}
+    for kind, body, whole in chunks:
         if kind == b"IDAT":
-            compressed += body
-        if kind == b"fcTL":
-            pixels += _frame(body, data)
-        if kind in CRITICAL | MOVING or (kind in ANCILLARY and len(body) <= PROFILE):
-            kept.append(whole)
-    require_short(pixels)
-    _require_whole(compressed, room or 0)
+            pixels.feed(body)
+        elif kind in MOVING and b"acTL" in seen:
+            moving.feed(kind, body, first=b"IDAT" not in seen)
+        elif not _is_needed(kind, body, seen):
+            continue
+        kept.append(_profile(body) if kind == b"iCCP" else whole)
+        seen.add(kind)
+    pixels.finish()
+    moving.finish()
     return b"".join(kept)
+
+
+def _is_needed(kind: bytes, body: bytes, seen: set[bytes]) -> bool:
+    """Whether a chunk says how the picture is shown, and no more; what makes it must be as it has to."""
+    if kind in CRITICAL:
+        if kind in seen or len(body) > (PALETTE if kind == b"PLTE" else 0) or len(body) % 3:
+            raise Broken("is damaged")
+        return True
+    return kind not in seen and (kind == b"iCCP" or len(body) <= ANCILLARY.get(kind, -1))
+
+
+def _profile(body: bytes) -> bytes:
+    """A colour profile anew, without its name; nothing where more is packed into it than a profile has."""
+    packed = body.partition(b"\0")[2]
+    unpacking = zlib.decompressobj()
+    try:
+        profile = unpacking.decompress(packed[1:], PROFILE + 1)
+    except zlib.error:
+        return b""
+    if packed[:1] != b"\0" or not unpacking.eof or unpacking.unused_data or not is_profile(profile):
+        return b""
+    named = b"iCCP" + b"icc\0" + packed
+    return struct.pack(">I", len(named) - 4) + named + struct.pack(">I", zlib.crc32(named))
+
+
+class _Packed:
+    """Packed pixels, which come to just so many bytes; no more is ever unpacked, and none kept."""
+
+    def __init__(self, room: int) -> None:
+        self._unpacking, self._room = zlib.decompressobj(), room
+
+    def feed(self, packed: bytes) -> None:
+        """Unpack some more, as far as there may be any; a bomb is stopped there."""
+        unpacked = b"begin"
+        while packed or unpacked:
+            try:
+                unpacked = self._unpacking.decompress(packed, PIECE)
+            except zlib.error:
+                raise Broken("is damaged") from None
+            self._room -= len(unpacked)
+            packed = self._unpacking.unconsumed_tail
+            if self._room < 0 or self._unpacking.unused_data:
+                raise Broken("is damaged")
+
+    def finish(self) -> None:
+        """See that nothing is missing."""
+        if self._room or not self._unpacking.eof:
+            raise Broken("is cut off")
+
+
+class _Moving:
+    """The pictures of an animation, after the first."""
+
+    def __init__(self, head: bytes) -> None:
+        self._head, self._area, self._frame = head, 0, _Packed(0)
+        self._begun = False
+
+    def feed(self, kind: bytes, body: bytes, *, first: bool) -> None:
+        """Read what tells of a picture, or some of its pixels. The first has those of the whole. 11.3.6."""
+        if kind == b"fdAT":
+            if not self._begun:
+                raise Broken("is damaged")
+            self._frame.feed(body[4:])
+            return
+        across, down = _frame(body, self._head)
+        self._area += across * down
+        require_short(self._area)
+        if first:
+            return
+        self.finish()
+        self._begun = True
+        self._frame = _Packed(_room(b"IHDR", struct.pack(">II", across, down) + self._head[8:]))
+
+    def finish(self) -> None:
+        """See that nothing is missing of the last one."""
+        if self._begun:
+            self._frame.finish()
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
@@ -78,23 +164,12 @@ def _rows(width: int, height: int, bits: int) -> int:
     return height * (1 + -(-width * bits // 8))
 
 
-def _frame(body: bytes, data: bytes) -> int:
-    """How many pixels a picture of an animation has; it lies within the whole. 11.3.6.2."""
+def _frame(body: bytes, head: bytes) -> tuple[int, int]:
+    """How large a picture of an animation is; it lies within the whole. 11.3.6.2."""
     if len(body) != 26:
         raise Broken("is damaged")
-    width, height = struct.unpack(">II", data[16:24])
+    width, height = struct.unpack(">II", head[:8])
     across, down, x, y = struct.unpack(">IIII", body[4:20])
     if not across or not down or x + across > width or y + down > height:
         raise Broken("is damaged")
-    return int(across * down)
-
-
-def _require_whole(compressed: bytes, room: int) -> None:
-    """Unpack its pixels as far as there may be any; a bomb is stopped there."""
-    unpacking = zlib.decompressobj()
-    try:
-        unpacked = len(unpacking.decompress(compressed, room + 1))
-    except zlib.error:
-        raise Broken("is damaged") from None
-    if unpacked != room:
-        raise Broken("is cut off" if unpacked < room else "is damaged")
+    return across, down

@@ -73,6 +73,85 @@ def test_what_no_reader_sees_stays_behind(kind: str, data: bytes, kept: bytes):
     assert MARK not in made
 
 
+def png(*chunks: bytes) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+HEAD = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 4, 8, 2, 0, 0, 0))
+ROWS = zlib.compress((b"\0" + b"\xcc\x33\x33" * 8) * 4)
+PIXELS, END = chunk(b"IDAT", ROWS), chunk(b"IEND", b"")
+MOVES = chunk(b"acTL", struct.pack(">II", 2, 0))
+PROFILE = (struct.pack(">I", 200) + bytes(32) + b"acsp").ljust(200, b"x")
+
+
+def shown(number: int, across: int = 8, down: int = 4) -> bytes:
+    return chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, across, down, 0, 0, 1, 10, 0, 0))
+
+
+def frame(number: int, packed: bytes) -> bytes:
+    return chunk(b"fdAT", struct.pack(">I", number) + packed)
+
+
+def profile(packed: bytes, name: bytes = b"icc") -> bytes:
+    return a_png(8, 4, chunk(b"iCCP", name + b"\0\0" + packed))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(HEAD, chunk(b"IDAT", ROWS + MARK), END),
+        png(HEAD, PIXELS, chunk(b"IDAT", MARK), END),
+        png(HEAD, chunk(b"PLTE", MARK * 60), PIXELS, END),
+        png(HEAD, PIXELS, chunk(b"IEND", MARK)),
+        png(HEAD, MOVES, shown(0), PIXELS, shown(1), frame(2, ROWS + MARK), END),
+        png(HEAD, MOVES, shown(0), PIXELS, frame(1, MARK), END),
+    ],
+)
+def test_nothing_hides_behind_packed_pixels(data: bytes):
+    assert refused("image/png", data).endswith("is damaged.")
+
+
+@pytest.mark.parametrize(
+    ("data", "kept"),
+    [
+        (a_png(8, 4, chunk(b"gAMA", MARK * 100)), a_png()),
+        (png(HEAD, PIXELS, frame(0, MARK), END), a_png()),
+        (profile(zlib.compress(b"\0" * 60_000_000)), a_png()),
+        (profile(zlib.compress(PROFILE) + MARK), a_png()),
+        (profile(zlib.compress(MARK)), a_png()),
+        (profile(MARK), a_png()),
+        (profile(zlib.compress(PROFILE), name=MARK), profile(zlib.compress(PROFILE))),
+    ],
+)
+def test_nothing_hides_in_what_a_png_says_of_its_colours(data: bytes, kept: bytes):
+    assert write_anew("rose", "image/png", data) == kept
+
+
+def test_a_moving_png_moves_on_and_each_of_its_pictures_is_whole():
+    small = zlib.compress(b"\0" + b"\xcc\x33\x33" * 2)
+    moving = png(HEAD, MOVES, shown(0), PIXELS, shown(1, 2, 1), frame(2, small[:5]), frame(3, small[5:]), END)
+    assert write_anew("rose", "image/png", moving) == moving
+    cut = png(HEAD, MOVES, shown(0), PIXELS, shown(1), frame(2, small), END)
+    assert "is cut off" in refused("image/png", cut)
+
+
+def test_a_jpeg_keeps_a_profile_that_is_one_and_no_smaller_picture_within():
+    begin, rest = JPEG[:20], JPEG[20:]
+    assert begin[6:11] == b"JFIF\0"
+    thumbnail = JPEG[:2] + segment(0xE0, begin[6:18] + b"\1\5" + MARK) + rest
+    assert write_anew("rose", "image/jpeg", thumbnail) == JPEG
+    parts = [b"ICC_PROFILE\0\1\2" + PROFILE[:90], b"ICC_PROFILE\0\2\2" + PROFILE[90:]]
+    told = jpeg(*(segment(0xE2, one) for one in parts))
+    assert write_anew("rose", "image/jpeg", told) == told
+    assert write_anew("rose", "image/jpeg", jpeg(segment(0xE2, parts[0] + MARK))) == JPEG
+    assert write_anew("rose", "image/jpeg", told + MARK) == told
+
+
+def test_nothing_hides_in_what_a_gif_says_of_its_moving():
+    said = bytes((len(MARK),)) + MARK + b"\0"
+    assert write_anew("rose", "image/gif", a_gif(1, 1, LOOP[:-1] + said, SHOWN_FOR[:-1] + said)) == a_gif()
+
+
 @pytest.mark.parametrize("orientation", range(2, 9))
 @pytest.mark.parametrize("order", "<>")
 def test_a_photo_stays_as_it_was_turned_and_says_no_more_where_it_was_taken(orientation: int, order: str):
