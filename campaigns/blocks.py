@@ -36,7 +36,7 @@ def heed(session: Session, arrivals: Iterable[Arrival], now: datetime, *, chance
     """
     found: dict[MessageKey, tuple[Rule, Outcome]] = {}
     for one in arrivals:
-        said = said_of_us(one) if now - one.at <= FRESH and len(found) < MOST_ASKED else None
+        said = said_of_us(one) if _is_fresh(one, now) and len(found) < MOST_ASKED else None
         rule = None if said is None else rule_about_us(said)
         if said and rule and rule.act is not Act.NOTHING and _is_first(session, one):
             found[MessageKey(one.whom.run, one.whom.seq)] = (rule, said)
@@ -48,6 +48,12 @@ def heed(session: Session, arrivals: Iterable[Arrival], now: datetime, *, chance
         lanes.strike(session, account, lane, _signal(rule, answers), now=now, chance=chance)
         for (account, lane, rule), answers in sorted(by_lane.items(), key=lambda pair: pair[0][:2])
     )
+
+
+def _is_fresh(one: Arrival, now: datetime) -> bool:
+    """Whether it was said lately; a mail arrives when we read it, and may have lain for hours before."""
+    moments = [one.at, one.told.written] if one.source == returns.SOURCE else [one.at]
+    return all(at is not None and abs(now - at) <= FRESH for at in moments)
 
 
 def said_of_us(arrival: Arrival) -> Outcome | None:

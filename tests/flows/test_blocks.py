@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 import sqlalchemy as sa
@@ -126,11 +127,42 @@ def test_genuine_notices_of_a_relay_hold_the_lane_too(mailed):
         token = KEYRING.sign(Purpose.RETURN, mailed.run, row.seq, row.contact_id)
         sent.run, sent.token = mailed.run, lambda _run, token=token: token
         notice = sent.notice(LISTED, status="5.7.1", about=row.address, number=number)
+        notice["Date"] = LATER
         for again in range(3):
             at = LATER + timedelta(seconds=again)
             word = intake.receive_mail(mailed.session, notice.as_bytes(), KEYRING, SECRET, now=at)
             assert word == "bounce"
         assert mailed.held() == (frozenset() if number < 4 else {"apple"})
+
+
+def noticed(mailed, dates, report=""):
+    """Let a relay's notices come back for five messages, with what stands in the place of their dates."""
+    sent = Sent.__new__(Sent)
+    for row, date in zip(mailed.at["icloud.com"], dates, strict=False):
+        token = KEYRING.sign(Purpose.RETURN, mailed.run, row.seq, row.contact_id)
+        sent.run, sent.token = mailed.run, lambda _run, token=token: token
+        raw = sent.notice(LISTED, status="5.7.1", about=row.address, number=row.seq).as_bytes()
+        head = b"" if date is None else b"Date: " + date.encode() + b"\n"
+        raw = head + raw.replace(b"Reporting-MTA:", report.encode() + b"Reporting-MTA:")
+        assert intake.receive_mail(mailed.session, raw, KEYRING, SECRET, now=LATER) == "bounce"
+
+
+def test_notices_that_lay_unread_for_hours_hold_nothing(mailed):
+    noticed(mailed, [format_datetime(LATER - timedelta(hours=2))] * 5)
+    assert mailed.held() == frozenset()
+
+
+def test_notices_of_no_known_moment_hold_nothing(mailed):
+    ahead = format_datetime(LATER + timedelta(hours=3))
+    noticed(mailed, [None, "yesterday", "Mon, 99 Foo 2026 31:99:00 +9999", ahead, "\U0001f600" * 9])
+    assert mailed.held() == frozenset()
+
+
+@pytest.mark.parametrize(("hours", "lanes_held"), [(0.3, {"apple"}), (3, set())])
+def test_a_notice_without_a_date_is_as_old_as_the_message_in_its_report(mailed, hours, lanes_held):
+    arrived = format_datetime(LATER - timedelta(hours=hours))
+    noticed(mailed, [None] * 5, f"Arrival-Date: {arrived}\n")
+    assert mailed.held() == lanes_held
 
 
 def test_words_of_reputation_that_no_rule_of_back_off_knows_hold_the_lane(mailed):

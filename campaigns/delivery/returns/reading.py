@@ -1,6 +1,8 @@
 """From the bytes of a mail that came back to what it says; nothing here raises on any input."""
 
 import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from campaigns.delivery.returns import answers, prose
 from campaigns.delivery.returns.mail import (
@@ -54,6 +56,7 @@ def _read(mail: Mail) -> Returned:
         sender=next(iter(addresses_in(value(mail.top, "From"))), ""),
         references=_references(mail),
         own_id=_angle(value(mail.top, "Message-ID")),
+        written=_written(mail),
         words=plain_text(answers.own_words(mail)),
     )
 
@@ -164,6 +167,24 @@ def _references(mail: Mail) -> tuple[str, ...]:
     answered = ANGLE.findall(value(mail.top, "In-Reply-To"))
     thread = ANGLE.findall(str(mail.top.get("References", ""))[:MAX_HEADER])
     return tuple(dict.fromkeys([*answered, *reversed(thread)]))[:MAX_FOUND]
+
+
+def _written(mail: Mail) -> datetime | None:
+    """When it says that it was written; of a notice without a date, when what it is about came to its server.
+
+    Source: RFC 3464 §2.2.5 (Arrival-Date).
+    """
+    blocks = (block for part in mail.statuses for block in blocks_of(part))
+    told = [value(mail.top, "Date"), *(value(block, "Arrival-Date") for block in blocks)]
+    return next((at for text in told if (at := _moment(text)) is not None), None)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _angle(text: str) -> str | None:

@@ -1,6 +1,7 @@
 """What a returned mail can say: its kinds, the classes of failure, and what is told of each recipient."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -103,4 +104,5 @@ class Returned:
     sender: str = ""  #: the address in From
     references: tuple[str, ...] = ()  #: message ids that it answers
     own_id: str | None = None  #: its own Message-ID
+    written: datetime | None = None  #: when, by its own word
     words: str = ""  #: what a person or robot wrote, without what it quotes; cut
