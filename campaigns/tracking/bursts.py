@@ -12,6 +12,9 @@ from campaigns.values import Hit
 
 _GATEWAY_BITS = {4: 24, 6: 48}  # scanners ask from many addresses of one network
 
+#: All of IPv4 as IPv6 writes it, beside what belongs to one machine: old hits that were cut say no more.
+_NOBODYS = ipaddress.ip_network("::/48")
+
 Group = tuple[str, str]
 
 
@@ -43,6 +46,8 @@ def network(address: str) -> str:
     """The network of an address, as wide as one gateway uses; what is no address stands for itself."""
     try:
         ip = ipaddress.ip_address(address)
+        if isinstance(ip, ipaddress.IPv6Address):  # old hits have IPv4 within IPv6
+            ip = ip.ipv4_mapped or ip
         return str(ipaddress.ip_network((ip, _GATEWAY_BITS[ip.version]), strict=False))
     except ValueError:
         return address
@@ -51,9 +56,12 @@ def network(address: str) -> str:
 def beginnings(near: str) -> list[str]:
     """How the addresses of a network begin, as they are written; none: it is no network."""
     try:
-        ip = ipaddress.ip_network(near).network_address
+        found = ipaddress.ip_network(near)
     except ValueError:
         return []
+    if found == _NOBODYS:
+        return []
+    ip = found.network_address
     if ip.version == 4:
         return [str(ip).rpartition(".")[0] + "."]
     groups = [f"{int(group, 16):x}" for group in ip.exploded.split(":")[:3]]

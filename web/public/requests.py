@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 
 from campaigns.tracking.tokens import Token
@@ -64,6 +64,8 @@ def _address(text: str) -> _Address:
         found = ip_address(text.partition("%")[0])
     except ValueError:
         return _Address("", near=False)
+    if isinstance(found, IPv6Address):  # a socket of both families names IPv4 within IPv6
+        found = found.ipv4_mapped or found
     return _Address(str(found), near=found.is_loopback)
 
 

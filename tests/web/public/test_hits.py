@@ -179,6 +179,8 @@ def test_only_a_proxy_on_this_machine_is_believed_about_addresses() -> None:
     assert client({"REMOTE_ADDR": "127.0.0.1", **named}) == "203.0.113.9"
     assert client({"REMOTE_ADDR": "192.0.2.7", **named}) == "192.0.2.7"
     assert client({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "evil"}) == "127.0.0.1"
+    assert client({"REMOTE_ADDR": "::ffff:127.0.0.1", **named}) == "203.0.113.9"
+    assert client({"REMOTE_ADDR": "::ffff:192.0.2.7", **named}) == "192.0.2.7"
     assert client({}) == ""
 
 
