@@ -58,7 +58,7 @@ class _Outcome:
     changed: list[tuple[Fact, Judgement, Verdict]] = field(default_factory=list)  #: with the verdict before
     verdicts: dict[int, Verdict | None] = field(default_factory=dict)  #: by hit
     scores: dict[Key, list[tuple[Hit, Verdict]]] = field(default_factory=dict)  #: clicked in mails
-    sweepers: dict[str, set[str]] = field(default_factory=dict)  #: networks, with whose mails they swept
+    sweepers: set[str] = field(default_factory=set)  #: networks of which something new is known
 
 
 def judge_hits(
@@ -210,10 +210,11 @@ def _judge(
             swept=of_others(houses, whose, mine),
             secure=here.secure,
         )
-        for near in _newly_swept(stored, judgements):
-            made.sweepers.setdefault(near, houses.get(near, set())).add(whose)
         by_name = _whose(stored) in named
         kept = (stored, judgements) if by_name else _kept_back(made, stored, judgements)
+        for near in _newly_swept(*kept) - made.sweepers:  # what is kept back is new each time
+            if sweepers.is_news(session, near, whose, houses.get(near, set())):
+                made.sweepers.add(near)
         _compare(made, key, *kept, message)
     return made
 

@@ -1,7 +1,7 @@
 """From which networks all links of others' mails were followed: asked of the hits of machines."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -36,15 +36,26 @@ def house_of(address: str | None, contact: int) -> House:
     return domain if domain and lane_of(domain) == OTHER else f"contact {contact}"
 
 
-def look_again(session: Session, networks: Mapping[str, set[House]]) -> None:
-    """Let what else came from these networks be judged anew, where it was not known of them before.
+def is_news(session: Session, near: str, whose: House, before: Collection[House]) -> bool:
+    """Whether a sweep of somebody's mail tells of a network what its earlier ones (`before`) did not.
 
-    Of each, those who were there before: whose mails were swept.
+    To be asked before the sweep's own verdicts are written.
     """
+    if whose in before or len(before) >= ENOUGH:
+        return False
+    return not any(_is_full(session, start, _after(start)) for start in beginnings(near))
+
+
+def _is_full(session: Session, start: str, beyond: str) -> bool:
+    """Whether machines left more hits than are looked through, so that one more is not heard."""
+    some = sa.select(sa.literal(1)).where(OF_MACHINES, in_bytes(session, hits.c.address, start, beyond))
+    return session.scalar(some.offset(MOST - 1).limit(1)) is not None
+
+
+def look_again(session: Session, networks: Iterable[str]) -> None:
+    """Let what else came from these networks be judged anew."""
     c = hits.c
-    for one, before in networks.items():
-        if len(before) > ENOUGH:
-            continue
+    for one in sorted(networks):
         for start in beginnings(one):
             within = in_bytes(session, c.address, start, _after(start))
             doubted = c.verdict.in_([Verdict.HUMAN.value, Verdict.UNKNOWN.value])

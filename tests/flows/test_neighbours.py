@@ -10,9 +10,10 @@ from campaigns.model.customers import contacts
 from campaigns.model.dialect import is_postgres
 from campaigns.model.events import events
 from campaigns.model.events import hits as table
-from campaigns.records import crowds, hits, sweepers
+from campaigns.records import crowds, hits, sweepers, tracking
+from campaigns.records.consent import Provenance
 from campaigns.tracking.bursts import network
-from campaigns.values import Hit
+from campaigns.values import ContactId, Hit, Tracking
 from tests.factories import NOW
 from tests.flows.test_judging import CHROME, GATEWAY, LATER, OF_PEOPLE, click, sent_to, verdicts
 
@@ -67,6 +68,54 @@ def test_people_of_a_large_provider_are_witnesses_each_by_themselves(session) ->
     hits.store(session, [click(run, 3, people[3], 9000, address=GATEWAY)])
     judge_all(session)
     assert by_contact(session)["eve@gmail.com"] == ["unknown"]
+
+
+def judged_again(session):
+    """Judges what waits; gives how many hits wait then that had their verdict before."""
+    judging.judge_hits(session, LATER)
+    return session.scalar(sa.select(sa.func.count()).where(table.c.judged.is_(False)))
+
+
+def test_earlier_hits_are_judged_again_when_a_network_is_first_caught_and_never_after(session) -> None:
+    run, people = sent_to(session, *[f"p{n}@firm.example" for n in range(6)], "eve@haus.example")
+    hits.store(session, [click(run, 6, people[6], 5000 + 900 * n, address=GATEWAY) for n in range(5)])
+    judge_all(session)
+    looked = []
+    for seq in range(1, 6):  # the door of one company, again and again
+        hits.store(session, sweep(run, seq, people[seq], start=10_000 + 1000 * seq))
+        looked.append(judged_again(session))
+        judge_all(session)
+    assert looked == [5, 0, 0, 0, 0]
+    hits.store(session, sweep(run, 7, people[7], start=20_000))
+    assert judged_again(session) == 5  # another company's mail tells more
+
+
+def test_of_a_network_with_more_hits_than_are_looked_through_nothing_is_news(session, monkeypatch) -> None:
+    monkeypatch.setattr(sweepers, "MOST", 8)
+    run, people = sent_to(session, *[f"p{n}@{d}.example" for d in ("firm", "haus") for n in range(3)])
+    hits.store(session, [click(run, 3, people[3], 5000, address=GATEWAY)])
+    judge_all(session)
+    looked = []
+    for seq in (1, 2, 4, 5):
+        hits.store(session, sweep(run, seq, people[seq], start=10_000 + 1000 * seq))
+        looked.append(judged_again(session))
+        judge_all(session)
+    assert looked == [1, 0, 0, 0]  # those of the other company come after the eighth
+
+
+@pytest.mark.parametrize("way", ["their own wish", "the installation's level"])
+def test_judging_ends_where_sweeps_of_people_who_are_only_counted_wait(session, way) -> None:
+    run, people = sent_to(session, "ada@firm.example")
+    hits.store(session, [click(run, 1, people[1], 5000, address=GATEWAY)])
+    judge_all(session)
+    hits.store(session, sweep(run, 1, people[1], start=9000))
+    default = Tracking.INDIVIDUAL if way == "their own wish" else Tracking.AGGREGATE
+    if way == "their own wish":
+        how = Provenance(NOW, "preferences", "a test")
+        tracking.choose(session, ContactId(people[1]), Tracking.AGGREGATE, how, now=NOW)
+    judging.judge_hits(session, LATER, default=default)
+    assert hits.unjudged(session, until=LATER, limit=1).messages == []
+    assert verdicts(session) == ["human"]
 
 
 def test_what_a_network_did_is_asked_of_the_store_as_plain_code_would(session) -> None:
@@ -139,7 +188,7 @@ def test_neighbours_are_found_by_their_index(session, way) -> None:
     elif way == "machines":
         sweepers.known(session, [click(run, 1, people[1], 5)])
     else:
-        sweepers.look_again(session, {"203.0.113.0/24": set()})
+        sweepers.look_again(session, ["203.0.113.0/24"])
     sa.event.remove(connection, "before_cursor_execute", watch)
     explain = "EXPLAIN " if is_postgres(session) else "EXPLAIN QUERY PLAN "
     plans = [
