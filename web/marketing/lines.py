@@ -8,9 +8,11 @@ from itertools import count
 from campaigns.values import Problem
 
 _NAMED = re.compile(r"\bline (\d{1,7})\b")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"?|[{}\[\],:]|[^\s{}\[\],:"]+')
 _LAST = re.compile(r"(?:^|\.)[^.\[\]]+$|\[\d+\]$")
 DEEPEST = 60  #: no rule and no form that holds is nested so deeply
+LONGEST = 200_000  #: characters of a text, as its page takes them
+LONGEST_PATH = 500  #: no rule and no form that holds has longer ones
 
 
 def noted_source(problems: Iterable[Problem]) -> list[tuple[int | None, Problem]]:
@@ -25,14 +27,14 @@ def _line_of_body(problem: Problem) -> int | None:
 
 def noted(problems: Iterable[Problem], text: str) -> list[tuple[int | None, Problem]]:
     """Give each problem of a JSON text with its line, where that is known."""
-    places = _places(text)
+    places = _places(text) if len(text) <= LONGEST else {}
     return [(_line(problem, places), problem) for problem in problems]
 
 
 def _line(problem: Problem, places: dict[str, int]) -> int | None:
     if named := _NAMED.search(problem.what):
         return int(named[1])
-    path = problem.where
+    path = problem.where[:LONGEST_PATH]
     while path and path not in places:  # what is missing is told where it should stand
         path = _LAST.sub("", path) if _LAST.search(path) else ""
     return places.get(path)
@@ -56,7 +58,7 @@ class _Walk:
     def value(self, at: int, path: str, depth: int) -> int:
         """Note a value's line; gives where the next token is, -1 where the text ends too soon."""
         mark, start = self._tokens[min(at, len(self._tokens) - 1)]
-        if at < 0 or not mark or depth > DEEPEST:
+        if at < 0 or not mark or depth > DEEPEST or len(path) > LONGEST_PATH:
             return -1
         self._found.setdefault(path, self._line(start))
         if mark == "{":

@@ -1,6 +1,7 @@
 """The line of a problem in a JSON text, and in a template's source."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.values import Problem
-from web.marketing.lines import noted, noted_source
+from web.marketing.lines import LONGEST, noted, noted_source
 
 KEYS = st.text("abc_", min_size=1, max_size=4)
 DOCUMENTS = st.dictionaries(
@@ -77,3 +78,32 @@ def test_a_line_that_a_problem_names_is_taken_and_deep_nesting_ends() -> None:
     assert noted([broken, Problem("a", "is bad.", "")], "[" * 100_000)[0][0] == 3
     source = [Problem("body line 12, mj-text", "is bad.", ""), Problem("subject line 1", "is bad.", "")]
     assert [line for line, _ in noted_source(source)] == [12, None]
+
+
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        ("rule", '"' + '\\"' * 99_999),
+        ("rule", '"a\\' * 49_999),
+        ("rule", '{"' + "k" * 99_000 + '":[' + "0," * 50_000),
+        ("rule" + ".a" * 99_000, "{}"),
+        ("rule" + "[1" * 66_000, "{}"),
+    ],
+    ids=["a text without end", "texts without end", "a long name", "a long path", "brackets without end"],
+)
+def test_no_text_takes_long(where: str, text: str) -> None:
+    assert len(text) <= LONGEST
+    began = time.process_time()
+    noted([Problem(where, "is bad.", "")], text)
+    assert time.process_time() - began < 1
+
+
+def test_of_a_text_that_no_page_takes_no_lines_are_told() -> None:
+    text = json.dumps({"rule": 1})
+    assert noted([Problem("rule", "is bad.", "")], text.ljust(LONGEST))[0][0] == 1
+    assert noted([Problem("rule", "is bad.", "")], text.ljust(LONGEST + 1))[0][0] is None
+
+
+def test_a_text_without_its_end_stops_at_its_line() -> None:
+    text = '{"a": [\n"b,\n2,\n3]}'
+    assert noted([Problem("a[0]", "is bad.", "")], text)[0][0] == 2
