@@ -16,7 +16,14 @@ PLAIN = [
     "日本語.jp",
     "한국.kr",
     "ايران.ir",
-    "việt.vn",
+    "việt.com.vn",
+    "中国.中国",
+    "日本.tokyo.jp",
+    "ею.ею",
+    "שלום.co.il",
+    "łódź.pl",
+    "þór.is",
+    "türkçe.com",
 ]
 DECEIVING = {
     "аррӏе.com": "all of its letters look like Latin ones",
@@ -25,6 +32,22 @@ DECEIVING = {
     "ορα.gr": "all of its letters look like Latin ones",
     "ıstanbul.example": "a dotless i",
     "ɑpple.com": "a phonetic a",
+    "þaypal.com": "an Icelandic letter that looks like a p",
+    "ạpple.com": "a dot below that is easily overlooked",
+    "ģoogle.com": "a comma that is easily overlooked",
+    "ဝဝ.com": "Burmese letters away from home",
+    "סס.com": "Hebrew letters away from home",
+    "ოო.com": "Georgian letters away from home",
+    "ഠഠ.com": "Malayalam letters away from home",
+    "ଠଠ.com": "Odia letters away from home",
+    "ყ.com": "a Georgian y",
+    "ү.com": "a Mongolian y",
+    "ү.mn": "a Mongolian y at home",
+    "χαν.gr": "a Greek xav",
+    "ϳαν.gr": "a Greek jav",
+    "סס.il": "two Hebrew circles at home",
+    "пример.example": "Cyrillic letters away from home",
+    "пример.gr": "Cyrillic letters under a domain of Greeks",
 }  # fmt: skip
 
 
@@ -40,6 +63,11 @@ def test_a_domain_of_one_script_is_told_in_its_own_letters(domain: str) -> None:
 def test_a_domain_that_could_pass_for_another_stays_as_the_dns_has_it(domain: str) -> None:
     stored = idna.encode(domain).decode()
     assert told_domain(stored) == stored
+
+
+def test_a_label_is_told_under_a_domain_of_its_own_letters_alone() -> None:
+    for label, told in [("пример", "xn--e1afmkfd.ελ"), ("παράδειγμα", "παράδειγμα.ελ")]:
+        assert told_domain(idna.encode(f"{label}.ελ").decode()) == told
 
 
 @pytest.mark.parametrize(
