@@ -21,9 +21,10 @@ HOUR = timedelta(hours=1)
 PEOPLE = [f"p{n}@gmail.com" for n in range(240)]
 
 
-def due(stores, run):
+def due(stores, run, *which):
     with stores.readers() as session:
-        query = sa.select(chunks.c.not_before).where(chunks.c.run_id == run, chunks.c.state == "ready")
+        here = sa.and_(chunks.c.run_id == run, chunks.c.state == "ready", *which)
+        query = sa.select(chunks.c.not_before).where(here)
         return sorted(session.scalars(query))
 
 
@@ -55,6 +56,28 @@ def test_a_pause_puts_a_spread_campaign_off_and_not_together(stores):
     after = due(stores, run)
     assert min(after) == now
     assert [one - now for one in after] == [one - min(before) for one in before]
+
+
+def test_a_lane_that_was_held_delays_no_other_when_a_short_pause_ends(stores):
+    run = a_scheduled_run(stores, [*PEOPLE, *[f"q{n}@icloud.com" for n in range(120)]], spread_minutes=120)
+    lane = chunks.c.lane
+    with stores.sessions.begin() as session:
+        late = sa.select(chunks.c.number, chunks.c.not_before).where(lane == "google")
+        for number, at in session.execute(late).all():  # held for eight hours
+            this = sa.update(chunks).where(chunks.c.number == number)
+            session.execute(this.values(not_before=at - 8 * HOUR))
+    before = {name: due(stores, run, lane == name) for name in ("google", "apple")}
+    now = before["apple"][0] + timedelta(seconds=10)
+    with stores.sessions.begin() as session:
+        outbox.shift(session, run, now)
+    after = {name: due(stores, run, lane == name) for name in ("google", "apple")}
+    moved = [then - at for at, then in zip(before["apple"], after["apple"], strict=True)]
+    assert set(moved) == {timedelta(seconds=10)}
+    assert after["google"][0] == now
+    assert [one - now for one in after["google"]] == [one - before["google"][0] for one in before["google"]]
+    with stores.sessions.begin() as session:
+        outbox.shift(session, run, now)
+    assert {name: due(stores, run, lane == name) for name in ("google", "apple")} == after
 
 
 def test_what_would_come_after_its_time_goes_closer_together(stores):

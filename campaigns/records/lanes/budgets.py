@@ -4,6 +4,7 @@ A lane with a rate gives out mails for about a second at once and is closed unti
 nobody waits for it, and chunks of other lanes go meanwhile.
 """
 
+from collections import defaultdict
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,7 +14,17 @@ from campaigns.delivery.backoff import TRIAL, TRIAL_PATIENCE, allowed, tried
 from campaigns.model.base import Moment
 from campaigns.model.lanes import lanes
 from campaigns.model.mail import chunks
-from campaigns.records.lanes.rows import EVERY_ACCOUNT, WHOLE, Row, day_of, find, take, tomorrow, write
+from campaigns.records.lanes.rows import (
+    EVERY_ACCOUNT,
+    WHOLE,
+    Row,
+    day_of,
+    find,
+    limits_at_start,
+    take,
+    tomorrow,
+    write,
+)
 from campaigns.records.lanes.warming import Warming, give_warm
 
 BURST = timedelta(seconds=1)  #: for which mails are given out at once, and which a late sender may catch up
@@ -23,11 +34,44 @@ _held = lanes.c.held_until > sa.bindparam("now", type_=Moment())
 #: Made once: each claim, and each look of each sender, asks for them.
 HELD = _of_account.where(_held)
 CLOSED = _of_account.where(sa.or_(_held, lanes.c.open_at > sa.bindparam("now", type_=Moment())))
+#: Who serves which lane, and what is said of how many mails a lane bears at once.
+SERVED = (
+    sa.select(chunks.c.lane, chunks.c.owner)
+    .where(chunks.c.state == "claimed", chunks.c.account == sa.bindparam("account"))
+    .distinct()
+)
+BEARS = (
+    sa.select(lanes.c.lane, lanes.c.connections, lanes.c.starts)
+    .where(lanes.c.account.in_([sa.bindparam("account"), EVERY_ACCOUNT]))
+    .where(sa.or_(lanes.c.connections.is_not(None), lanes.c.starts))
+    .order_by(sa.case((lanes.c.account == EVERY_ACCOUNT, 1), else_=0))
+)
 
 
-def closed(session: Session, account: str, now: datetime) -> frozenset[str]:
-    """The lanes of an account from which nothing may be claimed now, for whatever reason; `WHOLE`: none."""
-    return frozenset(session.scalars(CLOSED, {"account": account, "now": now}))
+def closed(session: Session, account: str, now: datetime, owner: str | None = None) -> frozenset[str]:
+    """The lanes of an account from which nothing may be claimed now, for whatever reason; `WHOLE`: none.
+
+    One that others serve, as many as it bears, is closed; who serves it may go on there.
+    """
+    shut = frozenset(session.scalars(CLOSED, {"account": account, "now": now}))
+    return shut | _full(session, account, owner)
+
+
+def _full(session: Session, account: str, owner: str | None) -> frozenset[str]:
+    served: defaultdict[str, set[str]] = defaultdict(set)
+    for lane, one in session.execute(SERVED, {"account": account}):
+        served[lane].add(one)
+    by_others = {lane: len(owners) for lane, owners in served.items() if owner not in owners}
+    if not by_others:
+        return frozenset()
+    bears: dict[str, int] = {}
+    starts: set[str] = set()
+    for lane, connections, is_start in session.execute(BEARS, {"account": account}):
+        if connections is not None:
+            bears.setdefault(lane, connections)
+        starts |= {lane} if is_start else set()
+    bears = {lane: limits_at_start(lane).connections or 0 for lane in starts} | bears
+    return frozenset(lane for lane, count in by_others.items() if 0 < bears.get(lane, 0) <= count)
 
 
 def held(session: Session, account: str, now: datetime) -> frozenset[str]:
@@ -72,6 +116,8 @@ def grant(
 def _within_quota(session: Session, account: str, lane: str, wanted: int, now: datetime) -> int | None:
     """What the lane gives, and at most what is left of the account's day."""
     quota = find(session, account, WHOLE)
+    if quota is not None and quota.at(now).is_held(now):
+        return 0
     if quota is None or quota.limits.per_day is None:
         return _grant(session, account, lane, wanted, now)
     quota = take(session, account, WHOLE, now=now)

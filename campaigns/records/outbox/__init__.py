@@ -17,7 +17,6 @@ from campaigns.records.outbox.chunks import (
     may_go_on,
     put_off,
     renew,
-    space_out,
     take_over,
 )
 from campaigns.records.outbox.decisions import arrive, close, prove, reopen, send_again
@@ -33,7 +32,7 @@ from campaigns.records.outbox.doubts import (
 )
 from campaigns.records.outbox.outcomes import count_refused, recall, refused_before, settle
 from campaigns.records.outbox.people import PERSON, Recipient, load, queued, recipient_of
-from campaigns.records.outbox.spreading import shift
+from campaigns.records.outbox.spreading import shift, space_out
 from campaigns.records.outbox.turns import Turns
 
 __all__ = [

@@ -9,14 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.errors import NotAllowed
-from campaigns.model.dialect import changed, database_now, is_postgres, update_many
+from campaigns.model.dialect import changed, database_now, is_postgres
 from campaigns.model.mail import DUE, DUE_OF_LANE, chunks, runs
 from campaigns.records import accounts, lanes
-from campaigns.records.outbox.spreading import shift
+from campaigns.records.outbox.spreading import shift, wait
 from campaigns.records.outbox.turns import Turns, due_lanes
 from campaigns.values import MAIN, RunState
 
 LEASE = timedelta(minutes=15)  #: renewed while sending; a server may take 13 minutes for its last answer
+FREE = {"state": "ready", "owner": None, "lease_until": None}  #: what a chunk is that nobody holds
 
 
 class Fenced(NotAllowed):
@@ -39,10 +40,10 @@ class Chunk:
     granted: int | None = None  #: of the lane's budget, to be given back; None: it has none
 
 
-def has_work(session: Session, account: str = MAIN) -> bool:
-    """Tell whether a chunk is due in an account's queue, of a lane that is open, without taking any lock."""
+def has_work(session: Session, account: str = MAIN, owner: str | None = None) -> bool:
+    """Tell whether a chunk is due in an account's queue, of a lane open to us, without taking any lock."""
     now = database_now(session)
-    shut = lanes.closed(session, account, now)
+    shut = lanes.closed(session, account, now, owner)
     if lanes.WHOLE in shut:
         return False
     if not shut:
@@ -69,34 +70,51 @@ def claim(
     now = database_now(session)
     turns = turns or Turns()
     going = session.scalars(_runs_with_work(account, now)).all()
-    shut = lanes.closed(session, account, now) if going else frozenset()
+    shut = lanes.closed(session, account, now, owner) if going else frozenset()
     for run in going if lanes.WHOLE not in shut else ():
         open_ones = {lane for lane in due_lanes(session, run, account, now) if not serves or serves(lane)}
         for lane in turns.order(session, run, account, open_ones - shut):
-            for due in _due(run, account, now, lane, untold=untold):
+            place = lanes.Place(run, account, lane)
+            warming = lanes.warming(session, place)
+            is_over = _is_over(session, place, warming, now)
+            for due in () if is_over else _due(run, account, now, lane, untold=untold):
                 free = due.with_for_update(skip_locked=True) if is_postgres(session) else due
                 number = session.scalar(free)
                 taken = None if number is None else _take(session, run, number, owner, account, now)
-                if taken is not None and (chunk := _within_budget(session, taken, now, at_most)) is not None:
+                if taken is not None and (chunk := _within_budget(session, taken, warming, now, at_most)):
                     turns.served(run, lane)
                     return chunk
     return None
 
 
-def _within_budget(session: Session, chunk: Chunk, now: datetime, at_most: int | None) -> Chunk | None:
-    """Let the lane say how many of a chunk's messages may go; give it back if none may.
+def _is_over(session: Session, place: lanes.Place, warming: lanes.Warming | None, now: datetime) -> bool:
+    """Whether the domain's warm-up leaves nothing of its day in a lane; then all that is ready there waits.
+
+    Asked before a chunk is taken: of two who had taken one, each would wait for the other's.
+    """
+    if warming is None or warming.left(now):
+        return False
+    wait(session, place.run, lanes.tomorrow(now), *_to(place.account, place.lane))
+    return True
+
+
+def _to(account: str, lane: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (chunks.c.account == account, chunks.c.lane == lane)
+
+
+def _within_budget(
+    session: Session, chunk: Chunk, warming: lanes.Warming | None, now: datetime, at_most: int | None
+) -> Chunk | None:
+    """Let the lane say how many of a chunk's messages may go; give it back, as it was, if none may.
 
     What it gave is kept with the chunk: whoever settles it, gives back the rest.
     """
     size = chunk.last - chunk.first + 1
     wanted = size if at_most is None else min(size, at_most)
-    warming = lanes.warming(session, lanes.Place(chunk.run, chunk.account, chunk.lane))
-    if warming is not None and not warming.left(now):
-        put_off(session, chunk, until=lanes.tomorrow(now), lane_only=True)
-        return None
     most = lanes.grant(session, chunk.account, chunk.lane, wanted, now=now, warming=warming)
     if most == 0:
-        hold(session, chunk, {"state": "ready", "owner": None, "lease_until": None})
+        # nobody saw that we had it: as far as its history goes, it was never claimed
+        hold(session, chunk, {**FREE, "fence": chunk.fence - 1})
         return None
     if most is None:
         return replace(chunk, most=wanted) if wanted < size else chunk
@@ -113,7 +131,7 @@ def claim_this(
     """
     now = database_now(session)
     this = (
-        sa.select(chunks.c.number)
+        sa.select(chunks.c.lane)
         .join(runs, runs.c.id == chunks.c.run_id)
         .where(
             runs.c.state == RunState.RUNNING.value,
@@ -124,10 +142,15 @@ def claim_this(
             ~accounts.is_closed(account),
         )
     )
-    if session.execute(this).one_or_none() is None:
+    lane = session.execute(this).scalar_one_or_none()
+    if lane is None or {lane, lanes.WHOLE} & lanes.closed(session, account, now, owner):
+        return None
+    place = lanes.Place(run, account, lane)
+    warming = lanes.warming(session, place)
+    if _is_over(session, place, warming, now):
         return None
     taken = _take(session, run, number, owner, account, now)
-    return None if taken is None else _within_budget(session, taken, now, at_most)
+    return None if taken is None else _within_budget(session, taken, warming, now, at_most)
 
 
 def _runs_with_work(account: str, now: datetime) -> sa.Select[int]:
@@ -243,34 +266,19 @@ def hold(session: Session, chunk: Chunk, values: dict[str, Any]) -> None:
         raise Fenced(f"Chunk {chunk.number} of run {chunk.run} was taken over by another sender.")
 
 
-def put_off(
-    session: Session, chunk: Chunk, *, until: datetime, zone_only: bool = False, lane_only: bool = False
-) -> None:
+def put_off(session: Session, chunk: Chunk, *, until: datetime, zone_only: bool = False) -> None:
     """Give a chunk back unsent, and let all that its run has ready wait until a moment.
 
-    With `zone_only` the others wait only if they are for the same time zone, with `lane_only` only if they go
-    to the same lane through the same account.
+    With `zone_only` the others wait only if they are for the same time zone.
 
     Raises:
         Fenced: the chunk is no longer ours; nothing is written.
     """
-    hold(session, chunk, {"state": "ready", "owner": None, "lease_until": None, "granted": None})
+    hold(session, chunk, {**FREE, "granted": None})
+    which = [chunks.c.zone.is_not_distinct_from(chunk.zone)] if zone_only else []
     if zone_only:
-        shift(session, chunk.run, until, chunks.c.zone.is_not_distinct_from(chunk.zone))
-    session.execute(
-        sa.update(chunks)
-        .where(
-            chunks.c.run_id == chunk.run,
-            chunks.c.state == "ready",
-            sa.or_(chunks.c.not_before.is_(None), chunks.c.not_before < until),
-            *([chunks.c.zone.is_not_distinct_from(chunk.zone)] if zone_only else []),
-            *([chunks.c.lane == chunk.lane, chunks.c.account == chunk.account] if lane_only else []),
-        )
-        .values(not_before=until)
-    )
-    per_minute = session.scalar(sa.select(runs.c.per_minute).where(runs.c.id == chunk.run))
-    if per_minute is not None:
-        space_out(session, chunk.run, per_minute, now=database_now(session))
+        shift(session, chunk.run, until, *which)
+    wait(session, chunk.run, until, *which)
     if chunk.granted is not None:
         account, lane, given = chunk.account, chunk.lane, chunk.granted
         place, now = lanes.Place(chunk.run, account, lane), database_now(session)
@@ -320,25 +328,6 @@ def take_over(session: Session, chunk: Chunk, owner: str) -> Chunk:
         {"fence": chunk.fence + 1, "owner": owner, "lease_until": database_now(session) + LEASE},
     )
     return replace(chunk, fence=chunk.fence + 1)
-
-
-def space_out(session: Session, run: int, per_minute: int, *, now: datetime) -> None:
-    """Give a throttled run's chunks their pace again; what was due while none could go is due at once.
-
-    One that waits for its retry, or for its time zone's morning, holds up none that is due before.
-    """
-    ready = (
-        sa.select(chunks.c.number, chunks.c.first_seq, chunks.c.last_seq, chunks.c.not_before)
-        .where(chunks.c.run_id == run, chunks.c.state == "ready")
-        .order_by(chunks.c.number)
-    )
-    rows, at = [], now
-    waiting = sorted(session.execute(ready), key=lambda row: max(row.not_before or now, now))
-    for number, first, last, not_before in waiting:
-        at = max(at, not_before or at)
-        rows.append((run, number, at))
-        at += timedelta(minutes=(last - first + 1) / per_minute)
-    update_many(session, chunks, ("run_id", "number"), ("not_before",), rows)
 
 
 def is_drained(session: Session, run: int) -> bool:

@@ -68,8 +68,9 @@ def publish(session: Session, serving: Collection[str], *, window: int) -> list[
 
 def _queues(session: Session, serving: Collection[str], now: datetime) -> list[Queue]:
     """Where something waits for what is open: a step of the index each, however many chunks there are."""
-    opened = {name for name in serving if not session.scalar(sa.select(accounts.is_closed(name)))}
-    shut = {Queue(name, lane) for name in opened for lane in lanes.closed(session, name, now)}
+    open_ones = [name for name in serving if not session.scalar(sa.select(accounts.is_closed(name)))]
+    shut = {Queue(name, lane) for name in open_ones for lane in lanes.closed(session, name, now)}
+    opened = {name for name in open_ones if Queue(name, lanes.WHOLE) not in shut}
     found: list[Queue] = []
     after = Queue("", "")
     while (row := session.execute(_first_queue(after)).one_or_none()) is not None:
