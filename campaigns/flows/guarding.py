@@ -61,14 +61,24 @@ def is_too_many(count: int, mailed: int, limit: float) -> bool:
     return mailed >= LEAST_MAILED and count >= FEWEST and count > usual + 2 * sqrt(usual)
 
 
+def most_mailed(count: int, limit: float) -> int:
+    """Of how many mails at most so many are too many: of one more they are not."""
+    return int((sqrt(1 + count) - 1) ** 2 / limit)
+
+
 def _reason(session: Session, run: Run) -> str:
+    """Mails are counted only if they may be few enough, and no further: a run may have a million."""
     found = harm.harm_of(session, run.id)
-    if max(count(found) for _, count, _ in LIMITS) < FEWEST:
+    told = [(limit, count(found), what) for limit, count, what in LIMITS if count(found) >= FEWEST]
+    told = [one for one in told if most_mailed(one[1], one[0]) >= LEAST_MAILED - 1]
+    told = [one for one in told if not _seen(session, run, one[2])]
+    if not told:
         return ""
-    mailed = harm.mailed(session, run.id)
-    for limit, count, what in LIMITS:
-        if is_too_many(count(found), mailed, limit) and not _seen(session, run, what):
-            return f"{count(found)} of {mailed} mails of run {run.id} {what}"
+    # one more that rounding may hide, and one more that shows that there are more
+    mailed = harm.mailed(session, run.id, up_to=2 + max(most_mailed(n, limit) for limit, n, _ in told))
+    for limit, count, what in told:
+        if is_too_many(count, mailed, limit):
+            return f"{count} of {mailed} mails of run {run.id} {what}"
     return ""
 
 

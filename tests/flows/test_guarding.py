@@ -2,6 +2,8 @@
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from campaigns.flows import guarding, schedule
 from campaigns.model.dialect import insert_many
@@ -35,15 +37,20 @@ def a_going_run(session, mailed=1000, *, state="sent", **said):
     )
     rows = [(run, seq, 10_000 * run + seq, f"p{seq}@example.com", state) for seq in range(1, mailed + 1)]
     insert_many(session, messages, ("run_id", "seq", "contact_id", "address", "state"), rows)
-    seq, facts = 0, []
+    seq, facts, refused_at_once = 0, [], set()
     for name, count in said.items():
         kind, detail = SAYS[name.replace("_", " ")]
+        at_once = kind is EventKind.FAILED
         for _ in range(count):
             seq += 1
+            refused_at_once |= {seq} if at_once else set()
             facts += [
                 Fact(kind, NOW, f"{name}:{run}:{seq}:{n}", None, None, run, seq, detail=dict(detail))
-                for n in (1, 2)
+                for n in range(1 if at_once else 2)
             ]
+    if state == "sent":
+        taken = set(range(1, mailed + 1)) - refused_at_once
+        facts += [Fact(EventKind.SENT, NOW, f"sent:{run}:{n}", None, None, run, n) for n in taken]
     history.record_many(session, facts)
     return campaign, run
 
@@ -108,6 +115,64 @@ def test_a_test_run_is_never_paused(session):
     _, run = a_going_run(session, hard=500)
     session.execute(sa.update(runs).where(runs.c.id == run).values(kind="test"))
     assert guard(session) == []
+
+
+@pytest.mark.parametrize("limit", [one[0] for one in guarding.LIMITS])
+@given(st.integers(guarding.FEWEST, 100_000))
+@settings(max_examples=100, deadline=None)
+def test_counting_ends_where_nothing_could_be_too_many_any_more(limit, count):
+    most = guarding.most_mailed(count, limit)
+    if most >= guarding.LEAST_MAILED:
+        assert guarding.is_too_many(count, most - 1, limit) or most - 1 < guarding.LEAST_MAILED
+    assert not guarding.is_too_many(count, most + 2, limit)
+
+
+def test_mails_are_counted_no_further_than_it_takes_and_not_at_all_where_it_was_told(session, monkeypatch):
+    counted = []
+
+    def count(session, run, *, up_to):
+        counted.append((up_to, mailed(session, run, up_to=up_to)))
+        return counted[-1][1]
+
+    mailed = guarding.harm.mailed
+    monkeypatch.setattr(guarding.harm, "mailed", count)
+    campaign, _ = a_going_run(session, 5000, complaint=4)
+    assert guard(session) == []
+    [(up_to, found)] = counted
+    assert found == up_to < 600
+    _, run = a_going_run(session, 400, complaint=9)
+    assert guard(session) == [f"9 of 400 mails of run {run} {REPORTED}"]
+    counted.clear()
+    schedule.resume(session, campaigns.get_run(session, run).campaign_id, actor="ada", now=NOW)
+    campaigns.move(
+        session,
+        campaign,
+        CampaignState.PAUSED,
+        expected=[CampaignState.RUNNING],
+        actor="t",
+        what="t",
+        now=NOW,
+    )
+    campaigns.move_runs(session, campaign, RunState.PAUSED, expected=[RunState.RUNNING])
+    assert guard(session) == []
+    assert counted == []
+
+
+def test_no_message_is_read_to_know_how_many_were_mailed(session):
+    _, run = a_going_run(session, 300)
+    asked = []
+
+    def note(conn, cursor, statement, *_):
+        asked.append(statement)
+
+    sa.event.listen(session.get_bind(), "before_cursor_execute", note)
+    try:
+        assert guarding.harm.mailed(session, run, up_to=250) == 250
+        assert guarding.harm.mailed(session, run, up_to=1000) == 300
+    finally:
+        sa.event.remove(session.get_bind(), "before_cursor_execute", note)
+    assert len(asked) == 2
+    assert not [one for one in asked if "messages" in one]
 
 
 @pytest.mark.parametrize("limit", [one[0] for one in guarding.LIMITS])
