@@ -91,7 +91,7 @@ def freeze(
     if not taken:
         return 0
     _put_known_domains(session)
-    judged = _judged(members, gates, hold_out_percent, salt).subquery()
+    judged = _judged(members, gates, hold_out_percent, salt, everybody=True).subquery()
     large_sorts(session)
     with partitions.apart(session, run, members) as table:
         session.execute(_messages(session, table, run, judged, timing, now))
@@ -175,13 +175,22 @@ def _heard_of(domain: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     return sa.and_(known.c.domain.is_(None), domains.c.domain == domain, has_lane)
 
 
-def _judged(members: sa.Select[Any], gates: Gates, hold_out_percent: int, salt: int) -> sa.Select[Any]:
-    """Each member with its address and the gate that stops it, or null."""
-    left = gates.left_addresses()
+def _judged(
+    members: sa.Select[Any], gates: Gates, hold_out_percent: int, salt: int, *, everybody: bool = False
+) -> sa.Select[Any]:
+    """Each member with its address and the gate that stops it, or null.
+
+    For `everybody` the noes of all are collected first, else each member's address is looked up.
+    """
+    people = contacts.join(customers, customers.c.id == contacts.c.customer_id)
+    others = gates.left_at(contacts.c.email)
+    if everybody:
+        left = gates.left_addresses()
+        people = people.outerjoin(left, left.c.email == contacts.c.email)
+        others = gates.left_in(left)
     asked = (
-        sa.select(contacts.c.id, contacts.c.email, gates.stopping(left).label("gate"))
-        .join(customers, customers.c.id == contacts.c.customer_id)
-        .outerjoin(left, left.c.email == contacts.c.email)
+        sa.select(contacts.c.id, contacts.c.email, gates.stopping(others).label("gate"))
+        .select_from(people)
         .where(contacts.c.id.in_(members))
         .cte("asked")
         .prefix_with("MATERIALIZED")  # else SQLite asks every gate twice

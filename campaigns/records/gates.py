@@ -42,19 +42,22 @@ class Gates:
     now: datetime
     #: Whether a contact's domain takes no mail; None: no such domain is known, and nobody is asked.
     dead_domain: sa.ColumnElement[bool] | None = field(default=None, compare=False)
+    ends_at_reply: int | None = None  #: the campaign, if a person's reply ends it for them
 
-    def stopping(self, left: sa.FromClause | None = None) -> sa.ColumnElement[str | None]:
+    def stopping(self, others: sa.ColumnElement[bool] | None = None) -> sa.ColumnElement[str | None]:
         """The first gate that stops a contact, or null; needs `contacts` and `customers` in the query.
 
-        With `left`, which is `left_addresses` joined by the address, the words of others there count too.
+        With `others` (`left_at`, or `left_in`) the words of others at the address count too.
         """
         rules: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]] = [
             (contacts.c.erased_at.is_not(None), _name(Gate.ERASED)),
             (contacts.c.email.is_(None), _name(Gate.NO_ADDRESS)),
             (_suppressed(), _name(Gate.SUPPRESSED)),
             *([] if self.dead_domain is None else [(self.dead_domain, _name(Gate.DEAD_DOMAIN))]),
-            *self._of_consent(left),
+            *self._of_consent(others),
         ]
+        if self.ends_at_reply is not None:
+            rules.append((_replied(self.ends_at_reply), _name(Gate.REPLIED)))
         if self.topic_class is TopicClass.MARKETING:
             rules += self._of_marketing()
         return sa.case(*rules, else_=sa.null())
@@ -62,7 +65,7 @@ class Gates:
     def left_addresses(self) -> sa.Subquery:
         """The addresses at which a contact's newest word on the topic is a no, with its moment.
 
-        For the freeze, which looks all up at once: whoever leaves later leaves for everybody at the address.
+        For the freeze, which looks all up at once; for few people it would be dear (`left_at`).
         """
         word, newer = consents.alias("word"), consents.alias("newer")
         later = sa.or_(newer.c.at > word.c.at, sa.and_(newer.c.at == word.c.at, newer.c.id > word.c.id))
@@ -78,8 +81,22 @@ class Gates:
             .subquery("left_addresses")
         )
 
+    def left_in(self, left: sa.FromClause) -> sa.ColumnElement[bool]:
+        """Whether another's no at the address holds; needs `left_addresses`, as `left`, joined by it."""
+        yes_after = sa.func.coalesce(_newest_word(self.topic, consents.c.at) > left.c.at, sa.false())
+        return sa.and_(left.c.at.is_not(None), ~yes_after)
+
+    def left_at(self, address: sa.ColumnElement[str | None]) -> sa.ColumnElement[bool]:
+        """Whether another's no at the address holds, looked up for one contact by index."""
+        other = contacts.alias("other")
+        said, at = (_newest_word(self.topic, column, other) for column in (consents.c.state, consents.c.at))
+        yes_after = sa.func.coalesce(_newest_word(self.topic, consents.c.at) > at, sa.false())
+        here = sa.select(other.c.id).where(other.c.email == address, other.c.id != contacts.c.id)
+        no = here.where(said == ConsentState.WITHDRAWN.value, ~yes_after)
+        return no.correlate_except(other).exists()
+
     def _of_consent(
-        self, left: sa.FromClause | None
+        self, others: sa.ColumnElement[bool] | None
     ) -> list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]]:
         if self.topic_class is TopicClass.TRANSACTIONAL:
             return []
@@ -88,9 +105,8 @@ class Gates:
         if self.topic_class is TopicClass.SERVICE:
             no = said == ConsentState.WITHDRAWN.value
         rules = [(no, _name(Gate.NO_CONSENT))]
-        if left is not None:
-            yes_after = sa.func.coalesce(_newest_word(self.topic, consents.c.at) > left.c.at, sa.false())
-            rules.append((sa.and_(left.c.at.is_not(None), ~yes_after), _name(Gate.NO_CONSENT)))
+        if others is not None:
+            rules.append((others, _name(Gate.NO_CONSENT)))
         return rules
 
     def _of_marketing(self) -> list[tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]]:
@@ -127,7 +143,8 @@ def of_campaign(session: Session, campaign: Campaign, topic: int, *, now: dateti
         cap = Cap(campaign.cap_count, campaign.cap_days)
     topic_class = session.execute(sa.select(topics.c.topic_class).where(topics.c.id == topic)).scalar_one()
     dead = domains.is_dead(session) if domains.any_dead(session) else None
-    return Gates(topic=topic, topic_class=TopicClass(topic_class), cap=cap, now=now, dead_domain=dead)
+    ended = campaign.id if campaign.until_reply else None
+    return Gates(topic, TopicClass(topic_class), cap, now, dead_domain=dead, ends_at_reply=ended)
 
 
 def _name(gate: Gate) -> sa.ColumnElement[str]:
@@ -141,6 +158,14 @@ def _suppressed() -> sa.ColumnElement[bool]:
     return here.correlate(contacts).exists()
 
 
+def _replied(campaign: int) -> sa.ColumnElement[bool]:
+    """Whether a contact wrote back to a mail of a campaign; a test mail is answered by one of us."""
+    theirs = sa.select(events.c.id).join(runs, runs.c.id == events.c.run_id)
+    theirs = theirs.where(events.c.contact_id == contacts.c.id, events.c.kind == EventKind.REPLIED.value)
+    here = theirs.where(runs.c.campaign_id == campaign, runs.c.kind == "campaign")
+    return here.correlate(contacts).exists()
+
+
 def _complaining() -> sa.ColumnElement[bool]:
     theirs = sa.select(cases.c.id).where(
         cases.c.customer_id == contacts.c.customer_id,
@@ -150,9 +175,9 @@ def _complaining() -> sa.ColumnElement[bool]:
     return theirs.correlate(contacts).exists()
 
 
-def _newest_word(topic: int, column: sa.ColumnElement[T]) -> sa.ScalarSelect[T]:
+def _newest_word(topic: int, column: sa.ColumnElement[T], of: sa.FromClause = contacts) -> sa.ScalarSelect[T]:
     """What the view consent_states says of one contact: of two words at one moment, the later entered."""
     c = consents.c
-    words = sa.select(column).where(c.topic_id == topic, c.contact_id == contacts.c.id)
+    words = sa.select(column).where(c.topic_id == topic, c.contact_id == of.c.id)
     newest = words.order_by(c.at.desc(), c.id.desc()).limit(1)
-    return newest.correlate(contacts).scalar_subquery()
+    return newest.correlate(of).scalar_subquery()

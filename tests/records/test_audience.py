@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -280,9 +281,44 @@ def test_the_freeze_agrees_with_the_rules_said_in_python(session, people):
         campaign = a_campaign(session, topic=topic)
         run = a_run(session, campaign)
         asked = gates.of_campaign(session, campaigns.get(session, campaign), topic, now=NOW)
+        counted = Counter(gate or "mailable" for gate in expected.values())
+        assert audience.preview(session, others, asked, hold_out_percent=0, salt=1) == counted
         audience.freeze(session, run, others, asked, hold_out_percent=0, salt=1, now=NOW)
         assert gate_of(session, run) == expected
         inside.rollback()
+
+
+def test_looking_a_few_people_up_costs_the_same_however_many_have_left(stores):
+    """In steps of the database, whose count does not hang on the machine."""
+    if stores.engine.dialect.name != "sqlite":
+        pytest.skip("only SQLite counts its steps")
+    with stores.sessions.begin() as session:
+        topic = a_topic(session)
+        someone = a_contact(session, topic=topic)
+        asked = gates.of_campaign(
+            session, campaigns.get(session, a_campaign(session, topic=topic)), topic, now=NOW
+        )
+        members = EVERYBODY.where(contacts.c.id == someone)
+
+        def steps():
+            made = 0
+
+            def step():
+                nonlocal made
+                made += 1
+
+            connection = session.connection().connection.driver_connection
+            connection.set_progress_handler(step, 1)
+            assert audience.preview(session, members, asked, hold_out_percent=0, salt=1) == {"mailable": 1}
+            assert list(session.scalars(audience.mailable(members, asked))) == [someone]
+            connection.set_progress_handler(None, 1)
+            return made
+
+        before = steps()
+        for _ in range(50):
+            left = a_contact(session)
+            consent.withdraw(session, ContactId(left), topic, Provenance(NOW, "unsubscribe"), now=NOW)
+        assert steps() <= before + 100
 
 
 def lanes_of_messages(session, run):

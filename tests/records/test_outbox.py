@@ -97,6 +97,23 @@ def test_what_is_settled_is_counted_and_the_chunk_is_done(stores, run):
         assert session.scalar(sa.select(chunks.c.state).where(chunks.c.number == 1)) == "done"
 
 
+def test_a_no_at_the_address_after_the_freeze_stops_everybody_there(stores, run):
+    """As an import's, which is written down for its own contact alone; a later yes is heard."""
+    with stores.sessions.begin() as session:
+        topic = campaigns.get_run(session, run).topic_id
+        rows = session.execute(sa.select(messages.c.address).order_by(messages.c.seq).limit(3))
+        first, second, third = (row.address for row in rows)
+        for address, at in ((first, NOW), (second, NOW - timedelta(seconds=1)), (third, NOW)):
+            twin = a_contact(session, email=address)
+            consent.withdraw(session, ContactId(twin), topic, Provenance(at, "import"), now=NOW)
+        # the third has moved since; the mail goes to the old address
+        moved = sa.update(contacts).where(contacts.c.id == messages.c.contact_id, messages.c.seq == 3)
+        session.execute(moved.values(email="moved@example.com"))
+        chunk = outbox.claim(session, "me")
+        ready, stopped = outbox.load(session, chunk, asked(session, run))
+        assert ([one.seq for one in ready], stopped) == ([2, 4], {1: Gate.NO_CONSENT, 3: Gate.NO_CONSENT})
+
+
 def test_what_was_not_started_or_was_deferred_is_sent_later_and_nothing_else(stores, run):
     with stores.sessions.begin() as session:
         chunk = outbox.claim(session, "me")

@@ -51,7 +51,8 @@ def load(
     """
     forgotten = sa.or_(contacts.c.id.is_(None), contacts.c.erased_at.is_not(None))
     gone = (forgotten, sa.literal(Gate.ERASED.value))
-    gate = sa.case(gone, else_=sa.null() if gates is None else gates.stopping())
+    stops = None if gates is None else gates.stopping(gates.left_at(messages.c.address))
+    gate = sa.case(gone, else_=sa.null() if stops is None else stops)
     query = (
         sa.select(messages.c.seq, gate.label("gate"), messages.c.attempts, messages.c.address, *PERSON)
         .outerjoin(contacts, contacts.c.id == messages.c.contact_id)
