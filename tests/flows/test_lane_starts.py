@@ -152,6 +152,38 @@ def test_a_lane_that_bears_few_mails_keeps_no_other_waiting(stores, tmp_path, mo
     assert last_quick < 50
 
 
+@pytest.mark.parametrize("others", [10, 1])
+def test_one_answer_that_is_long_in_coming_keeps_no_other_lane_waiting(stores, tmp_path, monkeypatch, others):
+    monkeypatch.setattr(audience, "CHUNK", 5)
+    people = [f"p{n}@gmail.com" for n in range(20)] + [f"q{n}@icloud.com" for n in range(5 * others)]
+    a_scheduled_run(stores, people)
+    at_once(stores, "google", 1)
+    answer, taken = threading.Event(), []
+
+    def script(stage, seen):
+        if stage == "rcpt" and seen.recipient.endswith("gmail.com"):
+            answer.wait(20)
+        elif stage == "body":
+            taken.append(seen.recipient)
+
+    with Peer(script) as peer:
+        post = sending(stores, tmp_path, peer, connections=4)
+        thread = threading.Thread(target=drain, args=(post,))
+        thread.start()
+        until = time.monotonic() + 8
+        while len(taken) < 5 * others and time.monotonic() < until:
+            time.sleep(0.05)
+        went = list(taken)
+        answer.set()
+        thread.join()
+        while drain(post):
+            pass
+        post.backend.close()
+    assert len(went) == 5 * others
+    assert {one.partition("@")[2] for one in went} == {"icloud.com"}
+    assert len(taken) == len(people)
+
+
 def test_senders_share_what_a_lane_bears(stores, monkeypatch):
     monkeypatch.setattr(audience, "CHUNK", 1)
     a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(8)])

@@ -89,7 +89,7 @@ def test_a_chunk_that_takes_longer_than_its_lease_stays_with_its_sender(stores, 
 
 
 def test_what_is_answered_for_is_settled_before_more_is_claimed(post):
-    def claim(_session):
+    def claim(_session, _is_free):
         raise AssertionError("claimed, with so many answered and not settled")
 
     flight = Flight(post.allowance)

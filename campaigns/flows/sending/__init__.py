@@ -12,7 +12,6 @@ What they share is a Flight (flight.py): the chunks between being claimed and be
 """
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -24,7 +23,7 @@ from campaigns import metrics
 from campaigns.delivery.backoff_rules import told
 from campaigns.delivery.journal import Revoked
 from campaigns.errors import BackendError
-from campaigns.flows.sending.clerk import AWAY, Claim, Clerk
+from campaigns.flows.sending.clerk import AWAY, Claim, Clerk, Serves
 from campaigns.flows.sending.flight import Flight, Postbox
 from campaigns.flows.sending.wire import Wire
 from campaigns.records import outbox
@@ -45,16 +44,17 @@ def drain(post: Postbox) -> int:
         BackendError: the backend failed; what it had not taken is queued again for later.
     """
     with post.readers() as session:
-        if not outbox.has_work(session, post.account):
+        if not outbox.has_work(session, post.account, post.journal.owner):
             return 0
 
-    def claim(session: Session) -> Chunk | None:
-        return outbox.claim(session, post.journal.owner, post.account, post.turns, at_most=post.at_most)
+    def claim(session: Session, is_free: Serves) -> Chunk | None:
+        owner, at_most = post.journal.owner, post.at_most
+        return outbox.claim(session, owner, post.account, post.turns, at_most=at_most, serves=is_free)
 
     return _send(post, claim)
 
 
-def send_this(post: Postbox, run: int, number: int, serves: Callable[[str], bool] | None = None) -> int:
+def send_this(post: Postbox, run: int, number: int, serves: Serves | None = None) -> int:
     """Send one chunk by name, if it is due and nobody has it; gives how many messages were answered for.
 
     While the wire is warm others follow that are due, as in `drain`, for some seconds: of the lanes that we
@@ -66,7 +66,7 @@ def send_this(post: Postbox, run: int, number: int, serves: Callable[[str], bool
     owner, account, at_most = post.journal.owner, post.account, post.at_most
     until: float | None = None
 
-    def claim(session: Session) -> Chunk | None:
+    def claim(session: Session, is_free: Serves) -> Chunk | None:
         nonlocal until
         if until is None:
             this = outbox.claim_this(session, owner, run, number, account, at_most=at_most)
@@ -74,7 +74,8 @@ def send_this(post: Postbox, run: int, number: int, serves: Callable[[str], bool
             return this
         if monotonic() >= until:
             return None
-        following = partial(outbox.claim, session, owner, account, post.turns, at_most=at_most, serves=serves)
+        ours = is_free if serves is None else lambda lane: serves(lane) and is_free(lane)
+        following = partial(outbox.claim, session, owner, account, post.turns, at_most=at_most, serves=ours)
         return following(untold=True) or following()
 
     return _send(post, claim)

@@ -29,7 +29,8 @@ STORE_REST = 1.0  #: seconds between two attempts to write what became of a chun
 STORE_PATIENCE = 600.0  #: seconds to go on attempting; less than the lease
 AWAY = (OperationalError, InterfaceError)  #: the store is away, locked, or in a deadlock
 
-Claim = Callable[[Session], Chunk | None]
+Serves = Callable[[str], bool]  #: whether something of a lane may be claimed here
+Claim = Callable[[Session, Serves], Chunk | None]
 
 log = structlog.get_logger()
 
@@ -80,10 +81,10 @@ class Clerk:
     def _next_chunk(self) -> Chunk | None:
         if self._flight.dry:  # others may be due by now, while the wire waits for a slow server
             with self._post.readers() as session:
-                if not outbox.has_work(session, self._post.account):
+                if not outbox.has_work(session, self._post.account, self._post.journal.owner):
                     return None
         with self._post.sessions.begin() as session:
-            return self._claim(session)
+            return self._claim(session, lambda lane: not self._flight.is_stuck(lane))
 
     def _load(self, chunk: Chunk) -> Batch | None:
         """Make a claimed chunk ready for the wire; None if it cannot be, and then its run waits."""

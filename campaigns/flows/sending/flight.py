@@ -19,6 +19,7 @@ from campaigns.settling import Result
 from campaigns.values import MAIN, MessageKey, Outcome, OutcomeKind
 
 GATED_FOR = 60.0  #: seconds that a chunk may last at the account's rate
+TURN = 1.0  #: seconds that a lane with few mails at once may keep others waiting
 MANY_MISTAKES = 10  #: of ours in one chunk, if they are most of it: then it is not about the contacts
 
 
@@ -120,6 +121,7 @@ class Flight:
         self.halted = False  #: nothing more may be begun
         self.looked = monotonic()  #: when the store last said that all of it may go on
         self.ended = False  #: the wire is at rest
+        self._full: dict[str, tuple[float, int]] = {}  # since when, with how many under way; of the wire
         self._work = threading.Event()
 
     def add(self, batch: Batch) -> None:
@@ -138,6 +140,20 @@ class Flight:
     def under_way(self, lane: str) -> int:
         """How many mails of a lane are on their way."""
         return sum(batch.on_wire for batch in self.batches if batch.chunk.lane == lane)
+
+    def note_full(self, lane: str, under_way: int) -> None:
+        """Take note that a lane bears no more mails than are under way."""
+        since, before = self._full.get(lane, (0.0, under_way + 1))
+        self._full[lane] = (since if before == under_way else monotonic(), under_way)
+
+    def note_room(self, lane: str) -> None:
+        """Take note that a lane bears more mails than are under way."""
+        self._full.pop(lane, None)
+
+    def is_stuck(self, lane: str) -> bool:
+        """Whether a lane that is full has had no answer for a while: it is no use to claim more of it."""
+        since, before = self._full.get(lane, (0.0, 0))
+        return 0 < before <= self.under_way(lane) and monotonic() - since > TURN
 
     def is_wanted_by_others(self, lane: str) -> bool:
         """Whether something of another lane waits for the wire."""

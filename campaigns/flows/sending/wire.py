@@ -6,14 +6,13 @@ from time import monotonic
 import structlog
 
 from campaigns.errors import BadInput
-from campaigns.flows.sending.flight import Batch, Flight, Postbox
+from campaigns.flows.sending.flight import TURN, Batch, Flight, Postbox
 from campaigns.flows.sending.signatory import Signatory
 from campaigns.values import Gate, MessageKey, Outcome, OutcomeKind, Outgoing
 
 LOOK_PATIENCE = (
     3.0  #: seconds after the clerk's last look in which mails may be begun: blind, we send nothing
 )
-TURN = 1.0  #: seconds that a lane with few mails at once may keep others waiting
 #: Answers that may say something of us, for the clerk to judge.
 NOT_TAKEN = frozenset({OutcomeKind.DEFERRED, OutcomeKind.FAILED})
 
@@ -77,8 +76,13 @@ class Wire:
     def _turn(self, batch: Batch) -> Iterator[None]:
         """Wait until fewer mails of the lane are under way; after a while another lane has its turn."""
         flight, lane, began = self._flight, batch.chunk.lane, monotonic()
-        while not batch.stopped and flight.under_way(lane) >= (batch.at_once or 1):
+        while not batch.stopped and (under_way := flight.under_way(lane)) >= (batch.at_once or 1):
+            flight.note_full(lane, under_way)
+            if flight.loaded and flight.is_stuck(lane):
+                batch.stopped = True
+                return
             yield None
+        flight.note_room(lane)
         batch.waited += monotonic() - began
         batch.stopped |= batch.waited > TURN and flight.is_wanted_by_others(lane)
 
