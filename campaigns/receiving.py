@@ -109,7 +109,13 @@ def receive(session: Session, arrival: Arrival, secret: bytes) -> str:
     kind = arrival.told.kind
     key = MessageKey(arrival.whom.run, arrival.whom.seq)
     outbox.prove(session, {key: Evidence(PROOF[kind], arrival.at)}, now=arrival.at)
-    match kind:
+    act(session, arrival, secret)
+    return kind.value
+
+
+def act(session: Session, arrival: Arrival, secret: bytes) -> None:
+    """Do what an arrival of its kind asks for."""
+    match arrival.told.kind:
         case ReturnKind.BOUNCE:
             bounced(session, arrival, secret)
         case ReturnKind.DELAY:
@@ -122,7 +128,6 @@ def receive(session: Session, arrival: Arrival, secret: bytes) -> str:
             answered_by_robot(session, arrival)
         case ReturnKind.RECEIPT:
             delivered(session, arrival)
-    return kind.value
 
 
 def is_flood(session: Session, arrival: Arrival) -> bool:
@@ -149,17 +154,23 @@ def is_late(arrival: Arrival) -> bool:
 
 def bounced(session: Session, arrival: Arrival, secret: bytes) -> None:
     """Record that the message came back; suppress its address if that is dead, or has been away too long."""
-    one, _ = about(arrival)
     kind, hard = judged(arrival)
-    detail = _detail(arrival.told, one, kind, hard=hard)
-    if not history.record(session, arrival.fact(EventKind.BOUNCED, detail)):
+    fact = bounce(arrival)
+    if not history.record(session, fact):
         return
     if kind in OURS:
-        _tell_block(session, arrival, kind, detail)
+        _tell_block(session, arrival, kind, fact.detail)
     elif hard:
-        _suppress(session, arrival, "hard bounce", detail, secret)
+        suppress(session, arrival, "hard bounce", fact.detail, secret)
     else:
-        _lose_patience(session, arrival, kind, detail, secret)
+        _lose_patience(session, arrival, kind, fact.detail, secret)
+
+
+def bounce(arrival: Arrival) -> Fact:
+    """That the message came back, and what that says."""
+    one, _ = about(arrival)
+    kind, hard = judged(arrival)
+    return arrival.fact(EventKind.BOUNCED, _detail(arrival.told, one, kind, hard=hard))
 
 
 def judged(arrival: Arrival) -> tuple[BounceClass, bool]:
@@ -226,24 +237,21 @@ def _lose_patience(
             continue
         if of_kind[0].at - of_kind[-1].at >= limit.over:
             counted = {"messages": len(of_kind), "since": of_kind[-1].at.isoformat()}
-            _suppress(session, arrival, "kept bouncing", {**detail, **counted}, secret)
+            suppress(session, arrival, "kept bouncing", {**detail, **counted}, secret)
             return
 
 
-def _suppress(
+def suppress(
     session: Session, arrival: Arrival, reason: str, detail: Mapping[str, object], secret: bytes
 ) -> None:
+    """Never mail the message's address again, for a reason."""
     whom = arrival.whom
     if whom.address is None:
         return
     hashed = suppressions.address_hash(secret, whom.address)
     named: dict[str, object] = {"run": whom.run, "seq": whom.seq, "named by": arrival.named_by}
-    evidence = (
-        named
-        | dict(detail)
-        | dict(arrival.also)
-        | {"diagnostic": without_addresses(str(detail.get("diagnostic", "")))}
-    )
+    said = without_addresses(str(detail.get("diagnostic", "")))
+    evidence = {**named, **detail, **arrival.also, "diagnostic": said}
     if suppressions.add(session, hashed, reason, now=arrival.at, evidence=evidence, actor=arrival.source):
         history.record(session, arrival.fact(EventKind.SUPPRESSED, {"reason": reason}))
 
@@ -260,7 +268,7 @@ def complained(session: Session, arrival: Arrival, secret: bytes) -> None:
     proof = f"complaint about message {whom.run}.{whom.seq}"
     how = Provenance(arrival.at, "complaint", proof, actor=arrival.source)
     consent.withdraw(session, ContactId(whom.contact), whom.topic, how, now=arrival.at)
-    _suppress(session, arrival, "complaint", detail, secret)
+    suppress(session, arrival, "complaint", detail, secret)
 
 
 # ---- answers

@@ -45,7 +45,7 @@ from campaigns.flows import (
 from campaigns.flows.recovery import recover
 from campaigns.listening import Listening
 from campaigns.pulse import BEAT, BEAT_NAME, Pulse
-from campaigns.records import dkim_keys, domains, lanes, outbox, sign_ups
+from campaigns.records import dkim_keys, domains, lanes, outbox, returned_mails, sign_ups
 from campaigns.records.domains import Asked
 from campaigns.records.stages import Move
 from campaigns.tracking.manners import is_secure
@@ -116,6 +116,7 @@ class Worker:
             ("harm", 30.0, self.tick_harm),
             ("sign-ups", 1.0, self.tick_sign_ups),
             ("old sign-ups", 600.0, lambda: self._write(confirming.forget_unconfirmed)),
+            ("old returned mail", 600.0, self.tick_old_returns),
             (PARTITIONS, 60.0, self.tick_partitions),
             ("figures", 20.0, self.tick_figures),
             ("stages", 900.0, self.tick_stages),
@@ -275,6 +276,13 @@ class Worker:
             else:
                 self._take(path.name, raw)
             take(path)
+
+    def tick_old_returns(self) -> None:
+        """Let go the returned mails whose time is over, some in each transaction."""
+        with self._stores.readers() as session:
+            over = returned_mails.how_many_over(session, self._clock())
+        for _ in range(0, over, returned_mails.LET_GO_AT_ONCE):
+            self._write(returned_mails.let_go)
 
     def tick_keys(self) -> None:
         """Let keys sign whose DNS records are there by now; nobody is asked while none waits."""

@@ -12,6 +12,7 @@ from campaigns.config import from_environment
 from campaigns.delivery.mailboxes import MAX_OCTETS
 from campaigns.errors import PostroomError
 from campaigns.flows import intake
+from campaigns.flows.intake import Again
 from campaigns.tracking.tokens import Keyring
 from campaigns.wiring import open_stores
 
@@ -61,16 +62,25 @@ def _judge_again() -> None:
         while after is not None:
             with stores.sessions.begin() as session:
                 keyring, secret = Keyring(settings.secret), settings.secret
-                found, after = intake.judge_again(session, keyring, secret, after=after)
+                found, after = intake.judge_again(session, keyring, secret, now=utc_now(), after=after)
             for one in found:
-                lift = "; take its address off the list of suppressions by hand" * (
-                    one.was.hard > one.now.hard
-                )
-                click.echo(f"message {one.run}.{one.seq}: {one.was.kind}, now {one.now.kind}{lift}")
+                click.echo(_told(one))
             changed += len(found)
     finally:
         stores.engine.dispose()
     click.echo(f"{changed} of the kept mails are judged otherwise by today's rules.")
+
+
+def _told(one: Again) -> str:
+    """A line about one; with what a person may have to do."""
+    told = f"message {one.run}.{one.seq}: {one.was.kind}, now {one.now.kind}"
+    if one.was.hard > one.now.hard and one.listed:
+        return f"{told}; look whether its address is to be taken off the list of suppressions"
+    if one.now.hard > one.was.hard and not one.listed:
+        return (
+            f"{told}; its address is not suppressed, for there was a sign of life, or it was taken off, since"
+        )
+    return told
 
 
 def _receive(raw: bytes) -> str:

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from campaigns import blocks, receiving
 from campaigns.delivery.returns import RULES_VERSION, Returned, ReturnKind, read_return
 from campaigns.receiving import Arrival
-from campaigns.records import addressees, hits, returned_mails
-from campaigns.records.returned_mails import Judged
+from campaigns.records import addressees, history, hits, returned_mails, returns, suppressions
+from campaigns.records.reports import counts
+from campaigns.records.returned_mails import Judged, Kept
 from campaigns.tracking.tokens import Keyring, Purpose, Token
 
 
@@ -60,38 +61,68 @@ class Again(NamedTuple):
     seq: int
     was: Judged
     now: Judged
+    listed: bool  #: the address is on the list of suppressions, now that all is done
 
 
 def judge_again(
-    session: Session, keyring: Keyring, secret: bytes, *, after: int = 0
+    session: Session, keyring: Keyring, secret: bytes, *, now: datetime, after: int = 0
 ) -> tuple[list[Again], int | None]:
     """Read some kept mails once more by today's rules, and act on what they say; where to go on, or None.
 
-    An address that was held dead, and is not any more, stays on the list: who takes it off gives a reason.
+    What was known since stands: an address that has been alive, or that a person took off the list, is not
+    put there. One that was held dead, and is not any more, stays there: who takes it off gives a reason.
     """
     found: list[Again] = []
-    kept = returned_mails.older(session, RULES_VERSION, after=after)
+    kept = returned_mails.older(session, RULES_VERSION, now=now, after=after)
     for one in kept:
-        told = read_return(one.raw)
-        named = _named(told, keyring)
-        whom = None if named is None else addressees.find(session, named.token)
-        if named is None or whom is None or (whom.run, whom.seq) != (one.run, one.seq):
-            # it was cut, or whom it was about is forgotten
-            returned_mails.judge(session, one.id, replace(one.judged, rules=RULES_VERSION))
-            continue
-        arrival = Arrival(told, whom, named.by, f"{one.digest}.{RULES_VERSION}", one.at)
-        judged = _judged(arrival)
-        if (judged.kind, judged.hard) != (
-            one.judged.kind,
-            one.judged.hard,
-        ) and told.kind is ReturnKind.BOUNCE:
-            receiving.bounced(session, arrival, secret)
-            found.append(Again(one.run, one.seq, one.judged, judged))
+        arrival = _arrival_again(session, one, keyring, now)
+        judged = replace(one.judged, rules=RULES_VERSION) if arrival is None else _judged(arrival)
+        if arrival is not None and (judged.kind, judged.hard) != (one.judged.kind, one.judged.hard):
+            _correct(session, one, arrival, secret)
+            listed = suppressions.is_suppressed(session, _hashed(arrival, secret))
+            found.append(Again(one.run, one.seq, one.judged, judged, listed))
         returned_mails.judge(session, one.id, judged)
+    counts.note_verdicts(session, {one.run for one in found})
     return found, kept[-1].id if kept else None
 
 
+def _arrival_again(session: Session, one: Kept, keyring: Keyring, now: datetime) -> Arrival | None:
+    """A kept mail as if it came now; None where it cannot be read as it came, or whom it is about is gone."""
+    told = read_return(one.raw)
+    named = _named(told, keyring)
+    whom = None if named is None else addressees.find(session, named.token)
+    if named is None or whom is None or whom.address is None or (whom.run, whom.seq) != (one.run, one.seq):
+        return None
+    if len(one.raw) >= returned_mails.MOST and not told.recipients:
+        return None  # what it said of the address may stand in what was cut off
+    return Arrival(told, whom, named.by, one.digest, now)
+
+
+def _correct(session: Session, one: Kept, arrival: Arrival, secret: bytes) -> None:
+    """Let the newer judgement stand in the history for the older one; only what speaks for less mail acts."""
+    whom, came = arrival.whom, replace(arrival, at=one.at)
+    fact = receiving.bounce(came)
+    hashed, address = _hashed(arrival, secret), whom.address or ""
+    stands = suppressions.was_lifted(session, hashed, since=one.at) or returns.is_alive(
+        session, whom.contact, address, since=one.at, now=arrival.at
+    )
+    if arrival.told.kind is not ReturnKind.BOUNCE:
+        history.disown(session, fact.dedupe)
+        if not (stands and arrival.told.kind is ReturnKind.COMPLAINT):
+            receiving.act(session, came, secret)
+        return
+    history.reread(session, fact.dedupe, {**fact.detail, "before": one.judged.kind})
+    if fact.detail["hard"] and not one.judged.hard and not stands:
+        receiving.suppress(session, arrival, "hard bounce", fact.detail, secret)
+
+
+def _hashed(arrival: Arrival, secret: bytes) -> bytes:
+    return suppressions.address_hash(secret, arrival.whom.address or "")
+
+
 def _judged(arrival: Arrival) -> Judged:
+    if arrival.told.kind is not ReturnKind.BOUNCE:
+        return Judged(arrival.told.kind.value, hard=False, rules=RULES_VERSION)
     kind, hard = receiving.judged(arrival)
     return Judged(kind.value, hard, RULES_VERSION)
 

@@ -1,7 +1,7 @@
 """The history: the only writer of events and of the activity projection.
 
-Events are appended once (their dedupe key makes a repeat harmless) and never changed, except for the
-verdict, which is a projection of raw hits and rules and can be computed again.
+Events are appended once (their dedupe key makes a repeat harmless) and never changed, except for what rules
+read in something raw that is kept beside them and can be read again: a hit's verdict, a bounce's class.
 """
 
 from collections.abc import Iterable, Sequence
@@ -161,18 +161,29 @@ def _advance(session: Session, newest: dict[int, dict[str, datetime]]) -> None:
 
 def rejudge(session: Session, dedupe: str, judgement: Judgement, detail: dict[str, object]) -> None:
     """Put a newer verdict on an event, with its reasons in the detail; what happened stays as it was."""
-    this = events.c.dedupe == dedupe
-    if is_postgres(session):
-        key = sa.select(event_keys.c.event_id, event_keys.c.at).where(event_keys.c.dedupe == dedupe)
-        found = session.execute(key).one_or_none()
-        if found is None:
-            return
-        this = sa.and_(events.c.id == found.event_id, events.c.at == found.at)
-    session.execute(
-        sa.update(events)
-        .where(this)
-        .values(verdict=judgement.verdict.value, verdict_version=judgement.version, detail=detail)
-    )
+    values = {"verdict": judgement.verdict.value, "verdict_version": judgement.version, "detail": detail}
+    session.execute(sa.update(events).where(_this(session, dedupe)).values(values))
+
+
+def reread(session: Session, dedupe: str, detail: dict[str, object]) -> None:
+    """Put on a bounce what newer rules read in its mail, so that every count goes by that."""
+    session.execute(sa.update(events).where(_this(session, dedupe)).values(detail=detail))
+
+
+def disown(session: Session, dedupe: str) -> None:
+    """Take a bounce away whose mail is none by newer rules; the same mail still makes no second one."""
+    session.execute(sa.delete(events).where(_this(session, dedupe)))
+
+
+def _this(session: Session, dedupe: str) -> sa.ColumnElement[bool]:
+    """The event of a key."""
+    if not is_postgres(session):
+        return events.c.dedupe == dedupe
+    key = sa.select(event_keys.c.event_id, event_keys.c.at).where(event_keys.c.dedupe == dedupe)
+    found = session.execute(key).one_or_none()
+    if found is None:
+        return sa.false()
+    return sa.and_(events.c.id == found.event_id, events.c.at == found.at)
 
 
 def take_back(session: Session, facts: Iterable[Fact]) -> None:

@@ -16,6 +16,7 @@ from campaigns.model.forms import forms, sign_ups
 from campaigns.model.mail import campaigns, messages, runs
 from campaigns.model.service import cases, tasks
 from campaigns.model.surveys import answers, responses, surveys
+from campaigns.records import returned_mails
 
 #: Columns that say nothing to the person: our own keys and hashes.
 NOT_TOLD = frozenset({"email_hash", "address_hash", "import_id", "import_line", "dedupe", "verdict_version"})
@@ -48,6 +49,7 @@ def collect(session: Session, contact: int, *, now: datetime) -> dict[str, Any]:
         "cases": _of_contact(session, cases, contact),
         "tasks": _of_contact(session, tasks, contact),
         "history": _of_contact(session, events, contact),
+        "returned_mails": [_plain(one) for one in returned_mails.told_of(session, contact)],
         "requests_for_tracked_addresses": _hits(session, contact),
     }
 

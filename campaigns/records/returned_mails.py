@@ -13,8 +13,8 @@ from campaigns.model.returned import returned_mails
 
 MOST = 32 * 1024  #: octets kept of one; what a notice says stands at its beginning
 KEPT = timedelta(days=30)
-TIDIED = 20  #: old ones that are let go whenever one comes
-AT_ONCE = 200
+AT_ONCE = 200  #: read
+LET_GO_AT_ONCE = 1000
 _COLUMNS = ("digest", "at", "contact_id", "run_id", "seq", "sort", "hard", "rules", "raw")
 
 
@@ -48,15 +48,26 @@ def keep(
     row = (digest, now, *whom, judged.kind, judged.hard, judged.rules, zlib.compress(raw[:MOST]))
     once = "ON CONFLICT (digest) DO NOTHING"
     insert_many(session, returned_mails, _COLUMNS, [row], conflict=once)
+
+
+def how_many_over(session: Session, now: datetime) -> int:
+    """How many there are whose time is over."""
     c = returned_mails.c
-    old = sa.select(c.id).where(c.at < now - KEPT).order_by(c.at).limit(TIDIED)
+    return session.scalar(sa.select(sa.func.count()).where(c.at < now - KEPT)) or 0
+
+
+def let_go(session: Session, now: datetime) -> None:
+    """Delete some of those whose time is over."""
+    c = returned_mails.c
+    old = sa.select(c.id).where(c.at < now - KEPT).order_by(c.at).limit(LET_GO_AT_ONCE)
     session.execute(sa.delete(returned_mails).where(c.id.in_(old)))
 
 
-def older(session: Session, rules: int, *, after: int = 0) -> list[Kept]:
-    """Some of those that were judged by rules before these, in their order."""
+def older(session: Session, rules: int, *, now: datetime, after: int = 0) -> list[Kept]:
+    """Some of those that were judged by rules before these, in their order; none whose time is over."""
     c = returned_mails.c
-    query = sa.select(returned_mails).where(c.rules < rules, c.id > after).order_by(c.id).limit(AT_ONCE)
+    mine = (c.rules < rules, c.id > after, c.at >= now - KEPT)
+    query = sa.select(returned_mails).where(*mine).order_by(c.id).limit(AT_ONCE)
     return [
         Kept(
             row.id,
@@ -78,10 +89,14 @@ def judge(session: Session, kept: int, judged: Judged) -> None:
     session.execute(sa.update(returned_mails).where(returned_mails.c.id == kept).values(values))
 
 
-def how_many(session: Session, rules: int) -> int:
-    """How many are kept that were judged by rules before these."""
-    query = sa.select(sa.func.count()).where(returned_mails.c.rules < rules)
-    return session.scalar(query) or 0
+def told_of(session: Session, contact: int) -> list[dict[str, object]]:
+    """What came back from somebody, as a file for them tells it."""
+    c = returned_mails.c
+    query = sa.select(c.at, c.run_id, c.seq, c.sort, c.hard, c.raw).where(c.contact_id == contact)
+    return [
+        {**row, "raw": zlib.decompress(row["raw"]).decode(errors="replace")}
+        for row in session.execute(query.order_by(c.at, c.id)).mappings()
+    ]
 
 
 def forget(session: Session, contacts: Collection[int]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.model.customers import contacts
 from campaigns.model.events import events
 from campaigns.model.mail import messages
 from campaigns.values import EventKind, Verdict
@@ -43,6 +44,34 @@ def in_a_row(session: Session, contact: int, address: str, *, now: datetime) -> 
         elif event.kind not in BY_PEOPLE or event.verdict == Verdict.HUMAN.value:
             break
     return [bounce for key, bounce in row.items() if _address(session, key) == address]
+
+
+def is_alive(session: Session, contact: int, address: str, *, since: datetime, now: datetime) -> bool:
+    """Whether a person's sign of life, or a mail that did not come back, has come from an address since then.
+
+    Of everybody who has it; what belongs to no message counts for all addresses.
+    """
+    others = session.scalars(sa.select(contacts.c.id).where(contacts.c.email == address))
+    return any(_shows_life(session, one, address, since, now) for one in {contact, *others})
+
+
+def _shows_life(session: Session, contact: int, address: str, since: datetime, now: datetime) -> bool:
+    newest = list(_newest(session, contact))
+    came_back = {(event.run_id, event.seq) for event in newest if event.kind == EventKind.BOUNCED.value}
+    for event in newest:
+        key = (event.run_id, event.seq)
+        if event.at <= since:
+            break
+        if event.kind == EventKind.BOUNCED.value:
+            continue
+        if event.kind in (EventKind.SENT.value, EventKind.DELIVERED.value):
+            arrived = event.kind == EventKind.DELIVERED.value or now - event.at > MAY_STILL_BOUNCE
+            lives = arrived and key not in came_back
+        else:
+            lives = event.kind not in BY_PEOPLE or event.verdict == Verdict.HUMAN.value
+        if lives and (event.run_id is None or _address(session, key) in (address, None)):
+            return True
+    return False
 
 
 def count_of(

@@ -90,6 +90,13 @@ def is_suppressed(session: Session, hashed: bytes) -> bool:
     return session.execute(_in_force(suppressions.c.address_hash == hashed)).first() is not None
 
 
+def was_lifted(session: Session, hashed: bytes, *, since: datetime) -> bool:
+    """Say whether a person has taken an address off the list since a moment."""
+    c = suppressions.c
+    taken_off = sa.select(c.id).where(c.address_hash == hashed, c.lifted_at > since)
+    return session.execute(taken_off.limit(1)).first() is not None
+
+
 def hashes(session: Session, among: Iterable[bytes]) -> set[bytes]:
     """Give those of the hashes that are suppressed."""
     found: set[bytes] = set()

@@ -14,7 +14,9 @@ from campaigns.flows import intake, keying, schedule
 from campaigns.model.events import events
 from campaigns.model.mail import chunks
 from campaigns.model.mail import messages as messages_table
-from campaigns.records import campaigns, dkim_keys, history, messages, outbox, partitions
+from campaigns.model.returned import returned_mails as kept
+from campaigns.records import campaigns, dkim_keys, history, messages, outbox, partitions, returned_mails
+from campaigns.records.returned_mails import Judged
 from campaigns.values import CampaignState, EventKind, Fact
 from campaigns.worker import Worker
 from tests.factories import NOW, a_contact
@@ -140,3 +142,15 @@ def test_who_read_messages_before_events_is_in_no_deadlock_with_new_partitions(s
     assert not making.is_alive()
     with stores.readers() as session:
         assert partitions.make_ahead(session, NOW) == []
+
+
+def test_returned_mails_whose_time_is_over_go_without_another_one_coming(stores, worker, monkeypatch):
+    monkeypatch.setattr(returned_mails, "LET_GO_AT_ONCE", 2)
+    at = [NOW - returned_mails.KEPT - timedelta(days=1)] * 5 + [NOW - timedelta(days=1)]
+    with stores.sessions.begin() as session:
+        for number, came in enumerate(at):
+            judged = Judged("full", hard=False, rules=1)
+            returned_mails.keep(session, b"x", judged, digest=str(number), whom=(1, 1, 1), now=came)
+    {name: tick for name, _, tick in worker.ticks()}["old returned mail"]()
+    with stores.sessions() as session:
+        assert session.scalars(sa.select(kept.c.digest)).all() == ["5"]
