@@ -310,9 +310,9 @@ def delivered(session: Session, arrival: Arrival) -> None:
 def left(session: Session, token: Token, *, how: str, now: datetime, source: str = "web") -> None:
     """Withdraw the contact's consent to the topic of the message; doing it again changes nothing.
 
-    It holds for everybody at the same address. `how` is kept as proof: "one-click post", "page", "mail", a
-    webhook. One message makes one event, unless the contact has said yes again in between. A transactional
-    topic cannot be left: each such mail was asked for.
+    It holds for everybody at the address that the message went to, but who said yes after it. `how` is kept
+    as proof: "one-click post", "page", "mail", a webhook. One message makes one event, unless the contact has
+    said yes again in between. A transactional topic cannot be left: each such mail was asked for.
     """
     run = campaigns.get_run(session, token.run)
     message = messages.find(session, token.run, token.seq)
@@ -322,12 +322,13 @@ def left(session: Session, token: Token, *, how: str, now: datetime, source: str
     arrived = Evidence(EventKind.UNSUBSCRIBED.value, now)
     outbox.prove(session, {MessageKey(token.run, token.seq): arrived}, now=now)
     contact = ContactId(token.contact)
-    shared_addresses.hold(session, contact)
+    address = message.address if message else None
+    shared_addresses.hold(session, contact, address)
     state, at = consent.hold(session, contact, run.topic_id, now=now)
     said = Provenance(at, "unsubscribe", f"message {token.run}.{token.seq}, {how}")
+    shared_addresses.withdraw(session, contact, address, topic, said, source=source, now=now)
     if state is not ConsentState.WITHDRAWN:
         consent.withdraw(session, contact, run.topic_id, said, now=now)
-    shared_addresses.withdraw(session, contact, topic, said, source=source, now=now)
     times = sum(
         said.topic == run.topic_id and said.state is ConsentState.GRANTED
         for said in consent.ledger(session, contact)

@@ -78,11 +78,19 @@ def leave_everything(session: Session, whom: Addressee, shown: Shown, *, now: da
 
 
 def take_back(session: Session, whom: Addressee, shown: Shown, *, now: datetime) -> bool:
-    """Grant the message's topic again after an unsubscribe by mistake; False if it was not withdrawn."""
-    state = consent.state(session, ContactId(whom.contact), whom.topic)
-    if whom.is_test or whom.erased or state is not ConsentState.WITHDRAWN:
+    """Grant the message's topic again after an unsubscribe by mistake; False if it was not withdrawn.
+
+    Others at the address, for whom that no was written down too, have their own word back.
+    """
+    contact = ContactId(whom.contact)
+    if whom.is_test or whom.erased:
+        return False
+    shared_addresses.hold(session, contact, whom.address)
+    if consent.state(session, contact, whom.topic) is not ConsentState.WITHDRAWN:
         return False
     topic = consent.topic_by_id(session, whom.topic)
+    how = Provenance(now, "preferences", _page(whom), _wording(session, topic, shown, now))
+    shared_addresses.take_back(session, contact, whom.address, topic, how, source="web", now=now)
     return _say(session, whom, topic, on=True, shown=shown, now=now, plainly=True)
 
 
@@ -101,7 +109,7 @@ def track(
     if whom.is_test or whom.erased:
         return False
     shown = consent.add_wording(session, TRACKING_WORDING, language, wording, now=now)
-    how = Provenance(now, "preferences", f"message {whom.run}.{whom.seq}, page", shown)
+    how = Provenance(now, "preferences", _page(whom), shown)
     if not tracking.choose(session, ContactId(whom.contact), level, how, now=now):
         return False
     kind = EventKind.CONSENT_GRANTED if level is Tracking.INDIVIDUAL else EventKind.CONSENT_WITHDRAWN
@@ -137,19 +145,21 @@ def _say(
     A service topic, say, is on without a word, and off for a contact who wants nothing only by a plain no.
     """
     contact = ContactId(whom.contact)
-    shared_addresses.hold(session, contact)
+    shared_addresses.hold(session, contact, whom.address)
     state, at = consent.hold(session, contact, topic.id, now=now)
     said = ConsentState.GRANTED if on else ConsentState.WITHDRAWN
-    how = Provenance(
-        at, "preferences", f"message {whom.run}.{whom.seq}, page", _wording(session, topic, shown, now)
-    )
+    how = Provenance(at, "preferences", _page(whom), _wording(session, topic, shown, now))
     if not on and (plainly or _is_on(topic, state)):
-        shared_addresses.withdraw(session, contact, topic, how, source="web", now=now)
+        shared_addresses.withdraw(session, contact, whom.address, topic, how, source="web", now=now)
     if state is said if plainly else _is_on(topic, state) is on:
         return False
     consent.append(session, contact, topic.id, said, how, now=now)
     _record(session, whom, topic, said, at)
     return True
+
+
+def _page(whom: Addressee) -> str:
+    return f"message {whom.run}.{whom.seq}, page"
 
 
 def _wording(session: Session, topic: Topic, shown: Shown, now: datetime) -> int | None:

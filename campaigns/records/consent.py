@@ -194,6 +194,14 @@ def hold(
     return ConsentState(newest.state), max(now, newest.at + timedelta(microseconds=1))
 
 
+def withdrawn_since(session: Session, contact: ContactId, topic_id: int) -> datetime | None:
+    """Give when a contact said no to a topic; None where that is not their newest word."""
+    c = consent_states.c
+    no = (c.topic_id == topic_id, c.contact_id == contact, c.state == ConsentState.WITHDRAWN.value)
+    since: datetime | None = session.scalar(sa.select(c.at).where(*no))
+    return since
+
+
 def states(session: Session, contact: ContactId) -> dict[int, ConsentState]:
     """Give a contact's newest word on every topic they spoke of, by topic id."""
     c = consent_states.c

@@ -1,7 +1,7 @@
 """One address, several contacts: a no that is said there holds for all of them.
 
-Whoever reads a mailbox says it for the mailbox. The freeze asks too (`audience`), for what came in otherwise,
-as by an import.
+Whoever reads a mailbox says it for the mailbox: for that which the mail went to, wherever its contact has
+moved since. The freeze and the loading ask too (`gates`), for what came in otherwise, as by an import.
 """
 
 from datetime import datetime
@@ -11,51 +11,134 @@ from sqlalchemy.orm import Session
 
 from campaigns.model.customers import contacts
 from campaigns.records import consent, history
-from campaigns.records.consent import Provenance, Topic
+from campaigns.records.consent import Provenance, Statement, Topic
 from campaigns.values import ConsentState, ContactId, EventKind, Fact, TopicClass
 
+STAFF = "staff"  #: where one of us wrote down what a contact told them
 
-def hold(session: Session, contact: ContactId) -> None:
-    """Keep other writers of all who share a contact's address away until the end, in one order for all."""
-    address = sa.select(contacts.c.email).where(contacts.c.id == contact).scalar_subquery()
-    at_it = sa.select(contacts.c.id).where(sa.or_(contacts.c.id == contact, contacts.c.email == address))
+
+def hold(session: Session, contact: ContactId, address: str | None) -> None:
+    """Keep other writers of a contact and of all at an address away until the end, in one order for all.
+
+    The address is where the word was said; None: the contact's own.
+    """
+    at_it = sa.select(contacts.c.id).where(sa.or_(contacts.c.id == contact, _at(contact, address)))
     session.execute(at_it.order_by(contacts.c.id).with_for_update(key_share=True)).all()
 
 
 def withdraw(
-    session: Session, contact: ContactId, topic: Topic, how: Provenance, *, source: str, now: datetime
+    session: Session,
+    contact: ContactId,
+    address: str | None,
+    topic: Topic,
+    how: Provenance,
+    *,
+    source: str,
+    now: datetime,
 ) -> int:
-    """Write a contact's no down for the others at its address who would hear about the topic; gives how many.
+    """Write a contact's no down for the others at an address who would hear about the topic; gives how many.
 
-    Call `hold` before anything is written.
+    Call it after `hold`, and before the contact's own no is written: said again, a no is as old as it is. Who
+    said yes after it goes on hearing.
     """
+    no_at = min(now, consent.withdrawn_since(session, contact, topic.id) or now)
     said_so = 0
-    for other, customer in _others(session, contact):
-        state, at = consent.hold(session, other, topic.id, now=now)
-        if not _hears(topic, state):
+    said = f"{_said_by(contact)}; {how.proof}" if _is_impersonal(how) else _said_by(contact)
+    for other, customer in _others(session, contact, address):
+        newest = next(iter(_words(session, other, topic)), None)
+        if not _hears(topic, newest) or (newest is not None and newest.at > no_at):
             continue
-        proof = f"said by contact {contact} at the same address; {how.proof}".removesuffix("; ")
-        consent.withdraw(session, other, topic.id, how._replace(at=at, proof=proof), now=now)
-        dedupe = f"{EventKind.CONSENT_WITHDRAWN}:{other}:{topic.id}:{at.isoformat()}"
-        detail = {"topic": topic.id, "how": "shared address", "contact": contact}
-        who = (other, customer, None, None, source)
-        history.record(session, Fact(EventKind.CONSENT_WITHDRAWN, at, dedupe, *who, detail=detail))
+        _, at = consent.hold(session, other, topic.id, now=now)
+        consent.withdraw(session, other, topic.id, how._replace(at=at, proof=said), now=now)
+        _record(session, EventKind.CONSENT_WITHDRAWN, other, customer, topic, at, contact, source)
         said_so += 1
     return said_so
 
 
-def _others(session: Session, contact: ContactId) -> list[tuple[ContactId, int]]:
-    address = sa.select(contacts.c.email).where(contacts.c.id == contact).scalar_subquery()
+def take_back(
+    session: Session,
+    contact: ContactId,
+    address: str | None,
+    topic: Topic,
+    how: Provenance,
+    *,
+    source: str,
+    now: datetime,
+) -> int:
+    """Give the others at an address the word back that a contact's newest no took; gives how many.
+
+    Only where they said nothing since. Call it after `hold`, and before the contact's own yes is written.
+    """
+    taken = next(iter(_words(session, contact, topic)), None)
+    given = 0
+    for other, customer in _others(session, contact, address):
+        theirs = _words(session, other, topic)
+        if taken is None or not theirs or not _follows(theirs[0], taken):
+            continue
+        _, at = consent.hold(session, other, topic.id, now=now)
+        said = theirs[1].state if len(theirs) > 1 else ConsentState.GRANTED
+        proof = f"taken back by contact {contact} at the same address; {how.proof}"
+        consent.append(session, other, topic.id, said, how._replace(at=at, proof=proof), now=now)
+        if said is ConsentState.GRANTED:
+            _record(session, EventKind.CONSENT_GRANTED, other, customer, topic, at, contact, source)
+        given += 1
+    return given
+
+
+def _others(session: Session, contact: ContactId, address: str | None) -> list[tuple[ContactId, int]]:
     rows = session.execute(
         sa.select(contacts.c.id, contacts.c.customer_id)
-        .where(contacts.c.email == address, contacts.c.id != contact, contacts.c.erased_at.is_(None))
+        .where(_at(contact, address), contacts.c.id != contact, contacts.c.erased_at.is_(None))
         .order_by(contacts.c.id)
     )
     return [(ContactId(row.id), row.customer_id) for row in rows]
 
 
-def _hears(topic: Topic, state: ConsentState | None) -> bool:
+def _at(contact: ContactId, address: str | None) -> sa.ColumnElement[bool]:
+    if address is not None:
+        return contacts.c.email == address
+    own = contacts.alias("own")
+    return contacts.c.email == sa.select(own.c.email).where(own.c.id == contact).scalar_subquery()
+
+
+def _words(session: Session, contact: ContactId, topic: Topic) -> list[Statement]:
+    return [word for word in consent.ledger(session, contact) if word.topic == topic.id]
+
+
+def _hears(topic: Topic, word: Statement | None) -> bool:
     """Whether somebody with this word on a topic would be mailed about it."""
     if topic.topic_class is TopicClass.SERVICE:
-        return state is not ConsentState.WITHDRAWN
-    return state is ConsentState.GRANTED
+        return word is None or word.state is not ConsentState.WITHDRAWN
+    return word is not None and word.state is ConsentState.GRANTED
+
+
+def _said_by(contact: ContactId) -> str:
+    return f"said by contact {contact} at the same address"
+
+
+def _is_impersonal(how: Provenance) -> bool:
+    """Whether a proof names no more than a message; what one of us writes is about one person alone."""
+    return how.source != STAFF and bool(how.proof)
+
+
+def _follows(word: Statement, no: Statement) -> bool:
+    """Whether somebody's word came from another's no, said on our pages or in a mail, or its repetition."""
+    written = word.state is no.state is ConsentState.WITHDRAWN and word.proof.startswith(
+        f"{_said_by(no.contact)}; "
+    )
+    return written and word.source != STAFF and word.recorded_at >= no.recorded_at
+
+
+def _record(
+    session: Session,
+    kind: EventKind,
+    other: ContactId,
+    customer: int,
+    topic: Topic,
+    at: datetime,
+    contact: ContactId,
+    source: str,
+) -> None:
+    dedupe = f"{kind}:{other}:{topic.id}:{at.isoformat()}"
+    detail = {"topic": topic.id, "how": "shared address", "contact": contact}
+    history.record(session, Fact(kind, at, dedupe, other, customer, None, None, source, detail=detail))

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from campaigns import receiving
 from campaigns.flows import intake, preferring
 from campaigns.flows.preferring import Shown
 from campaigns.model.customers import contacts
@@ -14,7 +15,7 @@ from campaigns.model.mail import messages
 from campaigns.records import addressees, consent
 from campaigns.records.customers import withdraw_consent
 from campaigns.tracking.tokens import Keyring, Purpose
-from campaigns.values import ConsentState, ContactId
+from campaigns.values import ConsentState, ContactId, TopicClass
 from tests.factories import NOW, SECRET, a_campaign, a_contact, a_run, a_topic
 from tests.records.test_audience import frozen
 
@@ -68,7 +69,7 @@ def test_who_leaves_leaves_for_everybody_at_the_address(session, home, leave):
         elsewhere: ConsentState.GRANTED,
     }
     (said, _) = consent.ledger(session, ContactId(ben))
-    assert said.proof.startswith(f"said by contact {ada} at the same address; ")
+    assert said.proof.startswith(f"said by contact {ada} at the same address")
     told = sa.select(events.c.detail).where(events.c.contact_id == ben, events.c.kind == "consent withdrawn")
     assert session.scalars(told).all() == [{"topic": topic, "how": "shared address", "contact": ada}]
 
@@ -81,17 +82,117 @@ def test_a_topic_that_was_never_on_is_not_left_by_saving_the_page(session, home)
     assert consent.state(session, ContactId(ben), other) is ConsentState.GRANTED
 
 
-def test_taking_it_back_is_a_yes_of_ones_own(session, home):
-    topic, ada, ben, _, token = home
-    unsubscribe(session, token, topic)
-    whom = addressees.find(session, token)
-    assert preferring.take_back(session, whom, SHOWN, now=LATER + timedelta(seconds=9))
+def said_at(session, contact, topic, said, at, source="form"):
+    consent.append(session, ContactId(contact), topic, said, consent.Provenance(at, source), now=at)
+
+
+def mailed_now(session, topic):
+    """Whom a new run of the topic would mail."""
     run = a_run(session, a_campaign(session, topic=topic))
     frozen(session, run)
-    gates = sa.select(messages.c.contact_id, messages.c.gate).where(messages.c.run_id == run)
-    assert dict(session.execute(gates).all()) | {ada: None, ben: "no consent"} == dict(
-        session.execute(gates).all()
+    reached = sa.select(messages.c.contact_id).where(messages.c.run_id == run, messages.c.gate.is_(None))
+    return set(session.scalars(reached))
+
+
+def take_back(session, token, after=9):
+    whom = addressees.find(session, token)
+    return preferring.take_back(session, whom, SHOWN, now=LATER + timedelta(seconds=after))
+
+
+@pytest.mark.parametrize("leave", [unsubscribe, untick])
+def test_taking_a_no_back_gives_everybody_their_word_back_that_it_took(session, home, leave):
+    topic, ada, ben, elsewhere, token = home
+    leave(session, token, topic)
+    assert mailed_now(session, topic) == {elsewhere}
+    assert take_back(session, token)
+    assert not take_back(session, token, after=10)
+    for one in (ada, ben):
+        assert consent.state(session, ContactId(one), topic) is ConsentState.GRANTED
+    assert consent.ledger(session, ContactId(ben))[0].proof == (
+        f"taken back by contact {ada} at the same address; message {token.run}.{token.seq}, page"
     )
+    told = sa.select(events.c.detail).where(events.c.contact_id == ben, events.c.kind == "consent granted")
+    assert session.scalars(told).all() == [{"topic": topic, "how": "shared address", "contact": ada}]
+
+
+def test_taking_a_no_back_changes_nothing_that_somebody_else_said(session, home):
+    topic, ada, ben, _, token = home
+    cid, dan = (a_contact(session, email=SHARED, topic=topic) for _ in range(2))
+    said_at(session, cid, topic, ConsentState.WITHDRAWN, NOW + timedelta(seconds=1))  # before, and alone
+    unsubscribe(session, token, topic)
+    said_at(session, dan, topic, ConsentState.WITHDRAWN, LATER + timedelta(seconds=2))  # after it, and anew
+    assert take_back(session, token)
+    assert {one: consent.state(session, ContactId(one), topic) for one in (ada, ben, cid, dan)} == {
+        ada: ConsentState.GRANTED,
+        ben: ConsentState.GRANTED,
+        cid: ConsentState.WITHDRAWN,
+        dan: ConsentState.WITHDRAWN,
+    }
+
+
+def test_taking_back_a_later_no_leaves_what_an_earlier_one_took(session, home):
+    topic, ada, ben, _, token = home
+    unsubscribe(session, token, topic)
+    said_at(session, ada, topic, ConsentState.GRANTED, LATER + timedelta(seconds=1), "staff")
+    intake.unsubscribe(session, token, how="page", now=LATER + timedelta(seconds=2))
+    assert take_back(session, token)
+    assert consent.state(session, ContactId(ada), topic) is ConsentState.GRANTED
+    assert consent.state(session, ContactId(ben), topic) is ConsentState.WITHDRAWN
+
+
+def test_a_question_put_to_somebody_stays_a_question_when_a_no_is_taken_back(session):
+    topic = a_topic(session, TopicClass.SERVICE)
+    ada, ben = (a_contact(session, email=SHARED) for _ in range(2))
+    said_at(session, ben, topic, ConsentState.PENDING, NOW)
+    run = a_run(session, a_campaign(session, topic=topic))
+    frozen(session, run)
+    token = KEYRING.read(Purpose.UNSUBSCRIBE, KEYRING.sign(Purpose.UNSUBSCRIBE, run, 1, ada))
+    unsubscribe(session, token, topic)
+    assert consent.state(session, ContactId(ben), topic) is ConsentState.WITHDRAWN
+    assert take_back(session, token)
+    assert consent.state(session, ContactId(ben), topic) is ConsentState.PENDING
+
+
+@pytest.mark.parametrize("leave", [unsubscribe, untick, leave_everything])
+def test_a_no_holds_at_the_mailbox_that_the_mail_went_to(session, home, leave):
+    topic, ada, cid, ben, token = home  # cid reads the old mailbox, ben the one ada has moved to
+    moved = sa.select(contacts.c.email).where(contacts.c.id == ben).scalar_subquery()
+    session.execute(sa.update(contacts).where(contacts.c.id == ada).values(email=moved))
+    leave(session, token, topic)
+    assert {one: consent.state(session, ContactId(one), topic) for one in (ada, ben, cid)} == {
+        ada: ConsentState.WITHDRAWN,
+        ben: ConsentState.GRANTED,
+        cid: ConsentState.WITHDRAWN,
+    }
+    take_back(session, token)
+    assert consent.state(session, ContactId(cid), topic) is ConsentState.GRANTED
+
+
+def test_a_no_told_late_leaves_a_yes_that_somebody_else_said_after_it(session, home):
+    topic, ada, ben, elsewhere, token = home
+    said_at(session, ben, topic, ConsentState.GRANTED, NOW + timedelta(hours=5))
+    receiving.left(session, token, how="webhook", now=NOW + timedelta(hours=1), source="webhook")
+    assert consent.state(session, ContactId(ada), topic) is ConsentState.WITHDRAWN
+    assert consent.state(session, ContactId(ben), topic) is ConsentState.GRANTED
+    assert mailed_now(session, topic) == {ben, elsewhere}
+
+
+@pytest.mark.parametrize("leave", [unsubscribe, leave_everything, tell_a_colleague])
+def test_a_no_said_again_is_as_old_as_it_is(session, home, leave):
+    topic, ada, ben, _, token = home
+    cid = a_contact(session, email=SHARED)
+    said_at(session, ada, topic, ConsentState.WITHDRAWN, NOW + timedelta(minutes=2), "import")
+    said_at(session, cid, topic, ConsentState.GRANTED, NOW + timedelta(minutes=3))
+    leave(session, token, topic)
+    assert consent.state(session, ContactId(cid), topic) is ConsentState.GRANTED
+    assert consent.state(session, ContactId(ben), topic) is ConsentState.WITHDRAWN  # whose yes is older
+
+
+def test_what_one_of_us_wrote_about_a_person_stays_with_that_person(session, home):
+    topic, ada, ben, _, token = home
+    tell_a_colleague(session, token, topic)
+    assert consent.ledger(session, ContactId(ada))[0].proof == "said so by phone"
+    assert consent.ledger(session, ContactId(ben))[0].proof == f"said by contact {ada} at the same address"
 
 
 def test_two_who_leave_one_address_at_once_both_have_left(stores):

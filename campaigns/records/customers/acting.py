@@ -185,11 +185,11 @@ def _say(
     if people.contact_of(session, customer, contact).erased_at is not None:
         raise NotAllowed("This contact was forgotten; nothing more is written down about them.")
     known = consent.topic_by_id(session, topic)
-    shared_addresses.hold(session, ContactId(contact))
+    shared_addresses.hold(session, ContactId(contact), None)
     newest, at = consent.hold(session, ContactId(contact), topic, now=now)
     how = Provenance(at, "staff", reason.strip(), actor=actor)
     if said is ConsentState.WITHDRAWN:
-        shared_addresses.withdraw(session, ContactId(contact), known, how, source="staff", now=now)
+        shared_addresses.withdraw(session, ContactId(contact), None, known, how, source="staff", now=now)
     if newest is said:
         return False
     consent.append(session, ContactId(contact), topic, said, how, now=now)
