@@ -111,7 +111,8 @@ class Worker:
             ("accounts", 5.0, self.tick_accounts),
             ("domains", 15.0, self.tick_domains),
             (STARTS_NAME, 60.0, self.tick_starts),
-            ("warm-ups", 60.0, lambda: self._write(lanes.warm_up)),
+            ("warm-ups", 60.0, self.tick_warm_ups),
+            ("old words of lanes", 600.0, self.tick_old_words),
             ("doubts", 15.0, self.tick_doubts),
             ("harm", 30.0, self.tick_harm),
             ("sign-ups", 1.0, self.tick_sign_ups),
@@ -204,6 +205,22 @@ class Worker:
         with self._stores.readers() as session:
             found = guarding.suspects(session)
         return sum(self._write(partial(guarding.pause, run=run, why=why)) for run, why in found)
+
+    def tick_warm_ups(self) -> int:
+        """Let each warm-up take its step for a new day, in a transaction of its own; gives how many did."""
+        with self._stores.readers() as session:
+            due = lanes.warm_ups_due(session, self._clock())
+        return sum(self._write(partial(lanes.warm_up, due=one)) for one in due)
+
+    def tick_old_words(self) -> None:
+        """Let go of what was refused, and of what was said of lanes, too long ago."""
+        now = self._clock()
+        with self._stores.readers() as session:
+            refused, said = lanes.is_refused_old(session, now), lanes.is_log_old(session, now)
+        if refused:  # the write lock is for those who need it
+            self._write(lanes.forget_refused)
+        if said:
+            self._write(lanes.forget_log)
 
     def tick_sign_ups(self) -> int:
         """Write the confirmation mails of what forms took; gives how many sign-ups were dealt with."""

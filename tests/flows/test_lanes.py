@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from campaigns.flows.sending import drain, heeding
 from campaigns.model.consent import suppressions
 from campaigns.model.customers import contacts
 from campaigns.model.events import events
+from campaigns.model.lanes import domain_lanes, lane_refusals
 from campaigns.model.lanes import domains as domains_table
 from campaigns.model.lanes import lanes as table
 from campaigns.model.mail import chunks, messages, run_gates, runs
@@ -588,6 +590,43 @@ def test_a_warm_up_takes_its_step_by_the_workers_tick(stores, tmp_path):
                 assert line.cap_today == 100 * 2**day
                 sent = [Outcome(OutcomeKind.SENT, 250)] * line.cap_today
                 lanes.count_day(session, "main", "google", sent, hard=0, now=now)
+
+
+def test_workers_and_senders_do_not_wait_for_each_other_in_a_ring(stores, tmp_path):
+    long_ago, now = NOW - timedelta(days=2), NOW
+    place = lanes.Place(7, "main", "google")
+    with stores.sessions.begin() as session:
+        lanes.set_plan(session, "main", "new.example", Plan(5, 2.0, 99), actor="ada", now=NOW)
+        values = {"account": "main", "domain": "new.example", "lane": "google", "date": "2026-01-01"}
+        session.execute(sa.insert(domain_lanes).values(**values, sent_on=now.date().isoformat()))
+        lanes.keep_refused(session, place, {"go away": [1]}, long_ago)
+    with NameServer({}) as server, ThreadPoolExecutor() as threads:
+        ticks = {name: tick for name, _, tick in a_worker(stores, tmp_path, server, now).ticks()}
+        with stores.sessions.begin() as sender:
+            lanes.keep_refused(sender, place, {"go away": [2]}, long_ago)
+            stepping = threads.submit(ticks["warm-ups"])
+            forgetting = threads.submit(ticks["old words of lanes"])
+            time.sleep(0.5)
+            sender.execute(sa.update(domain_lanes).values(sent=1))
+        stepping.result(20)
+        forgetting.result(20)
+    with stores.readers() as session:
+        assert session.scalar(sa.select(domain_lanes.c.date)) == now.date().isoformat()
+
+
+def test_what_was_said_of_lanes_is_kept_for_a_year(stores, tmp_path):
+    with stores.sessions.begin() as session:
+        for days in (400, 367, 300, 1):
+            at = NOW - timedelta(days=days)
+            lanes.hold(session, "main", "google", f"{days} days ago", until=at, actor="ada", now=at)
+        lanes.keep_refused(session, lanes.Place(7, "main", "google"), {"go": [1]}, NOW - timedelta(days=2))
+    with NameServer({}) as server:
+        ticks = {name: tick for name, _, tick in a_worker(stores, tmp_path, server, NOW).ticks()}
+        ticks["old words of lanes"]()
+    with stores.readers() as session:
+        kept = [one.what.partition(": ")[2] for one in lanes.log_lines(session)]
+        assert kept == ["1 days ago", "300 days ago"]
+        assert session.scalar(sa.select(sa.func.count()).select_from(lane_refusals)) == 0
 
 
 def test_no_broker_holds_chunks_of_a_lane_that_is_closed_and_few_of_one_with_a_budget(stores):

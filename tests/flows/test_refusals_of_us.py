@@ -195,7 +195,7 @@ def test_old_refusals_are_forgotten(stores):
         lanes.keep_refused(session, place, {"go away": [1, 99]}, utc_now())
         kept = session.scalars(sa.select(lane_refusals.c.seqs)).one()
         assert kept == list(range(10))
-        lanes.warm_up(session, utc_now() + timedelta(hours=23))
+        lanes.forget_refused(session, utc_now() + timedelta(hours=23))
         assert session.scalar(sa.select(sa.func.count()).select_from(lane_refusals)) == 1
-        lanes.warm_up(session, utc_now() + timedelta(hours=25))
+        lanes.forget_refused(session, utc_now() + timedelta(hours=25))
         assert session.scalar(sa.select(sa.func.count()).select_from(lane_refusals)) == 0

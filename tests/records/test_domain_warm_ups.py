@@ -9,15 +9,15 @@ import sqlalchemy as sa
 from campaigns.delivery.warmup import Plan
 from campaigns.model.customers import contacts
 from campaigns.model.dialect import database_now
-from campaigns.model.lanes import lane_log
+from campaigns.model.lanes import domain_lanes, lane_log
 from campaigns.model.mail import chunks, runs
 from campaigns.records import audience, gates, history, lanes, outbox, senders
 from campaigns.records import campaigns as campaign_records
 from campaigns.records.lanes import EVERY_ACCOUNT, Limits, Place
 from campaigns.values import EventKind, Fact, Outcome, OutcomeKind
-from tests.factories import NOW, SENDER, a_campaign, a_contact, a_run, a_topic
+from tests.factories import NOW, SENDER, a_campaign, a_contact, a_run, a_topic, step_all
 
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 SENT = Outcome(OutcomeKind.SENT, 250)
 DEFERRED = Outcome(OutcomeKind.DEFERRED, 450)
 
@@ -148,11 +148,27 @@ def test_each_day_steps_by_what_became_of_the_one_before(house, sent, hard, defe
     before = house.line()
     house.session.execute(sa.text("UPDATE domain_lanes SET sent = 0, deferred = 0, hard = 0"))
     lanes.settle_warm(house.session, place, kinds, given=0, hard=hard, now=house.now)
-    assert lanes.warm_up(house.session, house.now) == 0
-    assert lanes.warm_up(house.session, house.now + DAY) == 2
+    assert step_all(house.session, house.now) == 0
+    assert step_all(house.session, house.now + DAY) == 2
     after = house.line()
     assert (after.day, after.word, after.sent) == (day, word, 0)
     assert after.date > before.date
+
+
+def test_nothing_of_a_new_day_goes_before_the_day_before_was_judged(house):
+    house.plan(5)
+    house.claims()
+    yesterday = (house.now - DAY).date().isoformat()
+    house.session.execute(sa.update(domain_lanes).values(date=yesterday, taken_on=yesterday, hard=5))
+    house.session.execute(sa.update(chunks).where(chunks.c.state == "ready").values(not_before=None))
+    assert house.claims() == {}
+    waits = house.session.scalars(sa.select(chunks.c.not_before).where(chunks.c.state == "ready")).all()
+    assert waits
+    assert all(at is not None and timedelta(0) < at - house.now <= 2 * MINUTE for at in waits)
+    step_all(house.session, house.now)
+    assert house.line().word == "back: hard"
+    house.session.execute(sa.update(chunks).where(chunks.c.state == "ready").values(not_before=None))
+    assert house.claims()["new", "google"] == 5
 
 
 def test_complaints_about_the_domains_mails_speak_against_the_next_step(house):
@@ -161,7 +177,7 @@ def test_complaints_about_the_domains_mails_speak_against_the_next_step(house):
     for run in (house.old, house.new):
         fact = Fact(EventKind.COMPLAINED, house.now, f"c{run}", 1, None, run, 1, "mail", detail={})
         history.record(house.session, fact)
-    lanes.warm_up(house.session, house.now + DAY)
+    step_all(house.session, house.now + DAY)
     words = {one.lane: one.word for one in lanes.warming_lines(house.session)}
     first = house.session.scalar(
         sa.select(chunks.c.lane).where(chunks.c.run_id == house.new, chunks.c.first_seq == 1)
@@ -173,10 +189,44 @@ def test_complaints_about_the_domains_mails_speak_against_the_next_step(house):
 def test_a_domain_that_was_silent_for_a_month_begins_anew(house):
     house.plan(5)
     house.claims()
-    lanes.warm_up(house.session, house.now + DAY)
+    step_all(house.session, house.now + DAY)
     assert house.line().day == 1
-    lanes.warm_up(house.session, house.now + 40 * DAY)
-    assert (house.line().day, house.line().word) == (0, "back: idle")
+    step_all(house.session, house.now + 30 * DAY)
+    assert house.line().day == 1
+    step_all(house.session, house.now + 40 * DAY)
+    assert lanes.warming_lines(house.session) == []
+
+
+def test_the_log_tells_of_idle_days_once(house):
+    house.plan(5)
+    house.claims()
+    for day in range(50):
+        step_all(house.session, house.now + day * DAY)
+    told = house.session.scalars(sa.select(lane_log.c.what).where(lane_log.c.lane == "google")).all()
+    assert sorted(one.partition("(")[2] for one in told) == ["back: idle)", "idle)", "on)"]
+
+
+def test_what_came_back_is_asked_once_for_all_lanes_and_nothing_is_written_meanwhile(house):
+    house.plan(5)
+    house.claims()
+    asked = []
+    engine = house.session.get_bind()
+    sa.event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    assert len(lanes.warm_ups_due(house.session, house.now + DAY)) == 2
+    assert sum("events" in one for one in asked) == 1
+    assert all(one.lstrip().startswith("SELECT") and "FOR UPDATE" not in one for one in asked)
+
+
+def test_a_step_that_another_worker_took_is_not_taken_again(house):
+    house.plan(5)
+    house.claims()
+    due = lanes.warm_ups_due(house.session, house.now + DAY)
+    assert [lanes.warm_up(house.session, house.now + DAY, due=one) for one in [*due, *due]] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_people_who_act_go_first_while_a_domain_is_new(house):

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from campaigns.delivery.backoff_rules import rule_of
 from campaigns.delivery.warmup import Plan
 from campaigns.model.dialect import database_now
-from campaigns.model.lanes import lane_days
+from campaigns.model.lanes import lane_days, lane_log
 from campaigns.model.lanes import lanes as table
 from campaigns.records import history, lanes
 from campaigns.records.lanes import EVERY_ACCOUNT, WHOLE, Limits, Signal
 from campaigns.values import EventKind, Fact, Outcome, OutcomeKind
-from tests.factories import NOW
+from tests.factories import NOW, step_all
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 SENT = Outcome(OutcomeKind.SENT, 250)
@@ -246,43 +246,71 @@ def test_a_days_figures_add_up(session):
 def test_a_warm_up_goes_on_after_a_good_day_and_not_after_a_bad_one(session):
     limit(session, plan=Plan(100, 2.0, 1000))
     assert grant(session) == 100
-    assert lanes.warm_up(session, NOW) == 1
+    assert step_all(session, NOW) == 1
     day_of_mails(session, NOW, sent=100)
-    lanes.warm_up(session, NOW + DAY)
-    lanes.warm_up(session, NOW + DAY)  # a second time a day does nothing
+    step_all(session, NOW + DAY)
+    step_all(session, NOW + DAY)  # a second time a day does nothing
     assert grant(session, NOW + DAY) == 200
     day_of_mails(session, NOW + DAY, sent=180, hard=5)
-    lanes.warm_up(session, NOW + 2 * DAY)
+    step_all(session, NOW + 2 * DAY)
     assert grant(session, NOW + 2 * DAY) == 200
     [line] = lanes.lane_lines(session, NOW + 2 * DAY)
     assert (line.warm_day, line.warm_word, line.cap_today) == (1, "again: hard", 200)
     day_of_mails(session, NOW + 2 * DAY, sent=150, deferred=60)
-    lanes.warm_up(session, NOW + 3 * DAY)
+    step_all(session, NOW + 3 * DAY)
     assert grant(session, NOW + 3 * DAY) == 100
+
+
+def test_a_lane_gives_nothing_of_a_new_day_before_the_day_before_was_judged(session):
+    limit(session, plan=Plan(100, 2.0, 1000))
+    step_all(session, NOW)
+    assert grant(session) == 100
+    midnight = lanes.tomorrow(NOW)
+    assert grant(session, midnight) == 0
+    assert "google" in lanes.closed(session, "main", midnight)
+    assert "google" not in lanes.closed(session, "main", midnight + MINUTE)
+    day_of_mails(session, NOW, sent=60, deferred=60)
+    step_all(session, midnight + MINUTE / 2)
+    assert grant(session, midnight + MINUTE / 2) == 100
+    assert grant(session, midnight + MINUTE) == 0
 
 
 def test_complaints_that_come_back_on_the_day_count_against_the_step(session):
     from campaigns.model.mail import chunks
 
     limit(session, plan=Plan(100, 2.0, 1000))
-    lanes.warm_up(session, NOW)
+    step_all(session, NOW)
     day_of_mails(session, NOW, sent=100)
     values = {"run_id": 5, "number": 1, "lane": "google", "first_seq": 1, "last_seq": 100, "state": "done"}
     session.execute(sa.insert(chunks).values(values))
     history.record(session, Fact(EventKind.COMPLAINED, NOW, "c1", run=5, seq=7))
     history.record(session, Fact(EventKind.COMPLAINED, NOW, "c2", run=6, seq=7))  # of another run
-    lanes.warm_up(session, NOW + DAY)
+    step_all(session, NOW + DAY)
     assert lanes.lane_lines(session, NOW + DAY)[0].warm_word == "back: complained"
 
 
 def test_a_lane_that_was_idle_for_a_month_is_warmed_up_anew(session):
     limit(session, plan=Plan(100, 2.0, 1000))
-    lanes.warm_up(session, NOW)
+    step_all(session, NOW)
     day_of_mails(session, NOW, sent=100)
-    lanes.warm_up(session, NOW + DAY)
+    step_all(session, NOW + DAY)
     assert grant(session, NOW + DAY) == 200
-    lanes.warm_up(session, NOW + 40 * DAY)
+    step_all(session, NOW + 40 * DAY)
     assert grant(session, NOW + 40 * DAY) == 100
+
+
+def test_the_log_tells_of_a_warm_ups_days_only_what_changes(session):
+    limit(session, plan=Plan(100, 2.0, 1000))
+    step_all(session, NOW)
+    day_of_mails(session, NOW, sent=100)
+    for day in range(1, 50):
+        step_all(session, NOW + day * DAY)
+    told = session.scalars(sa.select(lane_log.c.what).order_by(lane_log.c.at)).all()
+    assert [one.partition(": ")[2] for one in told[1:]] == [
+        "at most 200 (on)",
+        "at most 200 (idle)",
+        "at most 100 (back: idle)",
+    ]
 
 
 # ---- many chunks

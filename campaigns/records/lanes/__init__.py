@@ -5,16 +5,25 @@ nothing but the look whether any lane is closed.
 """
 
 from campaigns.records.lanes.budgets import budgeted, closed, grant, held, is_limited, release, share
-from campaigns.records.lanes.days import count_day, is_warming, warm_up
+from campaigns.records.lanes.days import count_day, is_warming, warm_up, warm_ups_due
 from campaigns.records.lanes.listing import LaneLine, lane_lines, log_lines
 from campaigns.records.lanes.places import places_of
-from campaigns.records.lanes.refused import Place, forget_refused, keep_refused, refused_alike
-from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, WHOLE, Limits, tomorrow
+from campaigns.records.lanes.refused import Place, forget_refused, is_refused_old, keep_refused, refused_alike
+from campaigns.records.lanes.rows import (
+    EVERY_ACCOUNT,
+    FOR_EVER,
+    WHOLE,
+    Limits,
+    forget_log,
+    is_log_old,
+    tomorrow,
+)
 from campaigns.records.lanes.settings import has_started, hold, limits_of, reopen, set_limits, start, start_of
 from campaigns.records.lanes.strikes import Signal, strike
 from campaigns.records.lanes.waiting import Waiting, waiting
 from campaigns.records.lanes.warming import (
     DomainPlan,
+    Due,
     Warming,
     give_warm,
     plans,
@@ -29,6 +38,7 @@ __all__ = [
     "FOR_EVER",
     "WHOLE",
     "DomainPlan",
+    "Due",
     "LaneLine",
     "Limits",
     "Place",
@@ -38,6 +48,7 @@ __all__ = [
     "budgeted",
     "closed",
     "count_day",
+    "forget_log",
     "forget_refused",
     "give_warm",
     "grant",
@@ -45,6 +56,8 @@ __all__ = [
     "held",
     "hold",
     "is_limited",
+    "is_log_old",
+    "is_refused_old",
     "is_warming",
     "keep_refused",
     "lane_lines",
@@ -65,6 +78,7 @@ __all__ = [
     "tomorrow",
     "waiting",
     "warm_up",
+    "warm_ups_due",
     "warming",
     "warming_lines",
 ]

@@ -25,7 +25,7 @@ from campaigns.records.lanes.rows import (
     tomorrow,
     write,
 )
-from campaigns.records.lanes.warming import Warming, give_warm
+from campaigns.records.lanes.warming import UNJUDGED, Warming, give_warm, is_unjudged
 
 BURST = timedelta(seconds=1)  #: for which mails are given out at once, and which a late sender may catch up
 
@@ -137,8 +137,12 @@ def _grant(session: Session, account: str, lane: str, wanted: int, now: datetime
     if state.is_held(now) or (row.open_at is not None and row.open_at > now) or _is_full(session, row):
         return 0  # another sender was faster
     left = _left_today(row, now)
+    if row.limits.plan is not None and is_unjudged(row.warm_date, now):
+        left, until = 0, now + UNJUDGED
+    else:
+        until = tomorrow(now)
     if left == 0:
-        return _give(session, row, 0, tomorrow(now), now)
+        return _give(session, row, 0, until, now)
     most = wanted if left is None else min(wanted, left)
     if state.half_open:
         return _give(session, row, min(most, TRIAL), now + TRIAL_PATIENCE, now)

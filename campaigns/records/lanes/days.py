@@ -2,21 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.warmup import Step, Yesterday, judge
-from campaigns.model.dialect import insert_many
+from campaigns.model.dialect import domain_of, insert_many
 from campaigns.model.events import events
 from campaigns.model.lanes import lane_days, lanes
-from campaigns.model.mail import chunks
-from campaigns.records.lanes.refused import forget_refused
+from campaigns.model.mail import chunks, runs, senders
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, log, take, write
-from campaigns.records.lanes.warming import IDLE_DAYS, WORKER, is_any, step_domains
+from campaigns.records.lanes.warming import WORKER, Due, is_any, is_long_ago, step_domain, warming_lines
 from campaigns.values import EventKind, Outcome, OutcomeKind
 
+HARD, COMPLAINED = "hard", "complained"  #: what may come back
 ADD = "ON CONFLICT (account, lane, day) DO UPDATE SET " + ", ".join(
     f"{name} = lane_days.{name} + excluded.{name}" for name in ("sent", "deferred", "failed", "hard")
 )
@@ -37,18 +38,37 @@ def count_day(
     insert_many(session, lane_days, columns, [row], conflict=ADD)
 
 
-def warm_up(session: Session, now: datetime) -> int:
-    """Let each warm-up take its step for a new day, and forget old refusals; gives how many took one."""
-    looked = step_domains(session, now)
-    today = day_of(now)
-    forget_refused(session, now)
-    query = sa.select(lanes.c.account, lanes.c.lane).where(lanes.c.warm_date < today)
-    for account, lane in session.execute(query.order_by(lanes.c.account, lanes.c.lane)).all():
-        found = find(session, account, lane)
-        if found is not None and found.limits.plan is not None and account != EVERY_ACCOUNT:
-            _step(session, take(session, account, lane, now=now), today, now)
-            looked += 1
-    return looked
+def warm_ups_due(session: Session, now: datetime) -> list[Due]:
+    """The warm-ups for which a new day has begun; reads for long, writes nothing."""
+    today, c = day_of(now), lanes.c
+    found = [
+        Due(one.account, one.lane, one.plan, one.date, one.domain)
+        for one in warming_lines(session)
+        if one.date < today
+    ]
+    query = sa.select(c.account, c.lane).where(c.warm_date < today, c.account != EVERY_ACCOUNT)
+    for account, lane in session.execute(query.order_by(c.account, c.lane)).all():
+        row = find(session, account, lane)
+        if row is not None and row.limits.plan is not None:
+            found.append(Due(account, lane, row.limits.plan, row.warm_date))
+    came = {day: _came_back(session, day) for day in {one.date for one in found} if day}
+    return [_with(one, came.get(one.date, Counter())) for one in found]
+
+
+def _with(due: Due, came: Counter[tuple[str, ...]]) -> Due:
+    place = (due.account, due.lane, due.domain)
+    return replace(due, hard=came[*place, HARD], complained=came[*place, COMPLAINED])
+
+
+def warm_up(session: Session, now: datetime, *, due: Due) -> bool:
+    """Let one warm-up take its step for a new day; False: it did, or began anew, in the meantime."""
+    if due.domain:
+        return step_domain(session, due, now)
+    row = take(session, due.account, due.lane, now=now)
+    if row.limits.plan != due.plan or row.warm_date != due.date:
+        return False
+    _step(session, row, due, now)
+    return True
 
 
 def is_warming(session: Session) -> bool:
@@ -57,56 +77,54 @@ def is_warming(session: Session) -> bool:
     return session.execute(query).one_or_none() is not None or is_any(session)
 
 
-def _step(session: Session, row: Row, today: str, now: datetime) -> None:
-    plan = row.limits.plan
-    assert plan is not None, "only a lane with a plan takes a step"
+def _step(session: Session, row: Row, due: Due, now: datetime) -> None:
+    today = day_of(now)
     if not row.warm_date:
         write(session, row, now=now, warm_date=today, warm_day=0, warm_word="")
         return
-    if _is_cold(session, row, today):
+    if _is_cold(session, row, now):
         step, day, why = Step.BACK, 0, "idle"
     else:
-        step, day, why = judge(plan, row.warm_day, _day(session, row.account, row.lane, row.warm_date))
+        step, day, why = judge(due.plan, row.warm_day, _day(session, due))
     word = f"{step}: {why}" if why else step.value
     write(session, row, now=now, warm_date=today, warm_day=day, warm_word=word, open_at=None)
-    what = f"warm-up, day {day + 1}: at most {plan.cap(day)} ({word})"
-    log(session, row.account, row.lane, what, actor=WORKER, now=now)
+    if (day, word) != (row.warm_day, row.warm_word):
+        what = f"warm-up, day {day + 1}: at most {due.plan.cap(day)} ({word})"
+        log(session, row.account, row.lane, what, actor=WORKER, now=now)
 
 
-def _is_cold(session: Session, row: Row, today: str) -> bool:
+def _is_cold(session: Session, row: Row, now: datetime) -> bool:
     """Whether nothing went for so long that the lane has forgotten us."""
-    since = (date.fromisoformat(today) - timedelta(days=IDLE_DAYS)).isoformat()
     c = lane_days.c
     mine = sa.and_(c.account == row.account, c.lane == row.lane, c.sent > 0)
     last = session.scalar(sa.select(sa.func.max(c.day)).where(mine))
-    return last is not None and last < since
+    return last is not None and is_long_ago(last, now)
 
 
-def _day(session: Session, account: str, lane: str, day: str) -> Yesterday:
+def _day(session: Session, due: Due) -> Yesterday:
     c = lane_days.c
-    query = sa.select(c.sent, c.deferred, c.hard).where(c.account == account, c.lane == lane, c.day == day)
-    row = session.execute(query).one_or_none()
+    mine = (c.account == due.account, c.lane == due.lane, c.day == due.date)
+    row = session.execute(sa.select(c.sent, c.deferred, c.hard).where(*mine)).one_or_none()
     if row is None:
         return Yesterday()
-    came = _came_back(session, account, lane, day)
-    return Yesterday(row.sent, row.hard + came["hard"], came["hard"], came["complained"], row.deferred)
+    return Yesterday(row.sent, row.hard + due.hard, due.hard, due.complained, row.deferred)
 
 
-def _came_back(session: Session, account: str, lane: str, day: str) -> Counter[str]:
-    """What came back on a day of mails to a lane: complaints, and notices of dead addresses."""
+def _came_back(session: Session, day: str) -> Counter[tuple[str, ...]]:
+    """What came back on a day, by account, lane and the sender's domain (empty: all), and what it is."""
     start = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
     e, c = events.c, chunks.c
     kinds = [EventKind.COMPLAINED.value, EventKind.BOUNCED.value]
     query = (
-        sa.select(e.kind, e.detail)
+        sa.select(c.account, c.lane, domain_of(session, senders.c.address), e.kind, e.detail)
         .join(chunks, sa.and_(c.run_id == e.run_id, e.seq.between(c.first_seq, c.last_seq)))
+        .outerjoin(runs, runs.c.id == e.run_id)
+        .outerjoin(senders, senders.c.id == runs.c.sender_id)
         .where(e.kind.in_(kinds), e.at >= start, e.at < start + timedelta(days=1))
-        .where(c.account == account, c.lane == lane)
     )
-    found: Counter[str] = Counter()
-    for kind, detail in session.execute(query):
-        if kind == EventKind.COMPLAINED.value:
-            found["complained"] += 1
-        elif detail.get("hard"):
-            found["hard"] += 1
+    found: Counter[tuple[str, ...]] = Counter()
+    for account, lane, domain, kind, detail in session.execute(query):
+        what = COMPLAINED if kind == EventKind.COMPLAINED.value else HARD
+        if what == COMPLAINED or detail.get("hard"):
+            found.update((account, lane, one, what) for one in {"", domain or ""})
     return found

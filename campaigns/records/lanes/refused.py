@@ -69,6 +69,11 @@ def keep_refused(session: Session, where: Place, alike: Mapping[str, Iterable[in
         session.execute(sa.update(lane_refusals).where(here).values(at=now, seqs=kept))
 
 
+def is_refused_old(session: Session, now: datetime) -> bool:
+    """Whether some are too old to be asked."""
+    return session.scalar(sa.select(sa.exists().where(lane_refusals.c.at < now - KEPT))) or False
+
+
 def forget_refused(session: Session, now: datetime) -> None:
     """Let go of what is too old to be asked."""
     session.execute(sa.delete(lane_refusals).where(lane_refusals.c.at < now - KEPT))

@@ -13,6 +13,7 @@ from campaigns.delivery.warmup import Plan
 from campaigns.model.dialect import insert_many
 from campaigns.model.lanes import lane_log, lanes
 
+LOG_KEPT = timedelta(days=366)
 EVERY_ACCOUNT = "*"  #: stands for the accounts that say nothing themselves
 WHOLE = "*"  #: stands for all lanes of an account together
 FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)  #: until a person opens it
@@ -171,3 +172,17 @@ def log(session: Session, account: str, lane: str, what: str, *, actor: str, now
     line = [(now, account, lane, actor, what)]
     columns = ("at", "account", "lane", "actor", "what")
     insert_many(session, lane_log, columns, line, conflict="ON CONFLICT DO NOTHING")
+
+
+def _old_lines(now: datetime) -> sa.ColumnElement[bool]:
+    return lane_log.c.at < now - LOG_KEPT
+
+
+def is_log_old(session: Session, now: datetime) -> bool:
+    """Whether lines of the lanes' log have been kept long enough."""
+    return session.scalar(sa.select(sa.exists().where(_old_lines(now)))) or False
+
+
+def forget_log(session: Session, now: datetime) -> None:
+    """Let go of what was said of lanes more than a year ago."""
+    session.execute(sa.delete(lane_log).where(_old_lines(now)))

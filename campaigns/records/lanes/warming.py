@@ -7,21 +7,21 @@ too, both hold. A lane's day begins when its first mail is claimed, and steps wh
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.warmup import Plan, Step, Yesterday, judge
 from campaigns.model.dialect import domain_of, insert_many
-from campaigns.model.events import events
 from campaigns.model.lanes import domain_lanes, domain_warm_ups
 from campaigns.model.mail import chunks, runs, senders
 from campaigns.records.lanes.refused import Place
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, day_of, log, tomorrow
-from campaigns.values import EventKind, Outcome, OutcomeKind
+from campaigns.values import Outcome, OutcomeKind
 
 WORKER = "worker"
+UNJUDGED = timedelta(minutes=1)  #: after which is asked again whether a new day has begun with its step
 IDLE_DAYS = 30  #: without a mail, after which a warm-up begins anew
 
 
@@ -32,6 +32,19 @@ class DomainPlan:
     account: str
     domain: str
     plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A warm-up that is yet to take its step for a new day, and what came back of the mails of its day."""
+
+    account: str
+    lane: str
+    plan: Plan
+    date: str  #: of its day; empty: it is yet to begin
+    domain: str = ""  #: that is warmed up; empty: the account is
+    hard: int = 0
+    complained: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +75,19 @@ class Warming:
         return self.taken if self.taken_on == day_of(now) else 0
 
     def left(self, now: datetime) -> int:
-        """Mails that may be given out yet."""
-        return max(0, self.cap - self.taken_today(now))
+        """Mails that may be given out yet; none on a day before that before it is judged."""
+        return 0 if is_unjudged(self.date, now) else max(0, self.cap - self.taken_today(now))
+
+    def shut_until(self, now: datetime) -> datetime | None:
+        """When to ask again; None: some are left."""
+        if self.left(now):
+            return None
+        return now + UNJUDGED if is_unjudged(self.date, now) else tomorrow(now)
+
+
+def is_unjudged(stood_on: str, now: datetime) -> bool:
+    """Whether a warm-up stands where it stood on a day before: the worker is yet to let it take its step."""
+    return "" < stood_on < day_of(now)
 
 
 #: Made once: each claim asks for it.
@@ -189,48 +213,33 @@ def warming_lines(session: Session) -> list[Warming]:
     return found
 
 
-def step_domains(session: Session, now: datetime) -> int:
-    """Let each domain's warm-up take its step for a new day; gives how many did."""
-    today = day_of(now)
-    due = [one for one in warming_lines(session) if one.date < today]
-    for one in due:
-        _step(session, _stand(session, one, locked=True), today, now)
-    return len(due)
+def step_domain(session: Session, due: Due, now: datetime) -> bool:
+    """Let a domain's warm-up take its step in one lane; False: it did, or began anew, in the meantime.
 
-
-def _step(session: Session, one: Warming, today: str, now: datetime) -> None:
-    since = (date.fromisoformat(today) - timedelta(days=IDLE_DAYS)).isoformat()
-    if one.sent_on and one.sent_on < since:
-        step, day, why = Step.BACK, 0, "idle"
-    else:
-        came = _came_back(session, one)
-        hard = one.hard + came["hard"]
-        gone = Yesterday(one.sent, hard, came["hard"], came["complained"], one.deferred)
-        step, day, why = judge(one.plan, one.day, gone)
+    One that was idle for long is forgotten: its next mail is of a first day.
+    """
+    one = _stand(session, Warming(due.account, due.domain, due.lane, due.plan), locked=True)
+    if one.date != due.date:
+        return False
+    if is_long_ago(one.sent_on or one.taken_on, now):
+        session.execute(sa.delete(domain_lanes).where(_here(one)))
+        _tell(session, one, 0, f"{Step.BACK}: idle", now)
+        return True
+    gone = Yesterday(one.sent, one.hard + due.hard, due.hard, due.complained, one.deferred)
+    step, day, why = judge(one.plan, one.day, gone)
     word = f"{step}: {why}" if why else step.value
-    values = {"day": day, "date": today, "word": word, "sent": 0, "deferred": 0, "hard": 0}
+    values = {"day": day, "date": day_of(now), "word": word, "sent": 0, "deferred": 0, "hard": 0}
     session.execute(sa.update(domain_lanes).where(_here(one)).values(values))
+    if (day, word) != (one.day, one.word):
+        _tell(session, one, day, word, now)
+    return True
+
+
+def _tell(session: Session, one: Warming, day: int, word: str, now: datetime) -> None:
     what = f"warm-up of {one.domain}, day {day + 1}: at most {one.plan.cap(day)} ({word})"
     log(session, one.account, one.lane, what, actor=WORKER, now=now)
 
 
-def _came_back(session: Session, one: Warming) -> Counter[str]:
-    """What came back on a day of a domain's mails to a lane: complaints, and notices of dead addresses."""
-    start = datetime.combine(date.fromisoformat(one.date), datetime.min.time(), UTC)
-    e, c = events.c, chunks.c
-    query = (
-        sa.select(e.kind, e.detail)
-        .join(chunks, sa.and_(c.run_id == e.run_id, e.seq.between(c.first_seq, c.last_seq)))
-        .join(runs, runs.c.id == e.run_id)
-        .join(senders, senders.c.id == runs.c.sender_id)
-        .where(e.kind.in_([EventKind.COMPLAINED.value, EventKind.BOUNCED.value]))
-        .where(e.at >= start, e.at < start + timedelta(days=1), c.account == one.account, c.lane == one.lane)
-        .where(domain_of(session, senders.c.address) == one.domain)
-    )
-    found: Counter[str] = Counter()
-    for kind, detail in session.execute(query):
-        if kind == EventKind.COMPLAINED.value:
-            found["complained"] += 1
-        elif detail.get("hard"):
-            found["hard"] += 1
-    return found
+def is_long_ago(day: str, now: datetime) -> bool:
+    """Whether a UTC date is so long ago that a lane has forgotten us."""
+    return day < day_of(now - timedelta(days=IDLE_DAYS))

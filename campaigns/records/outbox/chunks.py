@@ -92,9 +92,10 @@ def _is_over(session: Session, place: lanes.Place, warming: lanes.Warming | None
 
     Asked before a chunk is taken: of two who had taken one, each would wait for the other's.
     """
-    if warming is None or warming.left(now):
+    until = None if warming is None else warming.shut_until(now)
+    if until is None:
         return False
-    wait(session, place.run, lanes.tomorrow(now), *_to(place.account, place.lane))
+    wait(session, place.run, until, *_to(place.account, place.lane))
     return True
 
 
