@@ -141,7 +141,8 @@ STARTS = {
     "netvigator": _start(5),
 }
 USUAL = FASTEST  #: mails a minute, of every lane that has no start
-OWN_SERVER = "smtp"  #: the kind of account whose limits are ours to keep; a provider's API keeps its own
+#: The kinds of account whose limits are ours to keep; a provider's API keeps its own.
+OWN_SERVERS = frozenset({"smtp", "direct"})
 RELAYED_BY = "webhooks"  #: what such an account says whose server is a provider's
 #: Every known domain with its lane.
 LANES = {domain: lane for lane, domains in _WORDS.items() for domain in domains.split()}
@@ -173,4 +174,4 @@ def usual_rate(lane: str) -> float:
 
 def starts_with_caps(account: Account) -> bool:
     """Whether an account's lanes start with caps: its mail reaches providers from a server of ours."""
-    return account.kind == OWN_SERVER and not account.options.get(RELAYED_BY)
+    return account.kind in OWN_SERVERS and not account.options.get(RELAYED_BY)

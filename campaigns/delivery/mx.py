@@ -48,14 +48,20 @@ def ask_all(domains: Sequence[str], resolver: dns.resolver.Resolver) -> list[Hea
     A resolver that denies everything (of a captive network, or a firewall) is believed in nothing.
     """
     heard = list(_asked(domains, resolver))
-    if all(one.mail is not Mail.MISSING for one in heard) or not _denies_all(resolver):
+    if all(one.mail is not Mail.MISSING for one in heard) or not denies_all(resolver):
         return heard
     return [Heard(one.domain, Mail.UNHEARD) if one.mail is Mail.MISSING else one for one in heard]
 
 
-def _denies_all(resolver: dns.resolver.Resolver) -> bool:
+def denies_all(resolver: dns.resolver.Resolver) -> bool:
+    """Whether a name server denies even those domains that are never missing."""
     # that all of a round are missing proves nothing: those that were missing once are asked together
     return any(ask(one, resolver).mail is Mail.MISSING for one in KNOWN)
+
+
+def answers_about_known(resolver: dns.resolver.Resolver) -> bool:
+    """Whether a name server answers about any of the domains that are never missing."""
+    return any(ask(one, resolver).mail is Mail.TAKEN for one in KNOWN)
 
 
 def _asked(domains: Sequence[str], resolver: dns.resolver.Resolver) -> Iterator[Heard]:

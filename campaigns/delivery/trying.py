@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+from campaigns.delivery.direct.backend import DirectBackend
+from campaigns.delivery.domains import Unasked, addresses, host_names, open_resolver
+from campaigns.delivery.fetching.networks import plain, why_inner
 from campaigns.delivery.providers import PROVIDERS, Ways, read_options
 from campaigns.delivery.providers.http import HttpBackend
 from campaigns.delivery.smtp.target import read_target
 from campaigns.delivery.smtp.trying import try_server
+from campaigns.errors import BackendError
 from campaigns.values import Account
 
 
@@ -28,6 +32,27 @@ def try_account(account: Account, cafile: Path | None = None) -> str:
     try:
         if isinstance(backend, HttpBackend):
             backend.probe()
+        elif isinstance(backend, DirectBackend):
+            return _reached(backend.probe())
     finally:
         backend.close()
     return f"{provider.title} answers, and takes our key"
+
+
+def _reached(own: str) -> str:
+    """What strangers' servers will think of our address, which they look up before all else.
+
+    Source: Gmail's, Yahoo's and Outlook.com's rules for senders (PTR and A must agree).
+    """
+    if why_inner(plain(own)) is not None:
+        return f"port 25 is open; our address is told by others only ({own} is within): see that it has a PTR"
+    try:
+        resolver = open_resolver()
+        names = host_names(own, resolver)
+        agreed = [name for name in names if own in addresses(name, resolver)]
+    except Unasked as error:
+        return f"port 25 is open; no name server tells the name of {own}: {error}"
+    if agreed:
+        return f"port 25 is open; {own} is {agreed[0]}"
+    what = "has no name (PTR)" if not names else f"is called {names[0]}, and that name leads elsewhere"
+    raise BackendError(f"{own} {what}: large providers refuse its mail. Ask who gave you the address.")

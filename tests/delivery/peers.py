@@ -43,7 +43,12 @@ class Peer:
     """A strict SMTP server in threads: bad sequences get 503, and all that it takes is remembered."""
 
     def __init__(
-        self, script: Script | None = None, *, offers: Iterable[str] = ("PIPELINING",), split: bool = False
+        self,
+        script: Script | None = None,
+        *,
+        offers: Iterable[str] = ("PIPELINING",),
+        split: bool = False,
+        at: tuple[str, int] = ("127.0.0.1", 0),
     ):
         self.script = script or (lambda stage, seen: None)
         self.offers = list(offers)
@@ -54,8 +59,8 @@ class Peer:
         self.connections = 0
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._server = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self._server.getsockname()[1]
+        self._server = socket.create_server(at, backlog=64)
+        self.host, self.port = self._server.getsockname()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
@@ -65,7 +70,7 @@ class Peer:
     def __exit__(self, *_):
         self._server.close()
         with socket.socket() as wake:  # a thread in accept() does not notice that its socket was closed
-            wake.connect_ex(("127.0.0.1", self.port))
+            wake.connect_ex((self.host, self.port))
         self.cut_all()
         for thread in self._threads:
             thread.join(5)

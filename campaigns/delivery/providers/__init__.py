@@ -2,6 +2,7 @@
 
 from campaigns.delivery.providers import (
     brevo,
+    direct,
     generic,
     mailgun,
     mailjet,
@@ -20,6 +21,7 @@ PROVIDERS: dict[str, Provider] = {
     for row in (
         smtp.PROVIDER,
         smtp.CATCHER,
+        direct.PROVIDER,
         ses.PROVIDER,
         sendgrid.PROVIDER,
         mailgun.PROVIDER,

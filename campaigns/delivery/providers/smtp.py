@@ -47,14 +47,15 @@ def _a_file(value: str) -> str:
     return "" if Path(value).is_file() else "is no file."
 
 
-def _a_number(value: str) -> str:
+def a_number(value: str) -> str:
+    """A whole number from 1 to 100000."""
     fits = value.isascii() and value.isdigit() and 1 <= int(value) <= 100_000
     return "" if fits else "is no number from 1 to 100000."
 
 
 COMMON = (
     Option("connections", "connections at once, 1 to 64", check=a_count),
-    Option("per_connection", "mails on one connection", check=_a_number),
+    Option("per_connection", "mails on one connection", check=a_number),
 )
 ADDRESS = "smtp://host:port, smtp+starttls:// or smtps://, with user:password@ if needed"
 

@@ -12,6 +12,10 @@ from campaigns.delivery.smtp.target import Security, Target, Timeouts, is_loopba
 from campaigns.errors import BackendError
 
 
+class TlsFailed(BackendError):
+    """The server would speak, but not under TLS."""
+
+
 async def open_connection(
     target: Target, timeouts: Timeouts, changed: Callable[[Connection], None]
 ) -> tuple[Connection, Offer]:
@@ -48,7 +52,7 @@ async def _connect(connection: Connection, target: Target, timeouts: Timeouts) -
     async with asyncio.timeout(timeouts.connect):
         await asyncio.get_running_loop().create_connection(
             lambda: connection,
-            target.host,
+            target.place,
             target.port,
             ssl=context,
             server_hostname=target.host if context else None,
@@ -58,7 +62,7 @@ async def _connect(connection: Connection, target: Target, timeouts: Timeouts) -
 async def _introduce(connection: Connection, target: Target, timeouts: Timeouts) -> Offer:
     _require(await connection.ask(b"", timeouts.greeting), 220, target, "its greeting")
     offer = await _hello(connection, target, timeouts)
-    if target.security is Security.STARTTLS:
+    if target.upgrades(offered=offer.starttls):
         await _starttls(connection, target, timeouts, offer)
         offer = await _hello(connection, target, timeouts)
     if target.user is not None:
@@ -72,7 +76,7 @@ def _require(reply: Reply, code: int, target: Target, stage: str) -> None:
 
 
 async def _hello(connection: Connection, target: Target, timeouts: Timeouts) -> Offer:
-    name = _own_name(connection)
+    name = target.hello.encode() or _own_name(connection)
     reply = await connection.ask(b"EHLO %s\r\n" % name, timeouts.command)
     if reply.code == 250:
         return read_offer(reply)
@@ -102,13 +106,18 @@ async def _starttls(connection: Connection, target: Target, timeouts: Timeouts, 
     """
     if not offer.starttls:
         raise BackendError(f"{target}: the server does not offer STARTTLS; use smtps:// or ask its keeper.")
-    _require(await connection.ask(b"STARTTLS\r\n", timeouts.command), 220, target, "its answer to STARTTLS")
+    reply = await connection.ask(b"STARTTLS\r\n", timeouts.command)
+    if reply.code != 220:
+        raise TlsFailed(f"{target}: its answer to STARTTLS was {reply.code} {reply.text}")
     assert connection.transport is not None, "asked before connected"
     connection.forget_plaintext()
-    async with asyncio.timeout(timeouts.connect):
-        connection.transport = await asyncio.get_running_loop().start_tls(
-            connection.transport, connection, target.tls_context(), server_hostname=target.host
-        )
+    try:
+        async with asyncio.timeout(timeouts.connect):
+            connection.transport = await asyncio.get_running_loop().start_tls(
+                connection.transport, connection, target.tls_context(), server_hostname=target.host
+            )
+    except (OSError, TimeoutError) as error:
+        raise TlsFailed(f"{target}: {_reason(error)}") from error
     connection.forget_plaintext()
 
 

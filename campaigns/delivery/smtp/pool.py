@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 import uvloop
 
@@ -10,6 +11,7 @@ from campaigns.delivery.contract import Capabilities, Watch
 from campaigns.delivery.smtp.connection import Connection
 from campaigns.delivery.smtp.dialogue import Dialogue
 from campaigns.delivery.smtp.opening import open_connection
+from campaigns.delivery.smtp.replies import Offer
 from campaigns.delivery.smtp.target import Limits, Target, Timeouts
 from campaigns.delivery.smtp.work import Work
 from campaigns.errors import BackendError
@@ -20,21 +22,18 @@ SWEEP = 0.2  #: seconds between two looks at deadlines and at the watch's wish t
 PAUSE = 0.1  #: seconds to wait before a new connection, for each one that ended without use
 PATIENCE = 3  #: connections in a row, for each one allowed, that may end without use
 
+#: Opens a session that takes mail, and has it say what changes; raises BackendError.
+Opener = Callable[[Callable[[Connection], None]], Awaitable[tuple[Connection, Offer]]]
 
-class SmtpBackend:
-    """Sends over SMTP. One thread at a time; another one that calls `send` waits."""
 
-    name = "smtp"
-    capabilities = Capabilities(smtputf8=True)
+class Pool:
+    """The connections to one server, kept over many batches; all of it within one event loop."""
 
-    def __init__(
-        self, target: Target, limits: Limits | None = None, timeouts: Timeouts | None = None
-    ) -> None:
-        self._target = target
-        self._limits = limits or Limits()
-        self._timeouts = timeouts or Timeouts()
-        self._lock = threading.Lock()
-        self._loop = uvloop.new_event_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop, name: str, opener: Opener, limits: Limits) -> None:
+        self._loop = loop
+        self._name = name
+        self._opener = opener
+        self._limits = limits
         self._ready: list[Connection] = []
         self._leaving: list[Connection] = []
         self._opening: set[asyncio.Task[None]] = set()
@@ -42,32 +41,21 @@ class SmtpBackend:
         self._wanted = 0  # connections at once; fewer after one could not be opened
         self._useless = 0  # connections in a row that ended without an answered mail
         self._failure: BackendError | None = None
-        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._done: asyncio.Future[None] = loop.create_future()
 
-    def send(self, batch: Iterable[Outgoing | None], watch: Watch) -> None:
-        with self._lock:
-            try:
-                self._loop.run_until_complete(self._drain(Work(batch, watch)))
-            except Exception:
-                raise
-            except BaseException:  # an interrupt: tell what is in doubt, as far as the watch still listens
-                for connection in list(self._ready):
-                    connection.abort("sending was interrupted")
-                raise
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return bool(self._ready or self._leaving)
 
-    def close(self) -> None:
-        with self._lock:
-            if not self._loop.is_closed():
-                self._loop.run_until_complete(self._goodbye())
-                self._loop.close()
-
-    async def _drain(self, work: Work) -> None:
+    async def drain(self, work: Work) -> None:
+        """Do a work until it is finished; what it raised, or the server's failure, is raised then."""
         await self._hear_the_idle()
         self._work, self._done = work, self._loop.create_future()
         self._wanted, self._useless, self._failure = self._limits.connections, 0, None
         for connection in list(self._ready):
             self._put_to_work(connection)
-        self._look()
+        self.look()
         watching = [self._loop.create_task(self._sweep()), self._loop.create_task(self._feed())]
         try:
             await self._done
@@ -75,6 +63,11 @@ class SmtpBackend:
             await self._settle_down(watching)
         if error := work.error or self._failure:
             raise error
+
+    def abort(self, reason: str) -> None:
+        """Drop all connections at once; what has no answer is in doubt."""
+        for connection in list(self._ready):
+            connection.abort(reason)
 
     async def _hear_the_idle(self) -> None:
         """Let what servers did since the last batch (a 421, a close) reach us before we write."""
@@ -92,7 +85,8 @@ class SmtpBackend:
 
     # ---- what to do next
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Give waiting messages to connections, open those that are missing, and see whether all is done."""
         if self._done.done():
             return
         if self._work.finished:
@@ -113,7 +107,7 @@ class SmtpBackend:
         task = asyncio.current_task()
         try:
             await asyncio.sleep(self._useless * PAUSE)
-            connection, offer = await open_connection(self._target, self._timeouts, self._changed)
+            connection, offer = await self._opener(self._changed)
         except BackendError as error:
             self._opening.discard(task)
             self._not_opened(error)
@@ -124,7 +118,7 @@ class SmtpBackend:
             self._opening.discard(task)
             self._ready.append(connection)
             connection.mail(Dialogue(offer, self._work, self._limits.per_connection))
-        self._look()
+        self.look()
 
     def _not_opened(self, error: BackendError) -> None:
         """Go on with the connections there are; without any, the backend has failed."""
@@ -142,7 +136,7 @@ class SmtpBackend:
         if connection.closed or connection.dialogue is None:
             self._part_with(connection)
         if self._work.waiting or self._work.finished or connection.closed or connection.dialogue is None:
-            self._look()
+            self.look()
 
     def _part_with(self, connection: Connection) -> None:
         if connection in self._ready:
@@ -160,10 +154,10 @@ class SmtpBackend:
             return
         self._useless += 1
         if dialogue.failure:
-            self._give_up(BackendError(f"{self._target}: {dialogue.failure}"))
+            self._give_up(BackendError(f"{self._name}: {dialogue.failure}"))
         elif self._useless > PATIENCE * self._limits.connections:
             what = f"{self._useless} connections in a row ended before a mail was taken"
-            self._give_up(BackendError(f"{self._target}: {what}; the last: {dialogue.over}"))
+            self._give_up(BackendError(f"{self._name}: {what}; the last: {dialogue.over}"))
 
     def _give_up(self, failure: BackendError) -> None:
         self._failure = self._failure or failure
@@ -178,7 +172,7 @@ class SmtpBackend:
                     connection.expire()
             if self._work.stopping():
                 self._call_off()
-                self._look()
+                self.look()
 
     async def _feed(self) -> None:
         """Ask a batch that had nothing again, for every connection that is idle."""
@@ -191,7 +185,7 @@ class SmtpBackend:
                 connection.more()
                 if self._work.hungry:
                     break
-            self._look()
+            self.look()
 
     def _call_off(self) -> None:
         """Do not wait for a slow server's word on messages that may not be started any more."""
@@ -199,7 +193,8 @@ class SmtpBackend:
             if connection.dialogue and connection.dialogue.undecided:
                 connection.abort("sending was stopped")
 
-    async def _goodbye(self) -> None:
+    async def goodbye(self) -> None:
+        """Leave all connections."""
         for connection in list(self._ready):
             connection.leave()
             self._part_with(connection)
@@ -208,6 +203,38 @@ class SmtpBackend:
                 await asyncio.sleep(0.01)
         for connection in list(self._leaving):
             connection.abort("closed")
+
+
+class SmtpBackend:
+    """Sends over SMTP. One thread at a time; another one that calls `send` waits."""
+
+    name = "smtp"
+    capabilities = Capabilities(smtputf8=True)
+
+    def __init__(
+        self, target: Target, limits: Limits | None = None, timeouts: Timeouts | None = None
+    ) -> None:
+        self._limits = limits or Limits()
+        self._lock = threading.Lock()
+        self._loop = uvloop.new_event_loop()
+        opener = partial(open_connection, target, timeouts or Timeouts())
+        self._pool = Pool(self._loop, str(target), opener, self._limits)
+
+    def send(self, batch: Iterable[Outgoing | None], watch: Watch) -> None:
+        with self._lock:
+            try:
+                self._loop.run_until_complete(self._pool.drain(Work(batch, watch)))
+            except Exception:
+                raise
+            except BaseException:  # an interrupt: tell what is in doubt, as far as the watch still listens
+                self._pool.abort("sending was interrupted")
+                raise
+
+    def close(self) -> None:
+        with self._lock:
+            if not self._loop.is_closed():
+                self._loop.run_until_complete(self._pool.goodbye())
+                self._loop.close()
 
 
 class _Nobody:

@@ -32,12 +32,22 @@ class Target:
     user: str | None = None
     password: str = field(default="", repr=False)
     cafile: Path | None = None  #: authorities to trust instead of the system's
+    hello: str = ""  #: the name that we greet by; empty: this machine's
+
+    @property
+    def place(self) -> str:
+        """What is connected to."""
+        return self.host
+
+    def upgrades(self, *, offered: bool) -> bool:  # noqa: ARG002 - a relay is told, not asked
+        """Whether TLS must begin after the greeting, as far as that hangs on the server's offer."""
+        return self.security is Security.STARTTLS
 
     def __str__(self) -> str:
         return f"{self.security}://{self.host}:{self.port}"
 
     def tls_context(self) -> ssl.SSLContext:
-        """A context that verifies both certificate and name; there is no other kind here."""
+        """A context that verifies both certificate and name; mail that goes to a relay has no other kind."""
         return ssl.create_default_context(cafile=self.cafile)
 
 

@@ -18,7 +18,7 @@ def test_an_account_that_holds_opens_and_is_called_as_the_installation_calls_it(
     backend.close()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in PROVIDERS if kind not in ("smtp", "catcher")])
+@pytest.mark.parametrize("kind", [kind for kind in PROVIDERS if kind not in ("smtp", "catcher", "direct")])
 def test_what_is_missing_is_named_with_what_to_write(kind):
     with pytest.raises(BadSettings) as caught:
         open_account(Account("eu", kind))
@@ -67,7 +67,9 @@ def test_an_account_never_shows_its_options():
 
 
 def test_a_kind_that_nobody_knows_is_refused_with_those_that_there_are():
-    with pytest.raises(BadSettings, match=r"'pigeon' is unknown\. Use one of smtp, catcher, ses, sendgrid"):
+    with pytest.raises(
+        BadSettings, match=r"'pigeon' is unknown\. Use one of smtp, catcher, direct, ses, sendgrid"
+    ):
         open_account(Account("eu", "pigeon"))
 
 
