@@ -10,14 +10,14 @@ from campaigns.delivery.warmup import Plan
 from campaigns.model.customers import contacts
 from campaigns.model.dialect import database_now
 from campaigns.model.lanes import domain_lanes, lane_log
-from campaigns.model.mail import chunks, runs
+from campaigns.model.mail import chunks, messages, runs
 from campaigns.records import audience, gates, history, lanes, outbox, senders
 from campaigns.records import campaigns as campaign_records
 from campaigns.records.lanes import EVERY_ACCOUNT, Limits, Place
 from campaigns.values import EventKind, Fact, Outcome, OutcomeKind
 from tests.factories import NOW, SENDER, a_campaign, a_contact, a_run, a_topic, step_all
 
-DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 SENT = Outcome(OutcomeKind.SENT, 250)
 DEFERRED = Outcome(OutcomeKind.DEFERRED, 450)
 
@@ -98,6 +98,30 @@ def test_a_plan_that_is_taken_away_lets_all_go_at_once(house):
     assert not outbox.has_work(house.session)
     told = house.session.scalars(sa.select(lane_log.c.what)).all()
     assert "warm-up of new.example from 5 a day by 2 to 100" in told
+
+
+def test_a_throttled_run_whose_plan_is_taken_away_goes_on_at_its_pace(house):
+    house.plan(5)
+    house.claims()
+    session, mine = house.session, (chunks.c.run_id == house.new, chunks.c.state == "ready")
+    session.execute(sa.update(runs).values(per_minute=1))
+    outbox.space_out(session, house.new, 1, now=house.now)
+    waiting = session.scalars(sa.select(chunks.c.not_before).where(*mine).order_by(chunks.c.not_before)).all()
+    assert waiting[0] == lanes.tomorrow(house.now) < waiting[1]
+    deferred = chunks.c.not_before == lanes.tomorrow(house.now)
+    [(first, number)] = session.execute(sa.select(chunks.c.last_seq, chunks.c.number).where(*mine, deferred))
+    later = house.now + 3 * DAY
+    session.execute(
+        sa.update(messages)
+        .where(messages.c.run_id == house.new, messages.c.seq == first)
+        .values(not_before=later)
+    )
+    session.execute(sa.update(chunks).where(*mine, deferred).values(not_before=later))
+    house.plan(10)
+    due = dict(session.execute(sa.select(chunks.c.number, chunks.c.not_before).where(*mine)).all())
+    assert due.pop(number) == later
+    assert due
+    assert all(at - house.now < HOUR for at in due.values())
 
 
 def test_the_domain_and_the_account_are_warmed_up_together_and_the_smaller_cap_holds(house):

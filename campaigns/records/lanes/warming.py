@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.warmup import Plan, Step, Yesterday, judge
 from campaigns.model.dialect import domain_of, insert_many
 from campaigns.model.lanes import domain_lanes, domain_warm_ups
-from campaigns.model.mail import chunks, runs, senders
+from campaigns.model.mail import chunks, messages, runs, senders
 from campaigns.records.lanes.refused import Place
 from campaigns.records.lanes.rows import EVERY_ACCOUNT, day_of, log, tomorrow
+from campaigns.records.pacing import space_out
 from campaigns.values import Outcome, OutcomeKind
 
 WORKER = "worker"
@@ -119,11 +120,29 @@ def set_plan(
         row = (account, domain, plan.base, plan.growth, plan.target)
         insert_many(session, domain_warm_ups, ("account", "domain", *PLAN), [row])
         said = f"warm-up of {domain} from {plan.base} a day by {plan.growth:g} to {plan.target}"
-    own = sa.select(runs.c.id).join(senders, senders.c.id == runs.c.sender_id)
-    waits = sa.and_(chunks.c.state == "ready", chunks.c.not_before == tomorrow(now))
-    mine = chunks.c.run_id.in_(own.where(domain_of(session, senders.c.address) == domain))
-    session.execute(sa.update(chunks).where(waits, mine).values(not_before=None))
+    _let_go(session, domain, now)
     log(session, account, "*", said, actor=actor, now=now)
+
+
+def _let_go(session: Session, domain: str, now: datetime) -> None:
+    """Let what waits for a domain's next day go now, of each run at its pace.
+
+    That of a throttled run is due later that day, and the next days. What waits for its own retry, or for the
+    morning of its time zone, goes on waiting.
+    """
+    c, m = chunks.c, messages.c
+    throttled = sa.select(runs.c.id).where(runs.c.per_minute.is_not(None))
+    of_chunk = (m.run_id == c.run_id, m.seq.between(c.first_seq, c.last_seq), m.state == "queued")
+    deferred = sa.select(m.seq).where(*of_chunk, m.not_before.is_not(None)).exists()
+    paced = sa.and_(c.not_before > tomorrow(now), c.run_id.in_(throttled), c.zone.is_(None), ~deferred)
+    own = sa.select(runs.c.id).join(senders, senders.c.id == runs.c.sender_id)
+    mine = c.run_id.in_(own.where(domain_of(session, senders.c.address) == domain))
+    waits = (mine, c.state == "ready", sa.or_(c.not_before == tomorrow(now), paced))
+    freed = set(session.scalars(sa.update(chunks).where(*waits).values(not_before=None).returning(c.run_id)))
+    for run, per_minute in session.execute(
+        sa.select(runs.c.id, runs.c.per_minute).where(runs.c.id.in_(freed), runs.c.id.in_(throttled))
+    ).all():
+        space_out(session, run, per_minute, now=now)
 
 
 def is_any(session: Session) -> bool:

@@ -32,8 +32,9 @@ from campaigns.records.outbox.doubts import (
 )
 from campaigns.records.outbox.outcomes import count_refused, recall, refused_before, settle
 from campaigns.records.outbox.people import PERSON, Recipient, load, queued, recipient_of
-from campaigns.records.outbox.spreading import shift, space_out
+from campaigns.records.outbox.spreading import shift
 from campaigns.records.outbox.turns import Turns
+from campaigns.records.pacing import space_out
 
 __all__ = [
     "PERSON",
