@@ -81,6 +81,7 @@ class Gate(StrEnum):
     SUPPRESSED = "suppressed"  #: the address is never to be mailed
     DEAD_DOMAIN = "domain takes no mail"  #: by the DNS there is no such domain, or it refuses all mail
     NO_CONSENT = "no consent"  #: no yes to this topic, or a no, be it another contact's at the same address
+    REPLIED = "replied"  #: a person wrote back to an earlier mail of this campaign, which was to end it
     COMPLAINT_OPEN = "complaint open"  #: the customer has an open complaint
     HELD = "held by rep"  #: a rep or a service agent asked marketing to wait
     FREQUENCY_CAP = "frequency cap"  #: had enough mail of this kind lately

@@ -142,6 +142,7 @@ campaigns = Table(
     Column("hold_out_percent", Integer, nullable=False, server_default="0"),
     Column("cap_count", Integer, comment="at most so many messages of marketing ...; null: no cap"),
     Column("cap_days", Integer, comment="... in so many days; null: no cap"),
+    Column("until_reply", Boolean, nullable=False, server_default="0", comment="a reply ends it for them"),
     Column("tracking", Boolean, nullable=False, server_default="1", comment="links and pixel"),
     Column("goal", Text, nullable=False, server_default=""),
     Column("created_by", String(320), nullable=False, server_default=""),

@@ -20,7 +20,7 @@ EDITABLE = frozenset(
         *("name", "goal", "topic_id", "segment_id", "template_id", "sender_id", "survey_id", "tracking"),
         *("schedule", "starts_at", "cron", "time_zone", "ends_at", "send_within_hours", "per_minute"),
         *("spread_minutes", "window_from", "window_to", "window_days", "window_zone"),
-        *("hold_out_percent", "cap_count", "cap_days"),
+        *("hold_out_percent", "cap_count", "cap_days", "until_reply"),
     ]
 )
 ENDED = (RunState.FINISHED, RunState.CANCELLED, RunState.DOUBTS)
@@ -55,6 +55,7 @@ class Campaign:
     hold_out_percent: int
     cap_count: int | None
     cap_days: int | None
+    until_reply: bool
     tracking: bool
     goal: str
     created_by: str

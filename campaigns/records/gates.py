@@ -42,6 +42,7 @@ class Gates:
     now: datetime
     #: Whether a contact's domain takes no mail; None: no such domain is known, and nobody is asked.
     dead_domain: sa.ColumnElement[bool] | None = field(default=None, compare=False)
+    ends_at_reply: int | None = None  #: the campaign, if a person's reply ends it for them
 
     def stopping(self, others: sa.ColumnElement[bool] | None = None) -> sa.ColumnElement[str | None]:
         """The first gate that stops a contact, or null; needs `contacts` and `customers` in the query.
@@ -55,6 +56,8 @@ class Gates:
             *([] if self.dead_domain is None else [(self.dead_domain, _name(Gate.DEAD_DOMAIN))]),
             *self._of_consent(others),
         ]
+        if self.ends_at_reply is not None:
+            rules.append((_replied(self.ends_at_reply), _name(Gate.REPLIED)))
         if self.topic_class is TopicClass.MARKETING:
             rules += self._of_marketing()
         return sa.case(*rules, else_=sa.null())
@@ -140,7 +143,8 @@ def of_campaign(session: Session, campaign: Campaign, topic: int, *, now: dateti
         cap = Cap(campaign.cap_count, campaign.cap_days)
     topic_class = session.execute(sa.select(topics.c.topic_class).where(topics.c.id == topic)).scalar_one()
     dead = domains.is_dead(session) if domains.any_dead(session) else None
-    return Gates(topic=topic, topic_class=TopicClass(topic_class), cap=cap, now=now, dead_domain=dead)
+    ended = campaign.id if campaign.until_reply else None
+    return Gates(topic, TopicClass(topic_class), cap, now, dead_domain=dead, ends_at_reply=ended)
 
 
 def _name(gate: Gate) -> sa.ColumnElement[str]:
@@ -151,6 +155,14 @@ def _suppressed() -> sa.ColumnElement[bool]:
     here = sa.select(suppressions.c.id).where(
         suppressions.c.address_hash == contacts.c.email_hash, suppressions.c.lifted_at.is_(None)
     )
+    return here.correlate(contacts).exists()
+
+
+def _replied(campaign: int) -> sa.ColumnElement[bool]:
+    """Whether a contact wrote back to a mail of a campaign; a test mail is answered by one of us."""
+    theirs = sa.select(events.c.id).join(runs, runs.c.id == events.c.run_id)
+    theirs = theirs.where(events.c.contact_id == contacts.c.id, events.c.kind == EventKind.REPLIED.value)
+    here = theirs.where(runs.c.campaign_id == campaign, runs.c.kind == "campaign")
     return here.correlate(contacts).exists()
 
 

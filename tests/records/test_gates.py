@@ -9,6 +9,8 @@ from campaigns.records import campaigns, gates
 from campaigns.values import TopicClass
 from tests.factories import NOW, a_campaign, a_topic
 
+EVERY_GATE = {"cap_count": 3, "cap_days": 7, "until_reply": True}
+
 
 def test_asking_for_one_contact_reads_nobody_elses_words_mails_or_complaints(stores):
     if stores.engine.dialect.name != "sqlite":
@@ -16,7 +18,7 @@ def test_asking_for_one_contact_reads_nobody_elses_words_mails_or_complaints(sto
     with stores.sessions.begin() as session:
         for topic_class in TopicClass:
             topic = a_topic(session, topic_class)
-            campaign = campaigns.get(session, a_campaign(session, topic=topic, cap_count=3, cap_days=7))
+            campaign = campaigns.get(session, a_campaign(session, topic=topic, **EVERY_GATE))
             asked = gates.of_campaign(session, campaign, topic, now=NOW)
             known = contacts.join(customers, customers.c.id == contacts.c.customer_id)
             query = (

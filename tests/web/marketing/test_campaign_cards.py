@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from campaigns.clock import utc_now
+from campaigns.flows import schedule as flow
 from campaigns.model.mail import messages
 from campaigns.records import campaigns
 from campaigns.records.staff import Desk
@@ -82,6 +83,28 @@ def test_a_rhythm_becomes_cron_fields_and_is_shown_as_it_was_chosen(desktop, for
     assert desktop.campaign(number).cron == cron
     assert f'<option value="{form["every"]}" selected>' in desktop.get(f"/campaigns/{number}")
     assert desktop.get(f"/campaigns/{number}/dates").count("<li>") == 5
+
+
+def test_a_recurring_campaign_ends_for_whoever_replies_if_it_is_ticked(desktop):
+    number = desktop.create()
+    rhythm = {"schedule": "recurring", "time_zone": "UTC", "every": "day", "at_time": "07:05"}
+    for schedule, ticked, ends in [
+        ("recurring", True, True),
+        ("recurring", False, False),
+        ("now", True, False),
+    ]:
+        form = rhythm | {"schedule": schedule} | ({"until_reply": "1"} if ticked else {})
+        desktop.post(f"/campaigns/{number}/when", **form)
+        assert desktop.campaign(number).until_reply is ends
+        box = re.search(r'<input[^>]*name="until_reply"[^>]*>', desktop.get(f"/campaigns/{number}"))[0]
+        assert ("checked" in box) is ends
+    page = desktop.post(f"/campaigns/{number}/when", 422, **rhythm | {"at_time": "", "until_reply": "1"})
+    assert "checked" in re.search(r'<input[^>]*name="until_reply"[^>]*>', page)[0]
+    assert desktop.campaign(number).until_reply is False
+    desktop.fill(number, schedule="recurring", cron="5 7 * * *", until_reply=True)
+    with desktop.stores.sessions.begin() as session:
+        flow.schedule(session, number, actor="ada", now=utc_now())
+    assert "It ends for whoever replies" in desktop.get(f"/campaigns/{number}")
 
 
 def test_what_is_wrong_with_a_schedule_is_told_at_once(desktop):

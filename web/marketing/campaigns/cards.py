@@ -101,6 +101,7 @@ def read_when(form: Mapping[str, str], now: datetime) -> dict[str, Any]:
         "starts_at": None,
         "cron": None,
         "ends_at": None,
+        "until_reply": schedule == "recurring" and "until_reply" in form,
         "per_minute": fields.whole("per_minute", 1, MOST_PER_MINUTE),
         "send_within_hours": fields.whole("send_within_hours", 1, 24 * 30) or 72,
         **read_hours(fields),

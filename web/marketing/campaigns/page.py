@@ -84,7 +84,8 @@ def card_values(campaign: Campaign, typed: Typed) -> dict[str, Any]:
     fields = stored(campaign)
     if typed.card:
         fields |= {"tracking": "tracking" in typed.form} if typed.card == "what" else {}
-        fields |= typed_days(typed.form) if typed.card == "when" else {}
+        if typed.card == "when":
+            fields |= {**typed_days(typed.form), "until_reply": "until_reply" in typed.form}
         fields |= typed.form
     return {
         "fields": fields,
@@ -101,7 +102,7 @@ def stored(campaign: Campaign) -> dict[str, Any]:
     names = (
         *("name", "goal", "topic_id", "segment_id", "template_id", "sender_id", "survey_id", "tracking"),
         *("schedule", "time_zone", "cron", "per_minute", "send_within_hours"),
-        *("hold_out_percent", "cap_count", "cap_days"),
+        *("hold_out_percent", "cap_count", "cap_days", "until_reply"),
     )
     values = {name: getattr(campaign, name) for name in names}
     ends = times.local_input(campaign.ends_at and campaign.ends_at - timedelta(seconds=1), zone)

@@ -13,6 +13,7 @@ GATES: Mapping[Gate, LazyString] = {
     Gate.SUPPRESSED: _("are never to be mailed (bounced, complained or asked)"),
     Gate.DEAD_DOMAIN: _("have an address whose domain takes no mail"),
     Gate.NO_CONSENT: _("have not agreed to this topic"),
+    Gate.REPLIED: _("replied to an earlier mail, which ends it for them"),
     Gate.COMPLAINT_OPEN: _("have an open complaint"),
     Gate.HELD: _("are held back by a colleague"),
     Gate.FREQUENCY_CAP: _("had enough mail lately"),
