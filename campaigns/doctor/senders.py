@@ -68,7 +68,10 @@ def delivering_host(smtp_url: str, sender: Sender) -> str:
 
 
 def delivering_host_of(routing: Routing, sender: Sender) -> str:
-    """The same among all accounts: the first that is a server of the sender's own."""
+    """The same among all accounts: this machine where it delivers, else a server of the sender's own."""
+    ours = [one.options.get("hello", "") for one in routing.accounts.values() if one.kind == "direct"]
+    if named := [name for name in ours if name]:
+        return named[0].lower()
     urls = [one.options.get("url", "") for one in routing.accounts.values() if one.kind == "smtp"]
     return next((host for url in urls if (host := delivering_host(url, sender))), "")
 

@@ -206,3 +206,15 @@ def test_a_sender_with_ways_of_both_sorts_needs_what_both_need(shell, world, tmp
     assert "Postmark names its keys itself; its own pages tell whether shop.example is verified" in shell(
         "dns 1", 1
     )
+
+
+def test_where_this_machine_delivers_the_spf_record_must_name_it(shell, world, tmp_path, monkeypatch):
+    by_way_of(tmp_path, monkeypatch, '[accounts.main]\nkind = "direct"\nhello = "out.elsewhere.example"\n')
+    world["out.elsewhere.example", "A"] = ["203.0.113.77"]
+    world["bounce.shop.example", "TXT"] = [text_record("v=spf1 ip4:203.0.113.1 -all")]
+    found = {one["check"]: one for one in told(shell("dns 1 --json", 1))}
+    assert found["bounce.shop.example: SPF"]["level"] == "warn"
+    assert "out.elsewhere.example (203.0.113.77)" in found["bounce.shop.example: SPF"]["found"]
+    world["bounce.shop.example", "TXT"] = [text_record("v=spf1 ip4:203.0.113.77 -all")]
+    found = {one["check"]: one for one in told(shell("dns 1 --json", 1))}
+    assert found["bounce.shop.example: SPF"]["level"] == "ok"

@@ -1,10 +1,13 @@
 """Mail to the recipients' own servers: which of them is asked, and that nobody waits for another's."""
 
+import random
 import threading
 import time
 from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from campaigns.delivery.direct import backend as backends
 from campaigns.delivery.direct import delivery, group
@@ -479,3 +482,38 @@ def test_what_is_remembered_of_domains_and_groups_is_bounded(street, monkeypatch
     assert account.kinds == {SENT: 12}
     assert len(way._known) <= 5
     assert len(way._groups) <= 3
+
+
+# ---- everything at once
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_whatever_servers_do_each_mail_ends_once_and_by_what_is_true(seed):
+    lot, lock = random.Random(seed), threading.Lock()
+
+    def script(stage, seen):
+        with lock:
+            chance = lot.random()
+        if stage == "body" and chance < 0.06:
+            return Say(b"", cut=True)
+        if chance < 0.03:
+            return Say(b"421 4.3.2 going down\r\n", cut=True)
+        if stage in ("rcpt", "data", "body") and chance < 0.08:
+            return Say(lot.choice([b"451 4.3.0 later\r\n", b"550 5.7.1 no\r\n"]))
+        return None
+
+    with Street() as street:
+        for number in range(1, 6):
+            street.server(number, script, offers=["PIPELINING"] if number % 2 else [])
+        street.host(6)
+        for number in range(1, 7):
+            street.domain(f"d{number}.example", (10, number), (10 + lot.randrange(2), 1 + number % 5))
+        wanted = [one for n in range(150) for one in to(f"d{lot.randint(1, 6)}.example", n)]
+        account = street.send(wanted, servers=3)
+        taken = sum((peer.recipients for peer in street.peers.values()), Counter())
+    ends = {one.rcpt_to: account.outcomes[one.key].kind for one in wanted}
+    assert len(ends) == len(account.outcomes) == 150
+    assert max(taken.values()) == 1
+    assert {who for who, kind in ends.items() if kind is SENT} <= set(taken)
+    assert not {who for who, kind in ends.items() if kind in (FAILED, DEFERRED)} & set(taken)
