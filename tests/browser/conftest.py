@@ -80,7 +80,7 @@ def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
 def faults_of(page: Page) -> list[str]:
     """What axe finds against WCAG 2.2 AA and its best practices."""
     page.evaluate(AXE)
-    page.wait_for_load_state("networkidle")  # colours without their style sheet are nobody's
+    page.wait_for_load_state("load")  # colours without their style sheet are nobody's
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{one['id']}: {one['help']} at {node['target']} {node['failureSummary']}"

@@ -43,7 +43,7 @@ def test_a_block_is_a_25th_of_a_second_and_at_least_one_message():
     assert [pace.block(rate) for rate in (0.2, 1, 500, 5000)] == [1, 1, 20, 200]
 
 
-def send(url, until, sent):
+def send(url, ready, sent):
     """Play a sender: reserve, wait, and let the block go evenly.
 
     Puts down for each message when it was to go, by the row itself, and when it went: a machine with more
@@ -51,6 +51,8 @@ def send(url, until, sent):
     """
     stores = open_stores(url)
     due, went, count = [], [], pace.block(RATE)
+    ready.wait(30)  # interpreters take a while to start, each its own
+    until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         with stores.sessions.begin() as session:
             wait = pace.reserve(session, "smtp", count, RATE)
@@ -66,9 +68,8 @@ def send(url, until, sent):
 
 def test_four_processes_together_keep_one_limit_in_every_second(database_url):
     context = multiprocessing.get_context("spawn")
-    sent = context.Queue()
-    until = time.monotonic() + SECONDS + 1.5  # the interpreters take a while to start; one clock for them all
-    children = [context.Process(target=send, args=(database_url, until, sent)) for _ in range(PROCESSES)]
+    sent, ready = context.Queue(), context.Barrier(PROCESSES)
+    children = [context.Process(target=send, args=(database_url, ready, sent)) for _ in range(PROCESSES)]
     for child in children:
         child.start()
     told = [sent.get(timeout=30) for _ in children]
