@@ -84,7 +84,11 @@ def _is_there(session: Session, name: str) -> bool:
 
 def _make(session: Session, part: Part) -> None:
     """Make a partition, and put into it what of it stands in the default one."""
-    session.execute(sa.text(f"LOCK TABLE {part.table} IN SHARE UPDATE EXCLUSIVE MODE"))  # two workers
+    if _is_there(session, part.name):
+        return
+    # writers wait here: a row that had chosen the default partition before would be refused by it after.
+    # So do other workers.
+    _run(session, f"LOCK TABLE ONLY {part.table} IN SHARE ROW EXCLUSIVE MODE")
     if _is_there(session, part.name):
         return
     divided = "PARTITION BY LIST (run_id)" if part.table == "messages" else ""

@@ -1,5 +1,6 @@
 """PostgreSQL's partitions: made ahead, filled apart, dropped by month; nothing fails without them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
@@ -61,6 +62,23 @@ def test_what_came_before_its_partition_is_moved_into_it(divided):
         "events_default": 1,
     }
     assert rows_by_partition(divided, "messages") == {"messages_from_0_small": 3}
+
+
+def test_who_writes_while_a_table_is_divided_waits_and_is_not_refused(divided, stores):
+    divided.rollback()
+
+    def write():
+        with stores.sessions.begin() as session:
+            history.record(session, Fact(EventKind.NOTE, NOW, "while"))
+
+    with ThreadPoolExecutor(1) as beside:
+        with stores.sessions.begin() as dividing:
+            partitions.make_ahead(dividing, NOW, ("events",))
+            writing = beside.submit(write)
+            with pytest.raises(TimeoutError):
+                writing.result(0.5)
+        writing.result(10)
+    assert rows_by_partition(divided, "events") == {"events_2026_11": 1}
 
 
 @pytest.mark.parametrize("ahead", [True, False])
