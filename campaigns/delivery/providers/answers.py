@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
+from campaigns.delivery.dates import read_date
 from campaigns.delivery.smtp.replies import plain_text
 from campaigns.values import Outcome, OutcomeKind
 
@@ -49,7 +49,9 @@ class Answer:
 
         Source: RFC 9110 §10.2.3.
         """
-        return wait_in(self.headers.get("retry-after", ""), _moment(self.headers.get("date", "")) or self.at)
+        return wait_in(
+            self.headers.get("retry-after", ""), read_date(self.headers.get("date", "")) or self.at
+        )
 
 
 def wait_in(value: str, now: datetime) -> timedelta | None:
@@ -58,19 +60,11 @@ def wait_in(value: str, now: datetime) -> timedelta | None:
     try:
         wait = timedelta(seconds=float(text))
     except (ValueError, OverflowError):
-        moment = _moment(text)
+        moment = read_date(text)
         if moment is None:
             return None
         wait = moment - now
     return min(max(wait, timedelta(0)), LONGEST_WAIT)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 # ---- what an answer may mean for all mails of its request

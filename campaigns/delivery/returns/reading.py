@@ -1,9 +1,9 @@
 """From the bytes of a mail that came back to what it says; nothing here raises on any input."""
 
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
+from campaigns.delivery.dates import read_date
 from campaigns.delivery.returns import answers, prose
 from campaigns.delivery.returns.mail import (
     ADDRESS,
@@ -176,15 +176,7 @@ def _written(mail: Mail) -> datetime | None:
     """
     blocks = (block for part in mail.statuses for block in blocks_of(part))
     told = [value(mail.top, "Date"), *(value(block, "Arrival-Date") for block in blocks)]
-    return next((at for text in told if (at := _moment(text)) is not None), None)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return next((at for text in told if (at := read_date(text)) is not None), None)
 
 
 def _angle(text: str) -> str | None:
