@@ -10,11 +10,10 @@ from math import sqrt
 import structlog
 from sqlalchemy.orm import Session
 
-from campaigns.errors import NotAllowed
-from campaigns.records import campaigns, harm
+from campaigns.records import campaigns, harm, pausing
 from campaigns.records.campaigns import Run
 from campaigns.records.harm import Harm
-from campaigns.values import CampaignState, RunState
+from campaigns.values import RunState
 
 ACTOR = "worker"
 LEAST_MAILED = 200  #: before which a share says nothing
@@ -38,19 +37,9 @@ def suspects(session: Session) -> list[tuple[Run, str]]:
 
 def pause(session: Session, now: datetime, *, run: Run, why: str) -> bool:
     """Pause a run's campaign; False: it is paused or over by now."""
-    try:
-        campaigns.move(
-            session,
-            run.campaign_id,
-            CampaignState.PAUSED,
-            expected=[CampaignState.RUNNING],
-            actor=ACTOR,
-            what=f"paused: {why}",
-            now=now,
-        )
-    except NotAllowed:
+    unfinished = [RunState.OPEN, RunState.RUNNING]
+    if not pausing.pause(session, run.campaign_id, why, actor=ACTOR, runs=unfinished, now=now):
         return False
-    campaigns.move_runs(session, run.campaign_id, RunState.PAUSED, expected=[RunState.OPEN, RunState.RUNNING])
     log.warning("a campaign is paused", run=run.id, why=why)
     return True
 

@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.backoff_rules import Act, Rule, told
 from campaigns.delivery.refusals import rule_about_us
 from campaigns.delivery.returns import without_addresses
-from campaigns.errors import NotAllowed
 from campaigns.flows.sending.flight import Batch, Postbox
-from campaigns.records import campaigns, lanes
+from campaigns.records import campaigns, lanes, pausing
 from campaigns.records.lanes import Signal
-from campaigns.values import CampaignState, Outcome, RunState
+from campaigns.values import Outcome, RunState
 
 SAMPLE = 300  #: characters of what a server said
 ACTOR = "sender"
@@ -80,17 +79,5 @@ def places(post: Postbox, session: Session, lane: str) -> int | None:
 def pause(session: Session, run: int, why: str, now: datetime) -> None:
     """Pause a run's campaign for a person to look at; one that is paused or over stays what it is."""
     campaign = campaigns.get_run(session, run).campaign_id
-    try:
-        campaigns.move(
-            session,
-            campaign,
-            CampaignState.PAUSED,
-            expected=[CampaignState.RUNNING],
-            actor=ACTOR,
-            what=f"paused: {why}",
-            now=now,
-        )
-    except NotAllowed:
-        return
-    campaigns.move_runs(session, campaign, RunState.PAUSED, expected=[RunState.RUNNING])
-    log.error("a campaign was paused", campaign=campaign, why=why)
+    if pausing.pause(session, campaign, why, actor=ACTOR, runs=[RunState.RUNNING], now=now):
+        log.error("a campaign was paused", campaign=campaign, why=why)
