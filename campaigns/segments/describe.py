@@ -31,7 +31,7 @@ from campaigns.segments.rules import (
     Who,
     Window,
 )
-from campaigns.segments.speech import Speech, money, phrase, sentence
+from campaigns.segments.speech import Speech, listed, money, phrase, sentence
 from campaigns.values import EventKind
 
 DOINGS: Mapping[EventKind, str] = {
@@ -155,7 +155,7 @@ def _length(span: Span) -> str:
 
 def _value(value: Value, type_: FieldType, joint: str) -> str:
     if isinstance(value, tuple):
-        return _listed([_shown(item) for item in value], joint)
+        return listed([_shown(item) for item in value], joint)
     if isinstance(value, Between):
         return f"{_shown(value.low)} and {_shown(value.high)}"
     if isinstance(value, Span):
@@ -163,10 +163,6 @@ def _value(value: Value, type_: FieldType, joint: str) -> str:
     if type_ is FieldType.BOOLEAN:
         return "yes" if value else "no"
     return _shown(value)
-
-
-def _listed(words: list[str], joint: str) -> str:
-    return joint.join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 def _shown(value: object) -> str:

@@ -28,7 +28,7 @@ from campaigns.segments.rules import (
     Who,
     Window,
 )
-from campaigns.segments.speech import Speech, money, phrase
+from campaigns.segments.speech import Speech, listed, money, phrase
 from campaigns.values import EventKind
 
 #: {of} is which link of which campaign; {have} and {were} agree with who did it.
@@ -206,7 +206,7 @@ def _length(span: Span) -> str:
 
 def _value(value: Value, type_: FieldType, joint: str) -> str:
     if isinstance(value, tuple):
-        return _listed([_shown(item) for item in value], joint)
+        return listed([_shown(item) for item in value], joint)
     if isinstance(value, Between):
         return f"{_shown(value.low)} und {_shown(value.high)}"
     if isinstance(value, Span):
@@ -214,10 +214,6 @@ def _value(value: Value, type_: FieldType, joint: str) -> str:
     if type_ is FieldType.BOOLEAN:
         return "ja" if value else "nein"
     return _shown(value)
-
-
-def _listed(words: list[str], joint: str) -> str:
-    return joint.join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 def _shown(value: object) -> str:

@@ -55,3 +55,8 @@ def money(amount: int, currency: str, mark: str = ".") -> str:
     whole, rest = divmod(abs(amount), 10**places)
     sign = "-" if amount < 0 else ""
     return f"{sign}{whole}{mark}{rest:0{places}}" if places else f"{sign}{whole}"
+
+
+def listed(words: list[str], joint: str) -> str:
+    """Put words in a row, the last one behind the joint."""
+    return joint.join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
