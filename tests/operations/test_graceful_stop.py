@@ -108,17 +108,19 @@ def test_a_server_that_never_answers_does_not_hold_up_the_end(tmp_path, sqlite_p
     stores = open_stores(database_url)
     run = a_frozen_run(stores, *[{"email": f"p{number}@people.example"} for number in range(8)])
 
-    over = threading.Event()
+    given, over = threading.Event(), threading.Event()
 
     def silent(stage, _seen):
         if stage == "body":
+            given.set()
             over.wait(60)
             return Say(cut=True)
         return None
 
     with Peer(silent) as peer:
         with process(HASTY, tmp_path / "log", **env_of(tmp_path, database_url, peer)) as sender:
-            wait_for(lambda: any(line.startswith("DATA") for line in peer.lines))
+            # From DATA to the whole body nothing is in doubt yet: a sender asked to end there owns up to no mail.
+            wait_for(given.is_set)
             began = time.monotonic()
             sender.send_signal(signal.SIGTERM)
             assert sender.wait(30) == 0
