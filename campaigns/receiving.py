@@ -327,7 +327,7 @@ def left(session: Session, token: Token, *, how: str, now: datetime, source: str
     state, at = consent.hold(session, contact, run.topic_id, now=now)
     said = Provenance(at, "unsubscribe", f"message {token.run}.{token.seq}, {how}")
     shared_addresses.withdraw(session, contact, address, topic, said, source=source, now=now)
-    if state is not ConsentState.WITHDRAWN:
+    if state is not ConsentState.WITHDRAWN or not shared_addresses.is_own(session, contact, topic):
         consent.withdraw(session, contact, run.topic_id, said, now=now)
     times = sum(
         said.topic == run.topic_id and said.state is ConsentState.GRANTED

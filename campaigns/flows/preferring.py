@@ -151,7 +151,8 @@ def _say(
     how = Provenance(at, "preferences", _page(whom), _wording(session, topic, shown, now))
     if not on and (plainly or _is_on(topic, state)):
         shared_addresses.withdraw(session, contact, whom.address, topic, how, source="web", now=now)
-    if state is said if plainly else _is_on(topic, state) is on:
+    stands = state is said if plainly else _is_on(topic, state) is on
+    if stands and (on or shared_addresses.is_own(session, contact, topic)):
         return False
     consent.append(session, contact, topic.id, said, how, now=now)
     _record(session, whom, topic, said, at)

@@ -4,6 +4,7 @@ Whoever reads a mailbox says it for the mailbox: for that which the mail went to
 moved since. The freeze and the loading ask too (`gates`), for what came in otherwise, as by an import.
 """
 
+import re
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from campaigns.records.consent import Provenance, Statement, Topic
 from campaigns.values import ConsentState, ContactId, EventKind, Fact, TopicClass
 
 STAFF = "staff"  #: where one of us wrote down what a contact told them
+SAID_BY_ANOTHER = re.compile(r"said by contact \d+ at the same address")
 
 
 def hold(session: Session, contact: ContactId, address: str | None) -> None:
@@ -53,6 +55,15 @@ def withdraw(
         _record(session, EventKind.CONSENT_WITHDRAWN, other, customer, topic, at, contact, source)
         said_so += 1
     return said_so
+
+
+def is_own(session: Session, contact: ContactId, topic: Topic) -> bool:
+    """Whether a contact's newest word on a topic is not what another at the address said.
+
+    Who says no after such a word says it for good: it is written down, and nobody takes it back for them.
+    """
+    newest = next(iter(_words(session, contact, topic)), None)
+    return newest is None or SAID_BY_ANOTHER.match(newest.proof) is None
 
 
 def take_back(

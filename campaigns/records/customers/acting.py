@@ -190,10 +190,10 @@ def _say(
     how = Provenance(at, "staff", reason.strip(), actor=actor)
     if said is ConsentState.WITHDRAWN:
         shared_addresses.withdraw(session, ContactId(contact), None, known, how, source="staff", now=now)
-    if newest is said:
+    granted = said is ConsentState.GRANTED
+    if newest is said and (granted or shared_addresses.is_own(session, ContactId(contact), known)):
         return False
     consent.append(session, ContactId(contact), topic, said, how, now=now)
-    granted = said is ConsentState.GRANTED
     kind = EventKind.CONSENT_GRANTED if granted else EventKind.CONSENT_WITHDRAWN
     detail = {"topic": known.id, "how": "staff", "reason": reason.strip()}
     dedupe = f"{kind}:{contact}:{topic}:{now.isoformat()}"
