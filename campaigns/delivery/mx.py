@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,12 +57,21 @@ def ask_all(domains: Sequence[str], resolver: dns.resolver.Resolver) -> list[Hea
 def denies_all(resolver: dns.resolver.Resolver) -> bool:
     """Whether a name server denies even those domains that are never missing."""
     # that all of a round are missing proves nothing: those that were missing once are asked together
-    return any(ask(one, resolver).mail is Mail.MISSING for one in KNOWN)
+    fresh = _unremembering(resolver)
+    return any(ask(one, fresh).mail is Mail.MISSING for one in KNOWN)
 
 
 def answers_about_known(resolver: dns.resolver.Resolver) -> bool:
     """Whether a name server answers about any of the domains that are never missing."""
-    return any(ask(one, resolver).mail is Mail.TAKEN for one in KNOWN)
+    fresh = _unremembering(resolver)
+    return any(ask(one, fresh).mail is Mail.TAKEN for one in KNOWN)
+
+
+def _unremembering(resolver: dns.resolver.Resolver) -> dns.resolver.Resolver:
+    """The same name servers, asked anew: what they said an hour ago does not tell how they are now."""
+    fresh = copy(resolver)
+    fresh.cache = None
+    return fresh
 
 
 def _asked(domains: Sequence[str], resolver: dns.resolver.Resolver) -> Iterator[Heard]:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 
+import dns.resolver
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,6 +138,21 @@ def test_that_a_domain_is_missing_is_not_believed_of_who_denies_all(street):
     street.names.table.clear()
     account = street.send(to("gone.example", 1))
     assert (outcome(account, 1).kind, outcome(account, 1).enhanced) == (DEFERRED, "4.4.3")
+
+
+def test_what_a_name_server_said_an_hour_ago_is_no_sign_of_how_it_is_now(street):
+    resolver, account = street.names.resolver(), Account()
+    resolver.cache = dns.resolver.LRUCache(100)
+    way = DirectBackend(Manners(street.port, inner=True), Share(), resolver)
+    way.send(to("gone.example", 1), account)  # so it is asked about those that are never missing
+    street.names.table.clear()
+    way.send(to("a.example", 2), account)
+    resolver.port, resolver.lifetime = 9, 0.2
+    with pytest.raises(BackendError, match="no name server"):
+        way.send([one for number in range(3, 60) for one in to(f"d{number}.example", number)], account)
+    way.close()
+    told = {seq: (outcome(account, seq).kind, outcome(account, seq).enhanced) for seq in (1, 2)}
+    assert told == {1: (FAILED, "5.1.2"), 2: (DEFERRED, "4.4.3")}
 
 
 def test_where_no_name_server_answers_a_few_are_put_off_and_the_backend_has_failed(street):
