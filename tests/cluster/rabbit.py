@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,8 +12,10 @@ from pathlib import Path
 
 from kombu import Connection
 
+from tests.ports import free_port
+
 LIB = Path("/usr/lib/rabbitmq/lib")
-BOOT = 60.0  #: seconds within which it must answer
+BOOT = 240.0  #: seconds within which it must answer
 MISSING = "no RabbitMQ (Debian: apt-get install rabbitmq-server)"
 
 
@@ -28,7 +29,7 @@ class Rabbit:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._mapper_port, port, self._nodes_port = (_free_port() for _ in range(3))
+        self._mapper_port, port, self._nodes_port = (free_port() for _ in range(3))
         self.url = f"amqp://guest:guest@127.0.0.1:{port}//"
         (folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = 127.0.0.1:{port}\n"
@@ -138,10 +139,3 @@ def _answers(url: str) -> bool:
     except Exception:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port

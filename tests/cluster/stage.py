@@ -25,6 +25,7 @@ from campaigns.records.suppressions import address_hash
 from campaigns.values import RunState
 from campaigns.wiring import migrate, open_stores
 from tests.factories import SECRET, a_campaign, a_topic
+from tests.ports import free_port
 
 DOMAINS = ("gmail.com", "outlook.com", "gmx.de", "yahoo.co.jp", "example.com", "example.org")
 CONNECTIONS = 8  #: of each sender process; as many mails may be on its wire
@@ -58,7 +59,7 @@ class Stage:
         self.url = database_url
         migrate(database_url)
         self.stores = open_stores(database_url)
-        self._port, self._took = _free_port(), folder / "took"
+        self._port, self._took = free_port(), folder / "took"
         self._took.touch()
         self._processes: list[Process] = []
         self._env = {
@@ -198,10 +199,3 @@ def wait_until(true: Callable[[], object], what: str, seconds: float = 20.0) -> 
     while not true():
         assert time.monotonic() < until, f"{what} took more than {seconds:.0f} s"
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port

@@ -20,8 +20,9 @@ from campaigns.flows.sending.wire import LOOK_PATIENCE
 from campaigns.model.mail import campaigns
 from tests.crash.network import line_to
 from tests.crash.peer import Manners
-from tests.crash.stage import CONNECTIONS, Process, Stage, free_port, kill, kill_tree, wait_until
+from tests.crash.stage import CONNECTIONS, Process, Stage, kill, kill_tree, wait_until
 from tests.factories import SECRET
+from tests.ports import free_port
 
 
 class Blows(NamedTuple):

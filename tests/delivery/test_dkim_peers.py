@@ -16,6 +16,7 @@ import pytest
 from campaigns.clock import utc_now
 from tests.delivery.test_dkim import BOTH, MAILS, RECORDS
 from tests.name_server import NameServer, text_record
+from tests.ports import free_port
 
 #: A receiver gets a mail with headers and body, and no line longer than SMTP allows.
 RECEIVED = {
@@ -110,12 +111,6 @@ def rspamd(tmp_path_factory):
                 started.wait(10)
             started.kill()
             started.wait()
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def wait_for(port: int, started: subprocess.Popen, log: Path) -> None:

@@ -20,6 +20,7 @@ from campaigns.mailing import Signing
 from campaigns.tracking.tokens import Keyring
 from tests.delivery.fetching.web_server import WebServer, said
 from tests.factories import SECRET
+from tests.ports import free_port
 
 SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin"
 RSPAMD = shutil.which("rspamd", path=SBIN)
@@ -69,9 +70,7 @@ def rspamd(tmp_path_factory):
     if RSPAMD is None:
         pytest.skip("needs rspamd (Debian: apt-get install rspamd)")
     folder = tmp_path_factory.mktemp("rspamd")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     (folder / "rspamd.conf").write_text(CONF.format(folder=folder, port=port))
     with (folder / "log").open("wb") as log:
         started = subprocess.Popen([RSPAMD, "-c", folder / "rspamd.conf", "-f", "-i"], stdout=log, stderr=log)

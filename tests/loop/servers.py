@@ -10,6 +10,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.ports import free_port
+
 POSTFIX, DAEMONS = "/usr/sbin/postfix", "/usr/lib/postfix/sbin"
 DOVECOT = "/usr/sbin/dovecot"
 OWNER = "nobody"  #: of the delivered mail
@@ -121,16 +123,6 @@ def installed():
     return found and os.geteuid() == 0
 
 
-def free_ports(count):
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
 def make_home(home):
     """Folders that the servers' own users may enter, and one that the mailbox's owner has."""
     home.chmod(0o755)
@@ -143,7 +135,7 @@ def make_home(home):
 @contextmanager
 def postfix(home, *, sink, domain):
     """A relay that hands kunde.example to a sink, and returned mail to the mailbox; gives its port."""
-    (port,) = free_ports(1)
+    port = free_port()
     owner = pwd.getpwnam(OWNER)
     config = home / "postfix"
     names = {"home": home, "daemons": DAEMONS, "sink": sink, "domain": domain}
@@ -156,7 +148,7 @@ def postfix(home, *, sink, domain):
 @contextmanager
 def dovecot(home, certificate):
     """The mailbox by IMAP and POP3; gives the ports of imap (STARTTLS), imaps and pop3s."""
-    imap, imaps, pop3s = free_ports(3)
+    imap, imaps, pop3s = (free_port() for _ in range(3))
     owner = pwd.getpwnam(OWNER)
     names = {"home": home, "certificate": certificate, "password": PASSWORD}
     ports = {"imap": imap, "imaps": imaps, "pop3s": pop3s}

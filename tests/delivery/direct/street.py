@@ -1,7 +1,6 @@
 """Mail servers of several domains on loopback: a name server that tells of them, and a peer at each address."""
 
 import contextlib
-import socket
 
 from campaigns.delivery.direct.backend import DirectBackend, Share
 from campaigns.delivery.direct.exchangers import Manners, Tls
@@ -9,14 +8,10 @@ from campaigns.delivery.mx import KNOWN
 from campaigns.delivery.smtp.target import Limits, Timeouts
 from tests.delivery.peers import PATIENT, Account, Peer, mail
 from tests.name_server import NameServer
+from tests.ports import free_port
 
 #: Never missing, as everywhere: else nobody would believe that another is.
 WORLD = {(name, "MX"): ["10 mx.world.example."] for name in KNOWN}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 class Street:

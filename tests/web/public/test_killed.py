@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.web.public.scene import Scene, on_sqlite
 
 UNDER_LOAD = 1.5  #: seconds
@@ -29,9 +30,7 @@ serve(open_stores(url), settings(Path(data), url, hits_port=int(port)))
 
 @contextmanager
 def served(url: str, data: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", SERVE, url, str(port), str(data)]
     root = Path(__file__).parents[3]
     process = subprocess.Popen(command, cwd=root, start_new_session=True, stdout=subprocess.DEVNULL)
