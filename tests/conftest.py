@@ -12,6 +12,7 @@ from hypothesis import settings
 from sqlalchemy.orm import Session
 
 from campaigns.wiring import Stores, migrate, open_stores
+from tests import timed
 from tests.postgres import create_database, drop_database, running_postgres
 
 #: CI draws the same examples each time: what it finds is the change's, not the day's. Elsewhere they differ.
@@ -20,6 +21,14 @@ if "CI" in os.environ:
     settings.load_profile("ci")
 
 _numbers = count(1)
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    return timed.run(item, nextitem) if item.get_closest_marker("timed") else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    timed.tell(terminalreporter)
 
 
 @pytest.fixture(scope="session")
