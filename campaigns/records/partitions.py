@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
@@ -24,6 +25,10 @@ MONTHS_BEHIND, MONTHS_AHEAD = 12, 2
 STORAGE = {"messages": "WITH (fillfactor = 60)", "events": ""}  #: room for a row's next state on its page
 DIVIDED = ("events", "messages")
 PATIENCE = "5s"  #: to attach, when somebody reads the default partition for long
+#: To make one ahead. Less than the second after which PostgreSQL looks for a ring of those who wait: we have
+#: given way before, and whoever has read the table and goes on to write it does not fail for us.
+GIVE_WAY = "300ms"
+LOCKED = "55P03"  #: what PostgreSQL says then
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,9 @@ class Part:
 def make_ahead(session: Session, now: datetime, tables: Collection[str] = DIVIDED) -> list[str]:
     """Make the partitions that events and runs will soon need; gives the names of the new ones.
 
-    Where others write and read, each table wants a transaction of its own: whoever holds one default
-    partition and waits for the other's is in the way of those who took them in the other order.
+    Where somebody writes or reads for long, nobody is kept waiting for it: what is missing then is for the
+    next call. Where others write and read, each table wants a transaction of its own: whoever holds one
+    default partition and waits for the other's is in the way of those who took them in the other order.
     """
     if not is_postgres(session):
         return []
@@ -49,9 +55,7 @@ def make_ahead(session: Session, now: datetime, tables: Collection[str] = DIVIDE
     wanted = [_month_part(month) for month in _months_around(now.date())]
     wanted += [_stretch_part(newest), _stretch_part(newest + STRETCH)]
     missing = [part for part in wanted if part.table in tables and not _is_there(session, part.name)]
-    for part in missing:
-        _make(session, part)
-    return [part.name for part in missing]
+    return [part.name for part in takewhile(lambda part: _is_made_in_time(session, part), missing)]
 
 
 def _months_around(today: date) -> list[date]:
@@ -80,6 +84,21 @@ def _stretch_part(run: int) -> Part:
 
 def _is_there(session: Session, name: str) -> bool:
     return session.scalar(sa.select(sa.func.to_regclass(name).is_not(None))) is True
+
+
+def _is_made_in_time(session: Session, part: Part) -> bool:
+    """Make a partition, unless somebody holds the table for too long; then we do not hold it either."""
+    _run(session, f"SET LOCAL lock_timeout = '{GIVE_WAY}'")
+    made = True
+    try:
+        with session.begin_nested():
+            _make(session, part)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCKED:
+            raise
+        made = False
+    _run(session, "SET LOCAL lock_timeout = DEFAULT")
+    return made
 
 
 def _make(session: Session, part: Part) -> None:

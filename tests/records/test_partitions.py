@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from time import sleep
 
 import pytest
 import sqlalchemy as sa
@@ -78,6 +79,28 @@ def test_who_writes_while_a_table_is_divided_waits_and_is_not_refused(divided, s
             with pytest.raises(TimeoutError):
                 writing.result(0.5)
         writing.result(10)
+    assert rows_by_partition(divided, "events") == {"events_2026_11": 1}
+
+
+def test_who_read_a_table_and_then_writes_it_is_in_no_deadlock_with_its_division(
+    divided, stores, monkeypatch
+):
+    monkeypatch.setattr(partitions, "GIVE_WAY", "800ms")
+    divided.rollback()
+
+    def divide():
+        with stores.sessions.begin() as dividing:
+            return partitions.make_ahead(dividing, NOW, ("events",))
+
+    with ThreadPoolExecutor(1) as beside:
+        with stores.sessions.begin() as session:
+            history.timeline(session, contact=1)  # so the default partition is held
+            dividing = beside.submit(divide)
+            sleep(0.2)
+            assert not dividing.done()  # it has the table, and waits for its default partition
+            assert history.record(session, Fact(EventKind.NOTE, NOW, "while"))
+            assert dividing.result(10) == []
+        assert len(divide()) == 15
     assert rows_by_partition(divided, "events") == {"events_2026_11": 1}
 
 
