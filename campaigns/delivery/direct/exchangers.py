@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
+from itertools import islice
 
 import dns.resolver
 
@@ -20,6 +21,7 @@ from campaigns.delivery.smtp.replies import Offer
 from campaigns.delivery.smtp.target import Security, Target, Timeouts
 from campaigns.errors import BackendError
 
+MOST_ASKED = 12  #: hosts whose addresses are asked for, for one connection; a stranger may name thousands
 MOST_TRIED = 6  #: addresses, for one connection
 REST = 60.0  #: seconds in which others are asked before an address that could not be reached
 #: A stranger's server that lets us wait is one of many: others are tried, and it is asked again later.
@@ -106,7 +108,7 @@ class Exchangers:
         said: list[str] = []
         later: list[tuple[str, str]] = []
         tries = iter(range(MOST_TRIED))
-        for host in self._by_lot():
+        for host in islice(self._by_lot(), MOST_ASKED):
             for address in await self._addresses(host, said):
                 if self._rests(address):
                     later.append((host, address))

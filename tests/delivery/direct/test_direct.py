@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.delivery.direct import backend as backends
-from campaigns.delivery.direct import delivery, group
+from campaigns.delivery.direct import delivery, exchangers, group
 from campaigns.delivery.direct.backend import DirectBackend, Share
 from campaigns.delivery.direct.exchangers import Manners, Tls
 from campaigns.errors import BackendError
@@ -202,6 +202,22 @@ def test_records_that_hold_no_names_of_hosts_hurt_nobody(street):
     street.names.table["odd.example", "MX"] = ["10 a\\000b\\032c.example.", "20 \\046\\046."]
     account = street.send(to("odd.example", 1) + to("a.example", 2))
     assert (outcome(account, 1).kind, outcome(account, 2).kind) == (DEFERRED, SENT)
+
+
+def test_a_domain_that_names_very_many_servers_is_not_asked_about_for_long(street):
+    street.domain("many.example", *((10, number) for number in range(100, 140)))
+    way, account = street.backend(connections=1), Account()
+    asked, resolve = [], way._resolver.resolve
+
+    def counting(name, *more, **settings):
+        asked.append(name)
+        return resolve(name, *more, **settings)
+
+    way._resolver.resolve = counting
+    way.send(to("many.example", 1), account)
+    way.close()
+    assert account.kinds == {DEFERRED: 1}
+    assert len({name for name in asked if name.startswith("mx1")}) == exchangers.MOST_ASKED
 
 
 # ---- many domains
