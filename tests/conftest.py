@@ -8,7 +8,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from hypothesis import settings
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy.orm import Session
 
 from campaigns.wiring import Stores, migrate, open_stores
@@ -23,6 +26,23 @@ if "CI" in os.environ:
 _numbers = count(1)
 
 
+class CompiledPages(BytecodeCache):
+    """What the pages' templates were compiled to, for all the apps that tests make; each would compile anew."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if (code := self._code.get(bucket.key)) is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {"bytecode_cache": CompiledPages()}
+
+
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     return timed.run(item, nextitem) if item.get_closest_marker("timed") else None
 
@@ -33,7 +53,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    with running_postgres() as url:
+    with running_postgres(in_memory=True) as url:
         migrate(create_database(url, "pattern"))
         yield url
 
