@@ -3,7 +3,8 @@
     python -m tests.crash.peer SOCKET FOLDER MANNERS
 
 SOCKET is the number of an inherited listening socket, MANNERS JSON with the fields of `Manners`. Each mail taken
-is a line in FOLDER/taken, each connection cut in the middle of a mail a line in FOLDER/cuts. What is said to a
+is a line in FOLDER/taken, each connection cut in the middle of a mail a line in FOLDER/cuts. FOLDER/allowed, if it
+is there, says how many mails may be taken before the next wait for their replies. What is said to a
 recipient is in its name: `fine`, `dead` (never), `spam` (never, said after the body), `busy` and `late` (not the
 first time, said before and after the body).
 """
@@ -22,7 +23,9 @@ import uvloop
 
 PATH = re.compile(rb"<([^<>]*)>")
 END = b"\r\n.\r\n"
+LINE = len("fine0000001@example.com\n")
 DAWDLE = 0.4  #: seconds
+LOOK_EVERY = 0.01  #: seconds until it looks again whether more is allowed
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,20 @@ class Record:
         self.seen: set[bytes] = set()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._taken, self._cuts = (os.open(folder / name, flags) for name in ("taken", "cuts"))
+        self._allowed, self._left = folder / "allowed", 0
 
     def take(self, recipient: bytes) -> None:
         os.write(self._taken, recipient + b"\n")
+        self._left -= 1
+
+    def may_go_on(self) -> bool:
+        """Whether no more was taken than is allowed."""
+        if self._left < 0 and self._allowed.exists():
+            taken = os.fstat(self._taken).st_size // LINE
+            self._left = int(self._allowed.read_text() or 0) - taken
+        elif self._left < 0:
+            return True
+        return self._left >= 0
 
     def cut(self, recipient: bytes) -> None:
         os.write(self._cuts, recipient + b"\n")
@@ -145,13 +159,16 @@ class Session(asyncio.Protocol):
     def _accept(self, out: list[bytes]) -> None:
         every = self._manners.dawdle_every
         delay = DAWDLE if every and self._record.bodies % every == 0 else self._manners.delay
-        if delay:
+        if delay or not self._record.may_go_on():
             self._waiting = True
             asyncio.get_running_loop().call_later(delay, self._answer)
         else:
             out.append(b"250 2.0.0 Ok: queued\r\n")
 
     def _answer(self) -> None:
+        if not self._record.may_go_on():
+            asyncio.get_running_loop().call_later(LOOK_EVERY, self._answer)
+            return
         self._waiting = False
         if not self._transport.is_closing():
             self._transport.write(b"250 2.0.0 Ok: queued\r\n")

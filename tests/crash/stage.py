@@ -32,7 +32,7 @@ from campaigns.records import segments
 from campaigns.records.suppressions import address_hash
 from campaigns.values import RunState
 from campaigns.wiring import open_stores
-from tests.crash.peer import Manners
+from tests.crash.peer import LINE, Manners
 from tests.factories import SECRET, a_campaign, a_topic
 
 Process = subprocess.Popen[bytes]
@@ -42,8 +42,10 @@ EVERYBODY = {"version": 1, "rule": {"field": "contact.email", "is": "set"}}
 OVER = (RunState.FINISHED, RunState.DOUBTS)
 REFUSED = ("dead", "spam")  #: what the peer never takes
 ADDRESS = re.compile(r"(fine|dead|spam|busy|late)(\d{7})@example\.com")
-LINE = len("fine0000001@example.com\n")
-PATIENCE = 60.0  #: seconds for whatever is waited for
+PATIENCE = 240.0  #: seconds for whatever is waited for
+AHEAD = (
+    50  #: mails that the server takes beyond those that are waited for, so that no play ends before its blows
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ class Stage:
         self._looked_after = 0.0
         (folder / "cuts").touch()
         self._took.touch()
+        self.allow(AHEAD)
         listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._server = listener.getsockname()
         self._env = {
             **os.environ,
             "POSTROOM_DATA": str(self.data),
@@ -177,6 +181,7 @@ class Stage:
 
     def wait_for_end(self, seconds: float = PATIENCE) -> None:
         """Wait until the run is over, and do meanwhile what the worker does."""
+        self.allow(None)
 
         def over() -> bool:
             self.look_after()
@@ -236,11 +241,29 @@ class Stage:
 
     def wait_for(self, taken: int) -> bool:
         """Wait until the server has taken so many; False: all there is has gone out before."""
+        self.allow(taken + AHEAD)
         wait_until(lambda: self.taken() >= taken or self.is_over(), f"mail {taken}")
         return not self.is_over()
 
+    def allow(self, mails: int | None) -> None:
+        """How many mails the server takes until it is allowed more; None: all that come."""
+        asked, new = self.folder / "allowed", self.folder / "allowed.new"
+        if mails is None:
+            asked.unlink(missing_ok=True)
+        else:
+            new.write_text(str(mails))
+            new.replace(asked)
+
+    def wait_for_the_server(self) -> None:
+        """Wait until it has read all that was on its way, from senders that live no more too."""
+        with socket.create_connection(self._server, PATIENCE) as asking, asking.makefile("rb") as said:
+            for _ in range(3):  # it serves all connections by turns
+                said.readline()
+                asking.sendall(b"NOOP\r\n")
+
     def account(self) -> Account:
         """Compare the ledger with what the server took."""
+        self.wait_for_the_server()
         arrived = Counter(self._took.read_text().splitlines())
         with self.stores.readers() as session:
             ledger = dict(session.execute(sa.select(messages.c.address, messages.c.state)).all())
