@@ -184,6 +184,39 @@ def test_one_answer_that_is_long_in_coming_keeps_no_other_lane_waiting(stores, t
     assert len(taken) == len(people)
 
 
+def test_while_nothing_but_a_lane_without_answers_has_work_nobody_is_kept_from_writing(
+    stores, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(audience, "CHUNK", 5)
+    a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(20)])
+    at_once(stores, "google", 1)
+    asked, answer, claims = threading.Event(), threading.Event(), []
+
+    def script(stage, _seen):
+        if stage == "rcpt":
+            asked.set()
+            answer.wait(20)
+
+    def claim(*args, **named):
+        claims.append(time.monotonic())
+        return whole(*args, **named)
+
+    whole = outbox.claim
+    monkeypatch.setattr(outbox, "claim", claim)
+    with Peer(script) as peer:
+        post = sending(stores, tmp_path, peer)
+        thread = threading.Thread(target=drain, args=(post,))
+        thread.start()
+        assert asked.wait(10)
+        time.sleep(2.6)  # after one second no answer is expected
+        before = time.monotonic() - 1
+        in_vain = [at for at in claims if at > before]
+        answer.set()
+        thread.join()
+        post.backend.close()
+    assert len(in_vain) == 0
+
+
 def test_senders_share_what_a_lane_bears(stores, monkeypatch):
     monkeypatch.setattr(audience, "CHUNK", 1)
     a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(8)])

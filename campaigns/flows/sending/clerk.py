@@ -79,12 +79,16 @@ class Clerk:
         return True
 
     def _next_chunk(self) -> Chunk | None:
+        post = self._post
         if self._flight.dry:  # others may be due by now, while the wire waits for a slow server
-            with self._post.readers() as session:
-                if not outbox.has_work(session, self._post.account, self._post.journal.owner):
+            with post.readers() as session:
+                if not outbox.has_work(session, post.account, post.journal.owner, serves=self._is_free):
                     return None
-        with self._post.sessions.begin() as session:
-            return self._claim(session, lambda lane: not self._flight.is_stuck(lane))
+        with post.sessions.begin() as session:
+            return self._claim(session, self._is_free)
+
+    def _is_free(self, lane: str) -> bool:
+        return not self._flight.is_stuck(lane)
 
     def _load(self, chunk: Chunk) -> Batch | None:
         """Make a claimed chunk ready for the wire; None if it cannot be, and then its run waits."""

@@ -40,16 +40,26 @@ class Chunk:
     granted: int | None = None  #: of the lane's budget, to be given back; None: it has none
 
 
-def has_work(session: Session, account: str = MAIN, owner: str | None = None) -> bool:
-    """Tell whether a chunk is due in an account's queue, of a lane open to us, without taking any lock."""
+def has_work(
+    session: Session,
+    account: str = MAIN,
+    owner: str | None = None,
+    *,
+    serves: Callable[[str], bool] | None = None,
+) -> bool:
+    """Tell whether a chunk is due in an account's queue, of a lane open to us, without taking any lock.
+
+    `serves` says of which lanes.
+    """
     now = database_now(session)
     shut = lanes.closed(session, account, now, owner)
     if lanes.WHOLE in shut:
         return False
-    if not shut:
+    if not shut and serves is None:
         return session.execute(_runs_with_work(account, now).limit(1)).one_or_none() is not None
     going = session.scalars(_runs_with_work(account, now)).all()
-    return any(set(due_lanes(session, run, account, now)) - shut for run in going)
+    due = (lane for run in going for lane in due_lanes(session, run, account, now))
+    return any(lane not in shut and (serves is None or serves(lane)) for lane in due)
 
 
 def claim(
