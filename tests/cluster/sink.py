@@ -2,7 +2,8 @@
 
     python -m tests.cluster.sink PORT FILE [SECONDS]
 
-A line is in the file before the mail's reply is on the wire. With SECONDS, each mail is answered so much later.
+A line is in the file before the mail's reply is on the wire; FILE.first is as old as the first of them. With
+SECONDS, each mail is answered so much later.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import uvloop
 
@@ -19,9 +21,16 @@ from campaigns.delivery.smtpd import Receiver
 
 
 def keep(
-    file: int, delay: float, envelope: Envelope, _body: bytes, done: Callable[[OSError | None], None]
+    file: int,
+    first: Path,
+    delay: float,
+    envelope: Envelope,
+    _body: bytes,
+    done: Callable[[OSError | None], None],
 ) -> None:
     """Take a mail."""
+    if not os.fstat(file).st_size:
+        first.touch()
     os.write(file, f"{envelope.rcpt_to[0]}\n".encode())
     asyncio.get_running_loop().call_later(delay, done, None)
 
@@ -30,7 +39,9 @@ async def serve(port: int, path: str, delay: float) -> None:
     """Take mail until the process is ended."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     loop = asyncio.get_running_loop()
-    make = partial(Receiver, partial(keep, file, delay), lambda _address: None, utc_now)
+    make = partial(
+        Receiver, partial(keep, file, Path(f"{path}.first"), delay), lambda _address: None, utc_now
+    )
     server = await loop.create_server(make, "127.0.0.1", port)
     await server.serve_forever()
 

@@ -27,6 +27,7 @@ from campaigns.wiring import migrate, open_stores
 from tests.factories import SECRET, a_campaign, a_topic
 from tests.ports import free_port
 
+PATIENCE = 180.0  #: seconds for whatever is waited for
 DOMAINS = ("gmail.com", "outlook.com", "gmx.de", "yahoo.co.jp", "example.com", "example.org")
 CONNECTIONS = 8  #: of each sender process; as many mails may be on its wire
 EVERYBODY = {"version": 1, "rule": {"field": "contact.email", "is": "set"}}
@@ -143,7 +144,11 @@ class Stage:
         """How many mails the sink has taken."""
         return self._took.read_bytes().count(b"\n")
 
-    def wait_for_end(self, seconds: float) -> None:
+    def seconds(self) -> float:
+        """How long ago the sink took the first mail."""
+        return utc_now().timestamp() - self._took.with_name("took.first").stat().st_mtime
+
+    def wait_for_end(self, seconds: float = PATIENCE) -> None:
         """Wait until the run is over."""
         wait_until(lambda: self.run_state() in OVER, f"the run ({self.states()})", seconds)
 
@@ -177,7 +182,7 @@ class Stage:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
 
-def end(process: Process, within: float = 20.0) -> None:
+def end(process: Process, within: float = 60.0) -> None:
     """Ask a process to end, then insist; with its whole session."""
     if process.poll() is None:
         process.terminate()
@@ -193,7 +198,7 @@ def kill(process: Process) -> None:
     process.wait()
 
 
-def wait_until(true: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+def wait_until(true: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Wait for something; an AssertionError names it when it does not come."""
     until = time.monotonic() + seconds
     while not true():

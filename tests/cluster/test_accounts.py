@@ -146,7 +146,7 @@ def test_an_account_that_hangs_behind_a_broker_delays_no_other(stage, broker, tm
         stage.fill(600)
         stage.postroom("worker", **env)
         workers = [stage.postroom("celery-worker", "--account", one, **env) for one in ("main", "spare")]
-        wait_until(lambda: states(stage, "spare") == {"done"}, "the other account", 60)
+        wait_until(lambda: states(stage, "spare") == {"done"}, "the other account")
         assert "done" not in states(stage, "main")
         for worker in workers:
             kill(worker)
@@ -166,7 +166,7 @@ def test_a_broken_account_behind_a_broker_is_tried_and_opened(stage, broker):
         standings.failed(session, "main", BackendError("421 busy"), utc_now())
     stage.postroom("worker")
     stage.celery_workers(1)
-    stage.wait_for_end(60)
+    stage.wait_for_end()
     assert stage.account().sound()
     with stage.stores.readers() as session:
         assert standings.standing(session, "main").state is AccountState.OPEN

@@ -41,7 +41,7 @@ def test_a_login_is_told_only_to_the_host_that_was_named(tmp_path, monkeypatch, 
     def answer():
         for _ in range(2):
             client, _ = server.accept()
-            client.settimeout(5)
+            client.settimeout(60)
             try:
                 with context.wrap_socket(client, server_side=True) as secured:
                     heard.append(secured.recv(8))

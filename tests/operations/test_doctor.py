@@ -78,6 +78,7 @@ def test_a_frozen_process_that_holds_sqlites_lock_is_named(tmp_path, sqlite_patt
         process.stdout.readline()
         found = [store.examine_writing(opened)]
         os.kill(process.pid, signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
         found += [store.examine_writing(opened)]
         process.kill()
     assert [(one.level, f"process {process.pid} " in one.found) for one in found] == [
@@ -347,7 +348,7 @@ def test_what_cannot_be_looked_at_keeps_nobody_from_looking_further():
 def doctor(env, *options):
     words = [sys.executable, "-m", "campaigns.cli", "doctor", *options]
     given_env = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")} | env
-    return subprocess.run(words, env=given_env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(words, env=given_env, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_the_command_exits_1_only_if_something_is_bad(tmp_path):

@@ -174,7 +174,7 @@ def test_buckets_add_up_as_the_librarys_own(tmp_path_factory, values):
 def ask(exporter, path="/metrics", **headers):
     request = urllib.request.Request(f"http://127.0.0.1:{exporter.port}{path}", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

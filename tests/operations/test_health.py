@@ -43,6 +43,7 @@ def test_without_a_worker_it_is_not_ready(stores, here):
     assert ask(stores, here) == (503, {"database": "ok", "worker": "bad", "disk": "ok"})
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(("seconds", "status"), [(9, 200), (17, 503)])
 def test_a_worker_that_is_late_makes_it_unready(stores, here, seconds, status):
     ticked(stores, seconds)
@@ -83,6 +84,7 @@ def test_without_a_database_it_lives_and_is_not_ready(away, tmp_path):
         assert (answer.status_code, answer.get_data()) == (200, b"alive\n")
 
 
+@pytest.mark.timed
 def test_however_often_one_asks_the_database_is_asked_once_a_second(stores, here, monkeypatch):
     ticked(stores)
     looks = []
