@@ -1,7 +1,9 @@
 """A new sending domain is warmed up lane by lane, beside the warm-up of the account."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from time import sleep
 
 import pytest
 import sqlalchemy as sa
@@ -136,6 +138,33 @@ def test_a_plan_for_every_account_holds_for_those_without_their_own(house):
     assert house.claims()["new", "google"] == 3
     house.plan(4)
     assert house.claims()["new", "google"] == 4
+
+
+def test_who_changes_a_plan_is_in_no_deadlock_with_a_sender(stores):
+    """A sender has a throttled run's chunks in its hands, of a lane that is used up, and asks for another's."""
+    with stores.sessions.begin() as session:
+        if stores.engine.dialect.name == "sqlite":
+            pytest.skip("SQLite's writers are alone")
+        house = House(session)
+        house.plan(5)
+        house.claims()
+        session.execute(sa.update(runs).values(per_minute=1))
+        outbox.space_out(session, house.new, 1, now=house.now)
+
+    def change():
+        with stores.sessions.begin() as session:
+            lanes.set_plan(session, "main", "new.example", None, actor="ada", now=house.now)
+
+    with ThreadPoolExecutor(1) as beside:
+        with stores.sessions.begin() as session:
+            outbox.space_out(session, house.new, 1, now=house.now)
+            changing = beside.submit(change)
+            sleep(0.3)
+            warming = lanes.warming(session, Place(house.new, "main", "apple"))
+            assert lanes.give_warm(session, warming, 1, now=house.now) == 0
+        changing.result(10)
+    with stores.readers() as session:
+        assert lanes.warming_lines(session) == []
 
 
 def test_what_was_given_and_not_begun_is_taken_back(house):

@@ -109,6 +109,7 @@ def set_plan(
     session: Session, account: str, domain: str, plan: Plan | None, *, actor: str, now: datetime
 ) -> None:
     """Warm a sending domain up from its first day, or (None) no longer; what waited for tomorrow may go."""
+    _let_go(session, domain, now)  # chunks before lanes, as those who claim take them
     w, p = domain_warm_ups.c, domain_lanes.c
     session.execute(sa.delete(domain_warm_ups).where(w.account == account, w.domain == domain))
     began_anew = (
@@ -120,7 +121,6 @@ def set_plan(
         row = (account, domain, plan.base, plan.growth, plan.target)
         insert_many(session, domain_warm_ups, ("account", "domain", *PLAN), [row])
         said = f"warm-up of {domain} from {plan.base} a day by {plan.growth:g} to {plan.target}"
-    _let_go(session, domain, now)
     log(session, account, "*", said, actor=actor, now=now)
 
 
