@@ -140,6 +140,17 @@ def test_a_plan_for_every_account_holds_for_those_without_their_own(house):
     assert house.claims()["new", "google"] == 4
 
 
+@pytest.mark.parametrize("plan", [Plan(3, 2, 99), None])
+def test_a_plan_for_every_account_leaves_an_account_that_has_its_own_where_it_stands(house, plan):
+    house.plan(4)
+    house.claims()
+    step_all(house.session, house.now + DAY)
+    before = house.line()
+    assert before.day == 1
+    lanes.set_plan(house.session, EVERY_ACCOUNT, "new.example", plan, actor="ada", now=house.now)
+    assert house.line() == before
+
+
 def test_who_changes_a_plan_is_in_no_deadlock_with_a_sender(stores):
     """A sender has a throttled run's chunks in its hands, of a lane that is used up, and asks for another's."""
     with stores.sessions.begin() as session:

@@ -108,14 +108,17 @@ def plans(session: Session) -> list[DomainPlan]:
 def set_plan(
     session: Session, account: str, domain: str, plan: Plan | None, *, actor: str, now: datetime
 ) -> None:
-    """Warm a sending domain up from its first day, or (None) no longer; what waited for tomorrow may go."""
+    """Warm a sending domain up from its first day, or (None) no longer; what waited for tomorrow may go.
+
+    A plan of every account leaves those as they stand that have their own.
+    """
     _let_go(session, domain, now)  # chunks before lanes, as those who claim take them
     w, p = domain_warm_ups.c, domain_lanes.c
     session.execute(sa.delete(domain_warm_ups).where(w.account == account, w.domain == domain))
-    began_anew = (
-        p.domain == domain if account == EVERY_ACCOUNT else sa.and_(p.domain == domain, p.account == account)
-    )
-    session.execute(sa.delete(domain_lanes).where(began_anew))
+    mine = p.account == account
+    if account == EVERY_ACCOUNT:
+        mine = p.account.not_in(sa.select(w.account).where(w.domain == domain))
+    session.execute(sa.delete(domain_lanes).where(p.domain == domain, mine))
     said = f"no warm-up of {domain}"
     if plan is not None:
         row = (account, domain, plan.base, plan.growth, plan.target)
