@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from campaigns import blocks, receiving
 from campaigns.delivery.returns import RULES_VERSION, Returned, ReturnKind, read_return
 from campaigns.receiving import Arrival
-from campaigns.records import addressees, history, hits, returned_mails, returns, suppressions
+from campaigns.records import addressees, consent, history, hits, returned_mails, returns, suppressions
 from campaigns.records.reports import counts
 from campaigns.records.returned_mails import Judged, Kept
 from campaigns.tracking.tokens import Keyring, Purpose, Token
+from campaigns.values import ContactId
 
 
 def unsubscribe(session: Session, token: Token, *, how: str, now: datetime) -> None:
@@ -75,10 +76,11 @@ def judge_again(
     found: list[Again] = []
     kept = returned_mails.older(session, RULES_VERSION, now=now, after=after)
     for one in kept:
-        arrival = _arrival_again(session, one, keyring, now)
-        judged = replace(one.judged, rules=RULES_VERSION) if arrival is None else _judged(arrival)
-        if arrival is not None and (judged.kind, judged.hard) != (one.judged.kind, one.judged.hard):
-            _correct(session, one, arrival, secret)
+        read = _read_again(session, one, keyring, now)
+        judged = replace(one.judged, rules=RULES_VERSION) if read is None else _judged(read[1])
+        if read is not None and (judged.kind, judged.hard) != (one.judged.kind, one.judged.hard):
+            named, arrival = read
+            _correct(session, one, named, arrival, secret)
             listed = suppressions.is_suppressed(session, _hashed(arrival, secret))
             found.append(Again(one.run, one.seq, one.judged, judged, listed))
         returned_mails.judge(session, one.id, judged)
@@ -86,7 +88,9 @@ def judge_again(
     return found, kept[-1].id if kept else None
 
 
-def _arrival_again(session: Session, one: Kept, keyring: Keyring, now: datetime) -> Arrival | None:
+def _read_again(
+    session: Session, one: Kept, keyring: Keyring, now: datetime
+) -> tuple["_Named", Arrival] | None:
     """A kept mail as if it came now; None where it cannot be read as it came, or whom it is about is gone."""
     told = read_return(one.raw)
     named = _named(told, keyring)
@@ -95,10 +99,10 @@ def _arrival_again(session: Session, one: Kept, keyring: Keyring, now: datetime)
         return None
     if len(one.raw) >= returned_mails.MOST and not told.recipients:
         return None  # what it said of the address may stand in what was cut off
-    return Arrival(told, whom, named.by, one.digest, now)
+    return named, Arrival(told, whom, named.by, one.digest, now)
 
 
-def _correct(session: Session, one: Kept, arrival: Arrival, secret: bytes) -> None:
+def _correct(session: Session, one: Kept, named: "_Named", arrival: Arrival, secret: bytes) -> None:
     """Let the newer judgement stand in the history for the older one; only what speaks for less mail acts."""
     whom, came = arrival.whom, replace(arrival, at=one.at)
     fact = receiving.bounce(came)
@@ -108,7 +112,10 @@ def _correct(session: Session, one: Kept, arrival: Arrival, secret: bytes) -> No
     )
     if arrival.told.kind is not ReturnKind.BOUNCE:
         history.disown(session, fact.dedupe)
-        if not (stands and arrival.told.kind is ReturnKind.COMPLAINT):
+        if _wants_out(named, arrival.told):
+            if not consent.was_granted(session, ContactId(whom.contact), whom.topic, since=one.at):
+                unsubscribe(session, named.token, how="mail", now=arrival.at)
+        elif not (stands and arrival.told.kind is ReturnKind.COMPLAINT):
             receiving.act(session, came, secret)
         return
     history.reread(session, fact.dedupe, {**fact.detail, "before": one.judged.kind})

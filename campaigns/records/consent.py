@@ -202,6 +202,13 @@ def withdrawn_since(session: Session, contact: ContactId, topic_id: int) -> date
     return since
 
 
+def was_granted(session: Session, contact: ContactId, topic_id: int, *, since: datetime) -> bool:
+    """Tell whether a contact has said yes to a topic after a moment."""
+    yes = ConsentState.GRANTED
+    said = ledger(session, contact)
+    return any(one.topic == topic_id and one.state is yes and one.at > since for one in said)
+
+
 def states(session: Session, contact: ContactId) -> dict[int, ConsentState]:
     """Give a contact's newest word on every topic they spoke of, by topic id."""
     c = consent_states.c

@@ -12,10 +12,10 @@ from campaigns.delivery.returns import RULES_VERSION, BounceClass
 from campaigns.flows import erasing, intake
 from campaigns.model.mail import runs
 from campaigns.model.returned import returned_mails as table
-from campaigns.records import campaigns, history, person_file, returned_mails, suppressions
+from campaigns.records import campaigns, consent, history, person_file, returned_mails, suppressions
 from campaigns.records.reports import counts
 from campaigns.records.returned_mails import Judged
-from campaigns.values import EventKind, Fact, Verdict
+from campaigns.values import ConsentState, ContactId, EventKind, Fact, Verdict
 from tests.factories import NOW, SECRET, a_contact
 from tests.flows.test_returned_mail import ADA, DAY, KEYRING, Sent
 
@@ -169,6 +169,26 @@ def test_a_mail_that_is_no_bounce_any_more_is_named_and_counted_as_what_it_is(se
     assert "bounced" not in sent.kinds()
     assert "replied" in sent.kinds()
     assert all_again(sent.session) == []
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_wish_to_leave_that_was_taken_for_a_bounce_is_heard_unless_there_was_a_yes_since(sent, anew):
+    def state():
+        return consent.state(sent.session, ContactId(sent.contact), sent.topic)
+
+    sent.receive(sent.notice(FULL, status="4.2.2"))
+    wish = sent.answer("Stop, please.")
+    del wish["To"]
+    wish["To"] = f"unsub+{sent.token()}@bounce.shop.example"
+    replace_mail(sent, wish)
+    by_older_rules(sent.session, "full", hard=False)
+    if anew:
+        how = consent.Provenance(NOW + 5 * DAY, "form")
+        consent.grant(sent.session, ContactId(sent.contact), sent.topic, how, now=NOW + 5 * DAY)
+    assert state() is ConsentState.GRANTED
+    assert len(all_again(sent.session)) == 1
+    assert state() is (ConsentState.GRANTED if anew else ConsentState.WITHDRAWN)
+    assert "replied" not in sent.kinds()
 
 
 def test_of_a_mail_that_was_cut_only_what_it_still_says_is_believed(sent):
