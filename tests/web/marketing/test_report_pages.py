@@ -20,7 +20,7 @@ from campaigns.surveys.answers import Answer
 from campaigns.tracking.instrument import SURVEY_PAGE
 from campaigns.values import EventKind, Verdict
 from tests.factories import NOW
-from tests.records.test_reports import AFTER, ONE_QUESTION, One, bounced, clicked, opened, play, scored, sent
+from tests.records.test_reports import ONE_QUESTION, One, bounced, clicked, opened, play, scored, sent
 from web.marketing import export
 from web.marketing.reports import sentence
 
@@ -37,6 +37,7 @@ def run(desktop):
                 One("unknown"),
                 One("skipped", "no consent"),
             ],
+            opened=utc_now() - timedelta(hours=2),
         )
         session.execute(
             sa.update(contacts).where(contacts.c.given_name == "Ada").values(given_name="=HYPERLINK(1)")
@@ -165,7 +166,7 @@ def test_a_list_that_is_not_known_and_a_test_run_are_not_found(desktop, run):
 )
 def test_the_sentence_compares_the_rates_as_they_are_shown(desktop, run, rate, average, words):
     with desktop.stores.readers() as session:
-        report = reports.run_report(session, run, AFTER)
+        report = reports.run_report(session, run, utc_now() + timedelta(days=2))
     report = replace(
         report, click_rate=replace(report.click_rate, value=rate), average=reports.Average(3, average)
     )
