@@ -20,7 +20,7 @@ from campaigns.surveys.answers import Answer
 from campaigns.tracking.instrument import SURVEY_PAGE
 from campaigns.values import EventKind, Verdict
 from tests.factories import NOW
-from tests.records.test_reports import ONE_QUESTION, One, bounced, clicked, opened, play, scored, sent
+from tests.records.test_reports import AFTER, ONE_QUESTION, One, bounced, clicked, opened, play, scored, sent
 from web.marketing import export
 from web.marketing.reports import sentence
 
