@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -37,7 +37,7 @@ def choices(session: Session, whom: Addressee) -> list[Choice]:
     """The topics a contact may choose from: the public ones, and the one of the message they came from."""
     said = consent.states(session, ContactId(whom.contact))
     return [
-        Choice(topic, said.get(topic.id), _is_on(topic, said.get(topic.id)))
+        Choice(topic, said.get(topic.id), _hears(session, whom, topic, said.get(topic.id)))
         for topic in consent.all_topics(session)
         if topic.topic_class is not TopicClass.TRANSACTIONAL and (topic.public or topic.id == whom.topic)
     ]
@@ -47,6 +47,13 @@ def _is_on(topic: Topic, state: ConsentState | None) -> bool:
     if topic.topic_class is TopicClass.SERVICE:
         return state is not ConsentState.WITHDRAWN
     return state is ConsentState.GRANTED
+
+
+def _hears(session: Session, whom: Addressee, topic: Topic, state: ConsentState | None) -> bool:
+    """Whether a contact with this word is mailed: not where another at the address has left since."""
+    if not _is_on(topic, state):
+        return False
+    return shared_addresses.left_by_another(session, ContactId(whom.contact), topic) is None
 
 
 def choose(session: Session, whom: Addressee, wanted: Collection[int], shown: Shown, *, now: datetime) -> int:
@@ -151,10 +158,13 @@ def _say(
     how = Provenance(at, "preferences", _page(whom), _wording(session, topic, shown, now))
     if not on and (plainly or _is_on(topic, state)):
         shared_addresses.withdraw(session, contact, whom.address, topic, how, source="web", now=now)
+    left_at = shared_addresses.left_by_another(session, contact, topic) if on else None
     stands = state is said if plainly else _is_on(topic, state) is on
-    if stands and (on or shared_addresses.is_own(session, contact, topic)):
+    if stands and left_at is None and (on or shared_addresses.is_own(session, contact, topic)):
         return False
-    consent.append(session, contact, topic.id, said, how, now=now)
+    if left_at is not None:
+        at = max(at, left_at + timedelta(microseconds=1))
+    consent.append(session, contact, topic.id, said, how._replace(at=at), now=now)
     _record(session, whom, topic, said, at)
     return True
 

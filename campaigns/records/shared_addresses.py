@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.model.consent import consent_states
 from campaigns.model.customers import contacts
 from campaigns.records import consent, history
 from campaigns.records.consent import Provenance, Statement, Topic
@@ -64,6 +65,23 @@ def is_own(session: Session, contact: ContactId, topic: Topic) -> bool:
     """
     newest = next(iter(_words(session, contact, topic)), None)
     return newest is None or SAID_BY_ANOTHER.match(newest.proof) is None
+
+
+def left_by_another(session: Session, contact: ContactId, topic: Topic) -> datetime | None:
+    """When another at a contact's address left a topic, if no word of the contact came after it; else None.
+
+    Then the contact is not mailed about it, whatever their own word is (`gates`); a yes is to be dated later.
+    """
+    word = consent_states.c
+    left = (
+        sa.select(sa.func.max(word.at))
+        .join_from(contacts, consent_states, word.contact_id == contacts.c.id)
+        .where(_at(contact, None), contacts.c.id != contact)
+        .where(word.topic_id == topic.id, word.state == ConsentState.WITHDRAWN.value)
+    )
+    left_at: datetime | None = session.scalar(left)
+    newest = next(iter(_words(session, contact, topic)), None) if left_at is not None else None
+    return left_at if newest is None or left_at is None or newest.at <= left_at else None
 
 
 def take_back(

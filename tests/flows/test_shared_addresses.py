@@ -13,7 +13,7 @@ from campaigns.model.customers import contacts
 from campaigns.model.events import events
 from campaigns.model.mail import messages
 from campaigns.records import addressees, consent
-from campaigns.records.customers import withdraw_consent
+from campaigns.records.customers import grant_consent, withdraw_consent
 from campaigns.tracking.tokens import Keyring, Purpose
 from campaigns.values import ConsentState, ContactId, TopicClass
 from tests.factories import NOW, SECRET, a_campaign, a_contact, a_run, a_topic
@@ -180,6 +180,51 @@ def test_a_no_holds_at_the_mailbox_that_the_mail_went_to(session, home, leave):
     }
     take_back(session, token)
     assert consent.state(session, ContactId(cid), topic) is ConsentState.GRANTED
+
+
+def tick(session, token, topic):
+    whom = addressees.find(session, token)
+    preferring.choose(session, whom, {topic}, Shown("en", {topic: "News"}), now=LATER)
+
+
+def tell_a_colleague_yes(session, token, topic):
+    customer = session.scalar(sa.select(contacts.c.customer_id).where(contacts.c.id == token.contact))
+    said = {"actor": "Sofía", "reason": "by phone", "now": LATER}
+    grant_consent(session, customer, token.contact, topic, **said)
+
+
+@pytest.mark.parametrize("topic_class", [TopicClass.MARKETING, TopicClass.SERVICE])
+@pytest.mark.parametrize("agree", [tick, tell_a_colleague_yes])
+def test_who_is_stopped_by_anothers_no_sees_so_and_may_say_yes_anew(session, topic_class, agree):
+    topic = a_topic(session, topic_class)
+    agreed = topic if topic_class is TopicClass.MARKETING else None
+    ada, ben = (a_contact(session, email=SHARED, topic=agreed) for _ in range(2))
+    run = a_run(session, a_campaign(session, topic=topic))
+    frozen(session, run)
+    (seq,) = session.scalars(sa.select(messages.c.seq).where(messages.c.contact_id == ben))
+    token = KEYRING.read(Purpose.UNSUBSCRIBE, KEYRING.sign(Purpose.UNSUBSCRIBE, run, seq, ben))
+
+    def is_on():
+        (choice,) = preferring.choices(session, addressees.find(session, token))
+        return choice.on
+
+    assert is_on()
+    said_at(session, ada, topic, ConsentState.WITHDRAWN, LATER + timedelta(minutes=1), "import")
+    assert (is_on(), mailed_now(session, topic)) == (False, set())
+    agree(session, token, topic)
+    agree(session, token, topic)
+    assert (is_on(), mailed_now(session, topic)) == (True, {ben})
+    assert len(consent.ledger(session, ContactId(ben))) == (2 if agreed else 1)
+
+
+def test_a_no_goes_with_its_contact_to_the_mailbox_that_they_read_now(session, home):
+    topic, ada, _, ben, token = home
+    moved = sa.select(contacts.c.email).where(contacts.c.id == ben).scalar_subquery()
+    session.execute(sa.update(contacts).where(contacts.c.id == ada).values(email=moved))
+    unsubscribe(session, token, topic)
+    assert mailed_now(session, topic) == set()
+    said_at(session, ben, topic, ConsentState.GRANTED, LATER + timedelta(seconds=1))
+    assert mailed_now(session, topic) == {ben}
 
 
 def test_a_no_told_late_leaves_a_yes_that_somebody_else_said_after_it(session, home):

@@ -1,7 +1,7 @@
 """What people of ours do for a customer from its record; each act is in the history, by whom and why."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -191,9 +191,13 @@ def _say(
     if said is ConsentState.WITHDRAWN:
         shared_addresses.withdraw(session, ContactId(contact), None, known, how, source="staff", now=now)
     granted = said is ConsentState.GRANTED
-    if newest is said and (granted or shared_addresses.is_own(session, ContactId(contact), known)):
+    left_at = shared_addresses.left_by_another(session, ContactId(contact), known) if granted else None
+    stands = granted or shared_addresses.is_own(session, ContactId(contact), known)
+    if newest is said and stands and left_at is None:
         return False
-    consent.append(session, ContactId(contact), topic, said, how, now=now)
+    if left_at is not None:
+        at = max(at, left_at + timedelta(microseconds=1))
+    consent.append(session, ContactId(contact), topic, said, how._replace(at=at), now=now)
     kind = EventKind.CONSENT_GRANTED if granted else EventKind.CONSENT_WITHDRAWN
     detail = {"topic": known.id, "how": "staff", "reason": reason.strip()}
     dedupe = f"{kind}:{contact}:{topic}:{now.isoformat()}"
