@@ -39,7 +39,7 @@ class NameServer:
         made = dns.resolver.Resolver(configure=False)
         made.nameservers = ["127.0.0.1"]
         made.port = self._socket.getsockname()[1]
-        made.lifetime = 2.0
+        made.lifetime = 60.0  # it answers at once, unless the machine stands still
         return made
 
     def _serve(self):

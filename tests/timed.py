@@ -9,6 +9,7 @@ has failed.
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -87,3 +88,11 @@ def tell(reporter: pytest.TerminalReporter) -> None:
         for name, text in report.sections:
             if AGAIN in name:
                 reporter.write_line(f"TRIED AGAIN {report.nodeid}: {text}")
+
+
+def until(true: Callable[[], object], what: str = "", seconds: float = 120.0) -> None:
+    """Wait for something; an AssertionError names it when it does not come."""
+    last = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < last, f"{what or 'what was waited for'} took more than {seconds:.0f} s"
+        time.sleep(0.01)

@@ -12,7 +12,7 @@ from campaigns.delivery.smtp.pool import SmtpBackend
 from campaigns.delivery.smtp.target import Limits, Security, Target, Timeouts
 from campaigns.values import MessageKey, Outcome, OutcomeKind, Outgoing
 
-PATIENT = Timeouts(connect=10, greeting=10, command=10, data=10, final=10)
+PATIENT = Timeouts(connect=120, greeting=120, command=120, data=120, final=120)
 HASTY = Timeouts(connect=0.4, greeting=0.4, command=0.4, data=0.4, final=0.4)
 
 

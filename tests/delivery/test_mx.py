@@ -1,7 +1,5 @@
 """Whose servers take a domain's mail, asked of a name server on loopback."""
 
-import time
-
 import dns.resolver
 import pytest
 
@@ -59,9 +57,15 @@ def test_a_name_that_only_looks_like_a_providers_is_another():
 def test_where_nobody_answers_only_a_few_are_waited_for():
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], 9, 0.3
-    began = time.monotonic()
+    asked, resolve = [], resolver.resolve
+
+    def counted(name, *given, **named):
+        asked.append(name)
+        return resolve(name, *given, **named)
+
+    resolver.resolve = counted
     heard = list(ask_all([f"d{n}.net" for n in range(300)], resolver))
-    assert time.monotonic() - began < 2
+    assert 0 < len(asked) < 60
     assert heard == [Heard(f"d{n}.net", Mail.UNHEARD) for n in range(300)]
 
 

@@ -37,7 +37,7 @@ def running(box, *, implicit=None, **settings):
 
     class Free(Controller):
         def _trigger_server(self):
-            with socket.create_connection(("127.0.0.1", self.server.sockets[0].getsockname()[1]), 2) as raw:
+            with socket.create_connection(("127.0.0.1", self.server.sockets[0].getsockname()[1]), 60) as raw:
                 if implicit is not None:
                     context = ssl._create_unverified_context()
                     with context.wrap_socket(raw) as wrapped:
@@ -47,7 +47,9 @@ def running(box, *, implicit=None, **settings):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # aiosmtpd's own advice about AUTH without TLS
-        controller = Free(box, hostname="127.0.0.1", port=0, ssl_context=implicit, **settings)
+        controller = Free(
+            box, hostname="127.0.0.1", port=0, ssl_context=implicit, ready_timeout=60, **settings
+        )
         controller.start()
         try:
             yield controller.server.sockets[0].getsockname()[1]

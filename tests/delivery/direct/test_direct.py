@@ -20,6 +20,7 @@ from tests.delivery.certificates import Authority
 from tests.delivery.direct.street import Street, to
 from tests.delivery.peers import HASTY, Account, Peer, Say, mail
 from tests.delivery.test_smtp_tls_and_auth import Box, running
+from tests.timed import until
 
 SENT, DEFERRED, FAILED, UNKNOWN = (
     OutcomeKind.SENT,
@@ -72,6 +73,7 @@ def test_servers_of_equal_preference_share_the_mail(street):
     assert sum(bool(peer.taken) for peer in peers) > 1
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "say",
     [
@@ -238,7 +240,7 @@ def test_one_silent_server_keeps_nobody_waiting(street):
 
     def silent(now, seen):
         if now == "greeting":
-            ready.wait(20)
+            ready.wait(100)
 
     street.server(1, silent)
     other = street.server(2)
@@ -257,16 +259,17 @@ def test_one_silent_server_keeps_nobody_waiting(street):
 
     account, began = Watching(), time.monotonic()
     street.send(to("silent.example", *range(1, 41)) + to("a.example", *range(41, 91)), account)
-    assert account.last - began < 4
+    assert account.last - began < 60
     assert account.kinds == {SENT: 90}
 
 
+@pytest.mark.timed
 def test_where_all_hands_are_full_of_a_silent_servers_mail_it_is_put_off(street, monkeypatch):
     monkeypatch.setattr(delivery, "IN_HAND", 20)
     monkeypatch.setattr(delivery, "BRISK", 0.1)
     monkeypatch.setattr(group, "SILENT", 0.3)
     over = threading.Event()
-    street.server(1, lambda now, seen: over.wait(20) and None if now == "greeting" else None)
+    street.server(1, lambda now, seen: over.wait(100) and None if now == "greeting" else None)
     street.server(2)
     street.domain("silent.example", (10, 1))
     street.domain("a.example", (10, 2))
@@ -320,13 +323,15 @@ def test_no_more_connections_than_allowed_lead_to_one_server(street):
             if stage == "greeting":
                 open_now.add(seen.connection)
                 most.append(len(open_now))
-            if stage == "quit":
+            if (
+                stage == "body" and seen.mail == 30
+            ):  # its goodbye may be heard later than the next one's greeting
                 open_now.discard(seen.connection)
 
     street.server(1, script)
     street.domain("a.example", (10, 1))
     street.send(to("a.example", *range(1, 120)), connections=2, per_connection=30)
-    assert max(most) <= 3  # one may still be saying goodbye
+    assert max(most) <= 2
 
 
 def test_a_batch_that_has_nothing_for_a_while_is_asked_again(street):
@@ -347,7 +352,7 @@ def test_servers_are_left_politely_when_nothing_more_is_to_send(street):
     street.domain("a.example", (10, 1))
     way, account = street.backend(connections=1), Account()
     way.send(to("a.example", 1, 2), account)
-    assert peer.lines[-1] == "QUIT"
+    until(lambda: peer.lines[-1] == "QUIT")
     way.send(to("a.example", 3), account)
     way.close()
     assert (account.kinds, peer.connections) == ({SENT: 3}, 2)
@@ -455,7 +460,7 @@ def test_a_stop_does_not_wait_for_a_silent_server(street, stage):
     def script(now, seen):
         if now == stage:
             account.stop = True
-            over.wait(10)
+            over.wait(100)
 
     street.server(1, script)
     street.domain("a.example", (10, 1))
@@ -463,7 +468,7 @@ def test_a_stop_does_not_wait_for_a_silent_server(street, stage):
     street.send(to("a.example", *range(1, 50)), account)
     took = time.monotonic() - began
     over.set()
-    assert took < 2
+    assert took < 60
     assert account.started_keys == []
 
 
@@ -474,7 +479,7 @@ def test_a_stop_waits_a_while_for_the_answer_to_a_body_and_then_it_is_a_doubt(st
     def script(stage, seen):
         if stage == "body":
             account.stop = True
-            over.wait(10)
+            over.wait(100)
 
     street.server(1, script)
     street.domain("a.example", (10, 1))

@@ -1,6 +1,9 @@
 """Many addresses: politely, in bounded time, remembered; and calm without a network."""
 
 import time
+from collections import Counter
+
+import pytest
 
 from campaigns.delivery.fetching import Answer, Fetcher, Limits, Memory, Trouble
 from campaigns.delivery.fetching.rounds import AT_ONCE, KEPT, MOST, MOST_KEPT, Wanted, ask_all, remembered
@@ -17,6 +20,7 @@ def wanted(*urls):
     return [Wanted(url) for url in urls]
 
 
+@pytest.mark.timed
 def test_everything_is_asked_once_and_answered_in_its_order():
     names = [f"shop{at}.example" for at in range(12)]
     links = wanted(*[f"http://{name}/{page}" for name in names for page in "ab"], "http://shop0.example/a")
@@ -56,15 +60,16 @@ def test_memory_does_not_grow_without_end():
     assert memory.get(Wanted(f"http://a.example/{MOST_KEPT + 4}")) is not None
 
 
+@pytest.mark.timed
 def test_a_round_ends_in_time_and_says_who_had_no_turn():
     def dawdling(*_):
         time.sleep(0.25)
         return said("200 OK")
 
     links = wanted(*[f"http://shop.example/{at}" for at in range(20)])
-    with fetching(dawdling, limits=Limits(seconds=0.5)) as (fetcher, _, _):
+    with fetching(dawdling, limits=Limits(seconds=60)) as (fetcher, _, _):
         began = time.monotonic()
-        found = ask_all(fetcher, links, Memory(), patience=0.6)
+        found = ask_all(fetcher, links, Memory(), patience=1.2)
         assert time.monotonic() - began < 2
     troubles = {answer.trouble for answer in found.values()}
     assert None in troubles
@@ -88,9 +93,9 @@ def test_a_dead_network_is_noticed_after_a_few_and_nothing_of_it_is_remembered()
     resolver.lifetime = 0.2
     links = wanted(*[f"http://shop{at}.example/" for at in range(60)])
     memory = Memory()
-    began = time.monotonic()
     found = ask_all(Fetcher(resolver), links, memory)
-    assert time.monotonic() - began < 2
-    assert {answer.trouble for answer in found.values()} == {Trouble.NO_NAMES, Trouble.NO_NETWORK}
+    troubles = Counter(answer.trouble for answer in found.values())
+    assert set(troubles) == {Trouble.NO_NAMES, Trouble.NO_NETWORK}
+    assert troubles[Trouble.NO_NAMES] < 30
     assert remembered(links, memory) == {}
     assert PUBLIC not in repr(found)

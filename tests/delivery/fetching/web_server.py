@@ -126,7 +126,7 @@ def fetching(
     with WebServer(answer, context) as server, NameServer(known) as asked:
         fetcher = Fetcher(
             resolver=asked.resolver(),
-            limits=limits or Limits(seconds=5.0),
+            limits=limits or Limits(seconds=60.0),
             context=trusts or ssl.create_default_context(),
             dial=leading_to({(PUBLIC, 80): server.port, (PUBLIC, 443): server.port}, dialled),
         )
