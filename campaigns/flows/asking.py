@@ -19,6 +19,7 @@ from campaigns.records import (
     forms,
     messages,
     routes,
+    shared_addresses,
     sign_ups,
     suppressions,
     templates,
@@ -89,13 +90,18 @@ def _deal(session: Session, one: SignUp, out: Counter[int], now: datetime, routi
 
 
 def _wanted(session: Session, one: SignUp) -> tuple[list[int], int | None]:
-    """The topics that are not granted yet, and the contact whose address this is."""
+    """The topics without a yes, or left by another at the address since, and the contact whose it is."""
     assert one.address is not None
     contact = form_people.known(session, one.address)
     if contact is None:
         return list(one.topics), None
     said = consent.states(session, ContactId(contact))
-    return [topic for topic in one.topics if said.get(topic) is not ConsentState.GRANTED], contact
+
+    def stands(topic: int) -> bool:
+        granted = said.get(topic) is ConsentState.GRANTED
+        return granted and shared_addresses.left_by_another(session, ContactId(contact), topic) is None
+
+    return [topic for topic in one.topics if not stands(topic)], contact
 
 
 def _why_not(

@@ -21,6 +21,7 @@ from campaigns.records import (
     forms,
     history,
     outbox,
+    shared_addresses,
     sign_ups,
     suppressions,
 )
@@ -160,8 +161,11 @@ def _grant(
     now: datetime,
 ) -> None:
     state, at = consent.hold(session, ContactId(contact), topic.id, now=now)
-    if state is ConsentState.GRANTED:
+    left_at = shared_addresses.left_by_another(session, ContactId(contact), topic.id)
+    if state is ConsentState.GRANTED and left_at is None:
         return
+    if left_at is not None:
+        at = max(at, left_at + timedelta(microseconds=1))
     wording = consent.add_wording(
         session, forms.wording_key(form.id, topic.id), sign_up.language, sign_up.topics[topic.id], now=now
     )

@@ -53,7 +53,7 @@ def _hears(session: Session, whom: Addressee, topic: Topic, state: ConsentState 
     """Whether a contact with this word is mailed: not where another at the address has left since."""
     if not _is_on(topic, state):
         return False
-    return shared_addresses.left_by_another(session, ContactId(whom.contact), topic) is None
+    return shared_addresses.left_by_another(session, ContactId(whom.contact), topic.id) is None
 
 
 def choose(session: Session, whom: Addressee, wanted: Collection[int], shown: Shown, *, now: datetime) -> int:
@@ -158,7 +158,7 @@ def _say(
     how = Provenance(at, "preferences", _page(whom), _wording(session, topic, shown, now))
     if not on and (plainly or _is_on(topic, state)):
         shared_addresses.withdraw(session, contact, whom.address, topic, how, source="web", now=now)
-    left_at = shared_addresses.left_by_another(session, contact, topic) if on else None
+    left_at = shared_addresses.left_by_another(session, contact, topic.id) if on else None
     stands = state is said if plainly else _is_on(topic, state) is on
     if stands and left_at is None and (on or shared_addresses.is_own(session, contact, topic)):
         return False

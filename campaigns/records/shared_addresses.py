@@ -48,7 +48,7 @@ def withdraw(
     said_so = 0
     said = f"{_said_by(contact)}; {how.proof}" if _is_impersonal(how) else _said_by(contact)
     for other, customer in _others(session, contact, address):
-        newest = next(iter(_words(session, other, topic)), None)
+        newest = next(iter(_words(session, other, topic.id)), None)
         if not _hears(topic, newest) or (newest is not None and newest.at > no_at):
             continue
         _, at = consent.hold(session, other, topic.id, now=now)
@@ -63,11 +63,11 @@ def is_own(session: Session, contact: ContactId, topic: Topic) -> bool:
 
     Who says no after such a word says it for good: it is written down, and nobody takes it back for them.
     """
-    newest = next(iter(_words(session, contact, topic)), None)
+    newest = next(iter(_words(session, contact, topic.id)), None)
     return newest is None or SAID_BY_ANOTHER.match(newest.proof) is None
 
 
-def left_by_another(session: Session, contact: ContactId, topic: Topic) -> datetime | None:
+def left_by_another(session: Session, contact: ContactId, topic: int) -> datetime | None:
     """When another at a contact's address left a topic, if no word of the contact came after it; else None.
 
     Then the contact is not mailed about it, whatever their own word is (`gates`); a yes is to be dated later.
@@ -77,7 +77,7 @@ def left_by_another(session: Session, contact: ContactId, topic: Topic) -> datet
         sa.select(sa.func.max(word.at))
         .join_from(contacts, consent_states, word.contact_id == contacts.c.id)
         .where(_at(contact, None), contacts.c.id != contact)
-        .where(word.topic_id == topic.id, word.state == ConsentState.WITHDRAWN.value)
+        .where(word.topic_id == topic, word.state == ConsentState.WITHDRAWN.value)
     )
     left_at: datetime | None = session.scalar(left)
     newest = next(iter(_words(session, contact, topic)), None) if left_at is not None else None
@@ -98,10 +98,10 @@ def take_back(
 
     Only where they said nothing since. Call it after `hold`, and before the contact's own yes is written.
     """
-    taken = next(iter(_words(session, contact, topic)), None)
+    taken = next(iter(_words(session, contact, topic.id)), None)
     given = 0
     for other, customer in _others(session, contact, address):
-        theirs = _words(session, other, topic)
+        theirs = _words(session, other, topic.id)
         if taken is None or not theirs or not _follows(theirs[0], taken):
             continue
         _, at = consent.hold(session, other, topic.id, now=now)
@@ -130,8 +130,8 @@ def _at(contact: ContactId, address: str | None) -> sa.ColumnElement[bool]:
     return contacts.c.email == sa.select(own.c.email).where(own.c.id == contact).scalar_subquery()
 
 
-def _words(session: Session, contact: ContactId, topic: Topic) -> list[Statement]:
-    return [word for word in consent.ledger(session, contact) if word.topic == topic.id]
+def _words(session: Session, contact: ContactId, topic: int) -> list[Statement]:
+    return [word for word in consent.ledger(session, contact) if word.topic == topic]
 
 
 def _hears(topic: Topic, word: Statement | None) -> bool:

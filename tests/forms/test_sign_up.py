@@ -89,6 +89,22 @@ def test_a_second_press_of_the_button_changes_nothing(scene):
     assert (scene.rows(consents), scene.rows(events)) == before
 
 
+def test_who_is_stopped_by_anothers_no_is_asked_again_and_their_yes_counts(scene):
+    with scene.stores.sessions.begin() as session:
+        ben, ada = (a_contact(session, email=ADA, topic=scene.topics[0]) for _ in range(2))
+        left = Provenance(scene.now, "import")
+        consent.withdraw(session, ContactId(ada), scene.topics[0], left, now=scene.now)
+    mail = scene.mail_to(ADA)
+    scene.confirm(mail)
+    with scene.stores.readers() as session:
+        newest, *_ = consent.ledger(session, ContactId(ben))
+    assert (newest.state, newest.source, newest.at > left.at) == (ConsentState.GRANTED, "form", True)
+    scene.pass_(days=2)
+    scene.sign_up(ADA)
+    scene.work()
+    assert scene.newest().reason == "already"
+
+
 @on_sqlite
 def test_the_link_holds_for_seven_days(scene):
     mail = scene.mail_to(ADA)

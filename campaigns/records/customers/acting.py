@@ -191,7 +191,7 @@ def _say(
     if said is ConsentState.WITHDRAWN:
         shared_addresses.withdraw(session, ContactId(contact), None, known, how, source="staff", now=now)
     granted = said is ConsentState.GRANTED
-    left_at = shared_addresses.left_by_another(session, ContactId(contact), known) if granted else None
+    left_at = shared_addresses.left_by_another(session, ContactId(contact), known.id) if granted else None
     stands = granted or shared_addresses.is_own(session, ContactId(contact), known)
     if newest is said and stands and left_at is None:
         return False
