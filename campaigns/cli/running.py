@@ -262,10 +262,10 @@ class _Rounds:
             self._sure = True
 
     def _try_if_broken(self) -> None:
-        from campaigns.delivery.trying import try_account
+        from campaigns.delivery.trying import try_again
         from campaigns.flows import probing
 
-        ask = partial(try_account, self._account, self._settings.smtp_cafile)
+        ask = partial(try_again, self._account, self._settings.smtp_cafile)
         probing.probe(self._post.sessions, self._post.readers, self._account.name, ask, utc_now)
 
 

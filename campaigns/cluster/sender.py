@@ -14,7 +14,7 @@ import structlog
 from campaigns import logs, metrics
 from campaigns.clock import utc_now
 from campaigns.config import Settings
-from campaigns.delivery.trying import try_account
+from campaigns.delivery.trying import try_again
 from campaigns.errors import BackendError
 from campaigns.flows import dispatching, probing
 from campaigns.flows.attending import Attendance
@@ -138,7 +138,7 @@ class Sender:
     def _try_the_account(self) -> None:
         """Ask a broken account now and then whether it takes mail again."""
         assert self._stores is not None
-        ask = partial(try_account, self._account, self._settings.smtp_cafile)
+        ask = partial(try_again, self._account, self._settings.smtp_cafile)
         probing.probe(self._stores.sessions, self._stores.readers, self._account.name, ask, utc_now)
 
     def _recover(self, stores: Stores, own: str | None) -> None:

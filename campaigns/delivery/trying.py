@@ -5,6 +5,7 @@ from pathlib import Path
 from campaigns.delivery.direct.backend import DirectBackend
 from campaigns.delivery.domains import Unasked, addresses, host_names, open_resolver
 from campaigns.delivery.fetching.networks import plain, why_inner
+from campaigns.delivery.mx import answers_about_known
 from campaigns.delivery.providers import PROVIDERS, Ways, read_options
 from campaigns.delivery.providers.http import HttpBackend
 from campaigns.delivery.smtp.target import read_target
@@ -37,6 +38,27 @@ def try_account(account: Account, cafile: Path | None = None) -> str:
     finally:
         backend.close()
     return f"{provider.title} answers, and takes our key"
+
+
+def try_again(account: Account, cafile: Path | None = None) -> str:
+    """Ask a broken account whether it takes mail by now; where we deliver ourselves, for what breaks it alone.
+
+    That is a missing name server (`delivery/direct`). A large provider that does not answer, or an address
+    without a name, kept no mail from going before.
+
+    Raises:
+        BackendError: with what is still wrong.
+        BadSettings: naming what is wrong with the account.
+    """
+    if account.kind != "direct":
+        return try_account(account, cafile)
+    try:
+        resolver = open_resolver()
+    except Unasked as error:
+        raise BackendError(f"this machine names no name server: {error}") from error
+    if not answers_about_known(resolver):
+        raise BackendError("no name server tells where mail goes")
+    return "name servers answer"
 
 
 def _reached(own: str) -> str:

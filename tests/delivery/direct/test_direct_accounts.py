@@ -12,7 +12,7 @@ from campaigns.flows.sending import drain
 from campaigns.records import lanes
 from campaigns.values import Account
 from tests.delivery.direct.street import Street
-from tests.delivery.peers import HASTY
+from tests.delivery.peers import HASTY, Peer
 from tests.factories import a_postbox
 from tests.flows.test_lanes import a_scheduled_run, states
 from tests.timed import until
@@ -122,6 +122,25 @@ def test_an_address_with_a_name_is_well(monkeypatch):
         monkeypatch.setattr(trying, "open_resolver", street.names.resolver)
         monkeypatch.setattr(trying, "why_inner", lambda _: None)
         assert trying._reached("203.0.113.10") == "port 25 is open; 203.0.113.10 is out.shop.example"
+
+
+def test_a_broken_account_is_open_again_when_a_name_server_answers(monkeypatch):
+    """Whatever a large provider thinks of us: before, mail went."""
+    account = Account("out", "direct")
+    with Street() as street:  # whose known domains have no server that can be reached
+        resolver = street.names.resolver()
+        monkeypatch.setattr(trying, "open_resolver", lambda: resolver)
+        assert trying.try_again(account) == "name servers answer"
+        resolver.port, resolver.lifetime = 9, 0.2
+        with pytest.raises(BackendError, match="no name server tells"):
+            trying.try_again(account)
+
+
+def test_another_account_is_tried_again_as_the_first_time():
+    with Peer() as peer:
+        assert "answers" in trying.try_again(
+            Account("main", "smtp", {"url": f"smtp://127.0.0.1:{peer.port}"})
+        )
 
 
 # ---- a whole run
