@@ -55,7 +55,7 @@ def mails(count: int, first: int = 1) -> list[Outgoing]:
 
 
 def account(desk, url: str, **options: str) -> Account:
-    usual = {"connections": "3"} | ({} if desk.kind == "smtp" else {"timeout": "20"})
+    usual = {"connections": "3"} | ({} if desk.kind == "smtp" else {"timeout": "60"})
     usual |= {"batch": str(desk.most)} if desk.most > 1 else {}
     return Account("shop", desk.kind, desk.options(url) | usual | options)
 

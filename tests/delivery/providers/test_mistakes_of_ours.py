@@ -39,7 +39,7 @@ def sent(backend, batch) -> tuple[Watching, list[Exception]]:
 
     thread = threading.Thread(target=go, daemon=True)
     thread.start()
-    thread.join(8)
+    thread.join(60)
     assert not thread.is_alive(), "it hangs"
     return watching, errors
 

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -343,6 +344,7 @@ def test_a_wait_without_a_word_how_long_grows(desk, monkeypatch):
         assert watching.of(SENT) == everyone(3)
 
 
+@pytest.mark.timed
 @every
 def test_whoever_stops_while_the_provider_is_busy_waits_no_longer(desk):
     watching = Watching()
@@ -354,7 +356,7 @@ def test_whoever_stops_while_the_provider_is_busy_waits_no_longer(desk):
     with Stand(desk(), script) as stand:
         began = time.monotonic()
         send(stand, mails(3), watching)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 12
         assert set(watching.kinds) == {DEFERRED}
 
 
@@ -433,6 +435,7 @@ def test_an_answer_without_end_is_a_doubt_and_fills_no_memory(desk):
         assert set(send(stand, [mail(1)]).kinds) == {UNKNOWN}
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("desk", [DESKS[0], DESKS[3]], ids=name_of)
 def test_an_answer_that_does_not_come_in_time_is_a_doubt(desk):
     with Stand(desk(), slowly(1.6)) as stand:
@@ -455,16 +458,17 @@ def test_when_it_shall_stop_nothing_more_is_begun_and_the_rest_is_given_back(des
 @every
 def test_a_slow_provider_is_not_waited_for_longer_than_a_stop_allows(desk, monkeypatch):
     monkeypatch.setattr(http_round, "GRACE", 0.1)
-    watching = Watching()
+    watching, over = Watching(), threading.Event()
 
     def script(asked, serve):
         watching.stop = True
-        time.sleep(0.6)
+        over.wait(60)
         return serve()
 
     with Stand(desk(), script) as stand:
-        backend = open_account(account(stand.desk, stand.url))
+        backend = open_account(account(stand.desk, stand.url, timeout="60"))
         backend.send(mails(2), watching)
+        over.set()
         assert set(watching.kinds) == {UNKNOWN}
         backend.close()
 

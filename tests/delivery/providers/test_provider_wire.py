@@ -1,9 +1,8 @@
 """What lies below a provider's words: TLS, interrupts, requests that break off."""
 
 import signal
-import time
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 
 import pytest
 
@@ -86,9 +85,11 @@ def test_a_request_that_breaks_before_its_end_was_surely_not_worked_on_and_is_ma
 
 
 def test_who_is_interrupted_tells_what_is_in_doubt():
+    over = Event()
+
     def script(_asked, serve):
         Timer(0.1, lambda: signal.raise_signal(signal.SIGINT)).start()
-        time.sleep(0.6)
+        over.wait(60)
         return serve()
 
     watching = Watching()
@@ -97,5 +98,5 @@ def test_who_is_interrupted_tells_what_is_in_doubt():
         with pytest.raises(KeyboardInterrupt):
             backend.send(mails(3), watching)
         assert watching.kinds == {OutcomeKind.UNKNOWN: 3}
-        time.sleep(0.5)
+        over.set()
         backend.close()

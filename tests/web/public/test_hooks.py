@@ -25,7 +25,7 @@ from campaigns.wiring import Stores, routing_of
 from tests.delivery.webhooks import signing
 from tests.factories import SECRET
 from tests.web.public.scene import PUBLIC, Scene, a_scene, on_sqlite, settings
-from tests.web.public.test_killed import exchange, kill_all
+from tests.web.public.test_killed import exchange, kill_all, wait_until
 from web.hits import application
 from web.public import hooks
 
@@ -348,7 +348,7 @@ class Provider:
             thread.start()
 
     def _call(self, port: int, path: str, client: int) -> None:
-        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", port, timeout=120)
         try:
             for turn in range(1_000_000):
                 name = f"{client}.{turn}"
@@ -366,7 +366,7 @@ class Provider:
 
     def join(self) -> None:
         for thread in self.threads:
-            thread.join(20)
+            thread.join(120)
 
 
 @pytest.fixture
@@ -381,12 +381,11 @@ def server(house: House, database_url: str, tmp_path: Path, monkeypatch: pytest.
 def test_kill_9_under_load_loses_no_answered_call(house: House, server: Any) -> None:
     process, port = server
     provider = Provider(port, house.path("pm"))
-    time.sleep(1.5)
+    wait_until(lambda: len(provider.answered) > 100 or bool(provider.wrong))
     kill_all(process)
     provider.join()
     stored = {json.loads(row.body)["MessageID"] for row in house.calls()}
     assert provider.wrong == []
-    assert len(provider.answered) > 20
     assert provider.answered <= stored
     assert len(stored) - len(provider.answered) <= 6
 
@@ -413,26 +412,27 @@ def test_a_call_that_breaks_off_is_none(house: House, server: Any) -> None:
     _process, port = server
     start = f"POST {house.path('pm')} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{}}"
     for _ in range(5):
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as peer:
             peer.sendall(start.encode())
             time.sleep(0.1)
     time.sleep(0.3)
     assert house.calls() == []
 
 
+@pytest.mark.timed
 @on_sqlite
 def test_a_slow_body_holds_up_no_other_call(house: House, server: Any) -> None:
     _process, port = server
     slow = []
     for _ in range(40):
-        peer = socket.create_connection(("127.0.0.1", port), timeout=10)
+        peer = socket.create_connection(("127.0.0.1", port), timeout=60)
         peer.sendall(f"POST {house.path('pm')} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
         slow.append(peer)
     began = time.monotonic()
-    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("POST", house.path("pm"), json.dumps(house.delivery()))
         assert connection.getresponse().status == 200
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 25  # less than the server waits for the slow
     for peer in slow:
         peer.close()
     assert len(house.calls()) == 1
@@ -442,7 +442,7 @@ def test_the_real_server_passes_headers_on(house: House, server: Any) -> None:
     _process, port = server
     call = signing.standard({"kind": "delivered", "id": "1"}, at=utc_now(), key=b"s" * 32)
     headers = {name.title(): value for name, value in call.headers.items()}
-    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("POST", house.path("own"), call.body, headers)
         assert connection.getresponse().status == 200
     assert len(house.calls()) == 1

@@ -15,7 +15,8 @@ from pathlib import Path
 from tests.ports import free_port
 from tests.web.public.scene import Scene, on_sqlite
 
-UNDER_LOAD = 1.5  #: seconds
+PATIENCE = 120.0  #: seconds for whatever is waited for
+UNDER_LOAD = 300  #: hits answered before the kill
 CLIENTS = 8
 SERVE = """
 import sys
@@ -44,10 +45,10 @@ def served(url: str, data: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]
 def kill_all(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(PATIENCE)
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 15) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = PATIENCE) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until
@@ -71,7 +72,7 @@ class Clients:
             thread.start()
 
     def _ask(self, port: int, paths: list[str], client: int) -> None:
-        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         try:
             for turn in range(1_000_000):
                 agent = f"{client}.{turn}"
@@ -86,18 +87,17 @@ class Clients:
 
     def join(self) -> None:
         for thread in self.threads:
-            thread.join(20)
+            thread.join(PATIENCE)
 
 
 def test_kill_9_under_load_loses_no_answered_hit(scene: Scene, database_url: str, tmp_path: Path) -> None:
     with served(database_url, tmp_path) as (process, port):
         clients = Clients(port, scene)
-        time.sleep(UNDER_LOAD)
+        wait_until(lambda: len(clients.answered) > UNDER_LOAD or bool(clients.wrong))
         kill_all(process)
         clients.join()
     stored = [row.agent for row in scene.hits()]
     assert clients.wrong == []
-    assert len(clients.answered) > 50
     assert clients.answered <= set(stored)
     assert len(stored) == len(set(stored))
     assert len(stored) - len(clients.answered) <= CLIENTS  # only what was on its way to an answer
@@ -107,7 +107,7 @@ def test_kill_9_under_load_loses_no_answered_hit(scene: Scene, database_url: str
 def test_the_worker_does_not_outlive_its_parent(scene: Scene, database_url: str, tmp_path: Path) -> None:
     with served(database_url, tmp_path) as (process, port):
         process.kill()
-        wait_until(lambda: not listens(port), 5)
+        wait_until(lambda: not listens(port))
 
 
 @on_sqlite
@@ -141,7 +141,7 @@ def test_real_headers_come_through_the_server(scene: Scene, database_url: str, t
 
 
 def exchange(port: int, raw: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as peer:
         received = b""
         try:
             peer.sendall(raw)
