@@ -41,7 +41,7 @@ def try_account(account: Account, cafile: Path | None = None) -> str:
 
 
 def try_again(account: Account, cafile: Path | None = None) -> str:
-    """Ask a broken account whether it takes mail by now; where we deliver ourselves, for what breaks it alone.
+    """Ask a broken account whether it takes mail; where we deliver ourselves, for what breaks it alone.
 
     That is a missing name server (`delivery/direct`). A large provider that does not answer, or an address
     without a name, kept no mail from going before.
