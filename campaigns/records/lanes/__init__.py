@@ -4,7 +4,16 @@ A lane has a row for an account only where something was ever set or said. One t
 nothing but the look whether any lane is closed.
 """
 
-from campaigns.records.lanes.budgets import budgeted, closed, grant, held, is_limited, release, share
+from campaigns.records.lanes.budgets import (
+    budgeted,
+    closed,
+    grant,
+    held,
+    is_limited,
+    release,
+    share,
+    take_free,
+)
 from campaigns.records.lanes.days import count_day, is_warming, warm_up, warm_ups_due
 from campaigns.records.lanes.listing import LaneLine, lane_lines, log_lines
 from campaigns.records.lanes.places import places_of
@@ -75,6 +84,7 @@ __all__ = [
     "start",
     "start_of",
     "strike",
+    "take_free",
     "tomorrow",
     "waiting",
     "warm_up",

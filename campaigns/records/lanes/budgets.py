@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.backoff import TRIAL, TRIAL_PATIENCE, allowed, tried
 from campaigns.model.base import Moment
+from campaigns.model.dialect import is_postgres
 from campaigns.model.lanes import lanes
 from campaigns.model.mail import chunks
 from campaigns.records.lanes.rows import (
@@ -25,7 +26,7 @@ from campaigns.records.lanes.rows import (
     tomorrow,
     write,
 )
-from campaigns.records.lanes.warming import UNJUDGED, Warming, give_warm, is_unjudged
+from campaigns.records.lanes.warming import UNJUDGED, Warming, give_warm, is_unjudged, take_free_warm
 
 BURST = timedelta(seconds=1)  #: for which mails are given out at once, and which a late sender may catch up
 
@@ -111,6 +112,22 @@ def grant(
         give_warm(session, warming, given - wanted, now=now)
         return given
     return wanted
+
+
+def take_free(session: Session, account: str, lane: str, warming: Warming | None) -> bool:
+    """Take what a grant of a lane's takes, unless somebody has it, or it is new: then False.
+
+    For one who has another lane's in their hands, and must not wait: two who did so would wait in a ring.
+    SQLite's writers are alone.
+    """
+    if not is_postgres(session):
+        return True
+    quota = find(session, account, WHOLE)
+    wanted = [WHOLE] if quota is not None and quota.limits.per_day is not None else []
+    wanted += [] if find(session, account, lane) is None else [lane]
+    mine = sa.select(lanes.c.lane).where(lanes.c.account == account, lanes.c.lane.in_(wanted))
+    free = warming is None or take_free_warm(session, warming)
+    return free and len(session.execute(mine.with_for_update(skip_locked=True)).all()) == len(wanted)
 
 
 def _within_quota(session: Session, account: str, lane: str, wanted: int, now: datetime) -> int | None:

@@ -200,6 +200,12 @@ def give_warm(session: Session, one: Warming, wanted: int, *, now: datetime) -> 
     return given
 
 
+def take_free_warm(session: Session, one: Warming) -> bool:
+    """Keep others from a warm-up until the end, unless somebody has it, or it is new: then False."""
+    mine = sa.select(domain_lanes.c.lane).where(_here(one))
+    return session.execute(mine.with_for_update(skip_locked=True)).first() is not None
+
+
 def settle_warm(
     session: Session, where: Place, outcomes: Mapping[int, Outcome], *, given: int, hard: int, now: datetime
 ) -> None:

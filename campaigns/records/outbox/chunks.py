@@ -47,10 +47,7 @@ def has_work(
     *,
     serves: Callable[[str], bool] | None = None,
 ) -> bool:
-    """Tell whether a chunk is due in an account's queue, of a lane open to us, without taking any lock.
-
-    `serves` says of which lanes.
-    """
+    """Tell, taking no lock, whether a chunk is due in an account's queue, of an open lane that is served."""
     now = database_now(session)
     shut = lanes.closed(session, account, now, owner)
     if lanes.WHOLE in shut:
@@ -81,11 +78,14 @@ def claim(
     turns = turns or Turns()
     going = session.scalars(_runs_with_work(account, now)).all()
     shut = lanes.closed(session, account, now, owner) if going else frozenset()
+    has_lost = False  # a lane to others who were faster
     for run in going if lanes.WHOLE not in shut else ():
         open_ones = {lane for lane in due_lanes(session, run, account, now) if not serves or serves(lane)}
         for lane in turns.order(session, run, account, open_ones - shut):
             place = lanes.Place(run, account, lane)
             warming = lanes.warming(session, place)
+            if has_lost and not lanes.take_free(session, account, lane, warming):
+                continue
             is_over = _is_over(session, place, warming, now)
             for due in () if is_over else _due(run, account, now, lane, untold=untold):
                 free = due.with_for_update(skip_locked=True) if is_postgres(session) else due
@@ -94,6 +94,7 @@ def claim(
                 if taken is not None and (chunk := _within_budget(session, taken, warming, now, at_most)):
                     turns.served(run, lane)
                     return chunk
+                has_lost |= taken is not None
     return None
 
 
