@@ -23,6 +23,7 @@ from campaigns.worker import Worker
 from tests.factories import NOW
 from tests.flows.test_doubting import UNKNOWN, frozen, send, states
 
+IN_TIME = utc_now() + timedelta(days=3650)
 SINCE = utc_now().replace(microsecond=0) - timedelta(hours=1)
 MARA, SAM = "mara@shop.example", "sam@shop.example"
 
@@ -52,7 +53,7 @@ def run(stores, installation):
         session.execute(
             sa.update(contacts).where(contacts.c.id == session.scalar(third)).values(given_name="=1\x1b[2J")
         )
-        session.execute(sa.update(runs).values(expires_at=utc_now().replace(year=2099)))
+        session.execute(sa.update(runs).values(expires_at=IN_TIME))
     return made
 
 
@@ -136,6 +137,7 @@ def test_one_place_or_a_whole_run_or_all_are_decided_by_a_person(stores, run):
     with stores.sessions.begin() as session:
         other = frozen(session, people=2)
         send(session, other, doubtful=(1,), now=SINCE)
+        session.execute(sa.update(runs).where(runs.c.id == other).values(expires_at=IN_TIME))
     answer = typed("resolve", "send-again", "--all", "--by", f" {MARA.upper()} ", "--yes")
     assert answer.exit_code == 0, answer.output
     assert f"run {run}: 2 messages queued again\n" in answer.output
@@ -167,9 +169,7 @@ def test_a_run_whose_time_is_over_holds_up_no_other_and_can_be_given_more(stores
         session.execute(sa.update(runs).values(expires_at=NOW.replace(year=2020)))
         other = frozen(session, people=2)
         send(session, other, doubtful=(1,), now=SINCE)
-        session.execute(
-            sa.update(runs).where(runs.c.id == other).values(expires_at=utc_now().replace(year=2099))
-        )
+        session.execute(sa.update(runs).where(runs.c.id == other).values(expires_at=IN_TIME))
     answer = typed("resolve", "send-again", "--all", "--by", MARA, "--yes")
     assert answer.exit_code == 1
     assert f"run {other}: 1 message queued again\n" in answer.output
