@@ -140,7 +140,7 @@ def test_an_accounts_rate_is_kept_to_the_last_mail_of_the_last_chunk(stores, tmp
         began = monotonic()
         assert send_this(post, run, 1) == 20
         assert drain(post) == 20
-        assert 39 / 50 - 0.1 < monotonic() - began < 5
+        assert 39 / 50 - 0.1 < monotonic() - began < 60
         backend.close()
 
 

@@ -19,17 +19,18 @@ from campaigns.records.lanes import Limits
 from tests.delivery.peers import Peer, Say
 from tests.factories import SECRET
 from tests.flows.test_lanes import a_scheduled_run, sending, states
+from tests.timed import until
 
 
 def slow(stage, _):
     return Say(b"250 ok\r\n", delay=0.05) if stage == "rcpt" else None
 
 
-def during(post, act):
-    """Drain, and do something after a moment; gives how long the drain went on after that."""
+def during(post, peer, act):
+    """Drain, and do something when a few mails have gone; gives how long the drain went on after that."""
     thread = threading.Thread(target=drain, args=(post,))
     thread.start()
-    time.sleep(0.6)
+    until(lambda: len(peer.taken) >= 3)
     act()
     acted = time.monotonic()
     thread.join()
@@ -67,6 +68,7 @@ def test_every_gate_was_asked_at_most_a_minute_ago(stores, tmp_path, rate, most)
         assert post.at_most == most
 
 
+@pytest.mark.timed
 def test_nothing_is_begun_of_a_campaign_whose_time_is_over(stores, tmp_path):
     run = a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(120)], send_within_hours=1)
     with Peer(slow) as peer:
@@ -82,6 +84,7 @@ def test_nothing_is_begun_of_a_campaign_whose_time_is_over(stores, tmp_path):
     assert found["gmail.com", "skipped"] == 120 - found["gmail.com", "sent"]
 
 
+@pytest.mark.timed
 def test_a_lane_that_has_a_rate_by_now_stops_what_was_claimed_without(stores, tmp_path):
     run = a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(120)])
 
@@ -90,7 +93,7 @@ def test_a_lane_that_has_a_rate_by_now_stops_what_was_claimed_without(stores, tm
             lanes.set_limits(session, "main", "google", Limits(per_minute=1), actor="ada", now=utc_now())
 
     with Peer(slow) as peer:
-        assert during(sending(stores, tmp_path, peer, connections=1), limit) < 2
+        assert during(sending(stores, tmp_path, peer, connections=1), peer, limit) < 2
     found = states(stores, run)
     assert 1 < found["gmail.com", "sent"] < 60
     assert found["gmail.com", "sent"] + found["gmail.com", "queued"] == 120

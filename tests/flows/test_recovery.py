@@ -512,7 +512,7 @@ class Frost:
             self.calls += 1
             if self.calls == self.after:
                 self.frozen.set()
-                assert self.thawed.wait(20)
+                assert self.thawed.wait(120)
         return utc_now()
 
 
@@ -535,7 +535,7 @@ def test_a_frozen_sender_that_thaws_begins_nothing_that_its_heir_may_send(
 
     thread = threading.Thread(target=work, name="wire")
     thread.start()
-    assert frost.frozen.wait(20)
+    assert frost.frozen.wait(120)
     let_the_lease_run_out(stores)
     found = recovered(stores, folder)
     assert (found.chunks, found.answered + found.unknown + found.queued) == (1, 4)
@@ -562,7 +562,7 @@ def test_a_thawed_sender_goes_on_with_other_work(stores, folder, tmp_path, next_
     answered = []
     thread = threading.Thread(target=lambda: answered.append(drain(frozen)), name="wire")
     thread.start()
-    assert frost.frozen.wait(20)
+    assert frost.frozen.wait(120)
     let_the_lease_run_out(stores)
     assert recovered(stores, folder)
     drain(next_sender)

@@ -12,6 +12,8 @@ from campaigns.model.mail import paces
 from campaigns.records import pace
 from campaigns.wiring import open_stores
 
+pytestmark = pytest.mark.timed
+
 RATE, SECONDS, PROCESSES = 500, 3, 4
 
 
@@ -51,7 +53,7 @@ def send(url, ready, sent):
     """
     stores = open_stores(url)
     due, went, count = [], [], pace.block(RATE)
-    ready.wait(30)  # interpreters take a while to start, each its own
+    ready.wait(120)  # interpreters take a while to start, each its own
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         with stores.sessions.begin() as session:
@@ -72,7 +74,7 @@ def test_four_processes_together_keep_one_limit_in_every_second(database_url):
     children = [context.Process(target=send, args=(database_url, ready, sent)) for _ in range(PROCESSES)]
     for child in children:
         child.start()
-    told = [sent.get(timeout=30) for _ in children]
+    told = [sent.get(timeout=120) for _ in children]
     for child in children:
         child.join()
     due, went = (sorted(moment for moments in side for moment in moments) for side in zip(*told, strict=True))

@@ -78,10 +78,11 @@ def test_who_writes_while_a_table_is_divided_waits_and_is_not_refused(divided, s
             writing = beside.submit(write)
             with pytest.raises(TimeoutError):
                 writing.result(0.5)
-        writing.result(10)
+        writing.result(120)
     assert rows_by_partition(divided, "events") == {"events_2026_11": 1}
 
 
+@pytest.mark.timed
 def test_who_read_a_table_and_then_writes_it_is_in_no_deadlock_with_its_division(
     divided, stores, monkeypatch
 ):
@@ -99,7 +100,7 @@ def test_who_read_a_table_and_then_writes_it_is_in_no_deadlock_with_its_division
             sleep(0.2)
             assert not dividing.done()  # it has the table, and waits for its default partition
             assert history.record(session, Fact(EventKind.NOTE, NOW, "while"))
-            assert dividing.result(10) == []
+            assert dividing.result(120) == []
         assert len(divide()) == 15
     assert rows_by_partition(divided, "events") == {"events_2026_11": 1}
 
