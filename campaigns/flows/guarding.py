@@ -37,8 +37,7 @@ def suspects(session: Session) -> list[tuple[Run, str]]:
 
 def pause(session: Session, now: datetime, *, run: Run, why: str) -> bool:
     """Pause a run's campaign; False: it is paused or over by now."""
-    unfinished = [RunState.OPEN, RunState.RUNNING]
-    if not pausing.pause(session, run.campaign_id, why, actor=ACTOR, runs=unfinished, now=now):
+    if not pausing.pause(session, run.campaign_id, why, actor=ACTOR, now=now):
         return False
     log.warning("a campaign is paused", run=run.id, why=why)
     return True

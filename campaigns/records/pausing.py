@@ -1,6 +1,5 @@
 """Pausing a campaign that is under way, where no person asked for it: one is to look at it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -10,10 +9,8 @@ from campaigns.records import campaigns
 from campaigns.values import CampaignState, RunState
 
 
-def pause(
-    session: Session, campaign: int, why: str, *, actor: str, runs: Sequence[RunState], now: datetime
-) -> bool:
-    """Pause a running campaign, and its runs that are in these states; False: it is paused or over by now."""
+def pause(session: Session, campaign: int, why: str, *, actor: str, now: datetime) -> bool:
+    """Pause a running campaign and its runs, frozen or not; False: it is paused or over by now."""
     try:
         campaigns.move(
             session,
@@ -26,5 +23,6 @@ def pause(
         )
     except NotAllowed:
         return False
-    campaigns.move_runs(session, campaign, RunState.PAUSED, expected=runs)
+    # a freeze that is under way is waited for, so that its run is paused too
+    campaigns.move_runs(session, campaign, RunState.PAUSED, expected=[RunState.OPEN, RunState.RUNNING])
     return True

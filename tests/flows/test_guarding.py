@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.flows import guarding, schedule
+from campaigns.flows.sending import heeding
 from campaigns.model.dialect import insert_many
 from campaigns.model.mail import messages, runs
 from campaigns.records import campaigns, history
@@ -109,6 +110,17 @@ def test_whoever_resumes_it_is_asked_again_only_for_another_reason(session):
     ]
     history.record_many(session, complaints)
     assert [why.endswith(REPORTED) for why in guard(session)] == [True]
+
+
+def test_a_sender_that_pauses_a_campaign_stops_its_next_run_too_though_it_is_not_frozen_yet(session):
+    run = a_going_run(session)
+    campaign = campaigns.get_run(session, run).campaign_id
+    following = a_run(session, campaign, occurrence="next")
+    heeding.pause(session, run, "all was refused", NOW)
+    assert {campaigns.get_run(session, one).state for one in (run, following)} == {RunState.PAUSED}
+    schedule.resume(session, campaign, actor="ada", now=NOW)
+    assert campaigns.get_run(session, run).state is RunState.RUNNING
+    assert campaigns.get_run(session, following).state is RunState.OPEN
 
 
 def test_a_test_run_is_never_paused(session):

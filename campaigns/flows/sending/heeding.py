@@ -14,7 +14,7 @@ from campaigns.delivery.returns import without_addresses
 from campaigns.flows.sending.flight import Batch, Postbox
 from campaigns.records import campaigns, lanes, pausing
 from campaigns.records.lanes import Signal
-from campaigns.values import Outcome, RunState
+from campaigns.values import Outcome
 
 SAMPLE = 300  #: characters of what a server said
 ACTOR = "sender"
@@ -79,5 +79,5 @@ def places(post: Postbox, session: Session, lane: str) -> int | None:
 def pause(session: Session, run: int, why: str, now: datetime) -> None:
     """Pause a run's campaign for a person to look at; one that is paused or over stays what it is."""
     campaign = campaigns.get_run(session, run).campaign_id
-    if pausing.pause(session, campaign, why, actor=ACTOR, runs=[RunState.RUNNING], now=now):
+    if pausing.pause(session, campaign, why, actor=ACTOR, now=now):
         log.error("a campaign was paused", campaign=campaign, why=why)
