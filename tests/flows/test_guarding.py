@@ -113,8 +113,7 @@ def test_whoever_resumes_it_is_asked_again_only_for_another_reason(session):
 
 
 def test_a_sender_that_pauses_a_campaign_stops_its_next_run_too_though_it_is_not_frozen_yet(session):
-    run = a_going_run(session)
-    campaign = campaigns.get_run(session, run).campaign_id
+    campaign, run = a_going_run(session)
     following = a_run(session, campaign, occurrence="next")
     heeding.pause(session, run, "all was refused", NOW)
     assert {campaigns.get_run(session, one).state for one in (run, following)} == {RunState.PAUSED}
