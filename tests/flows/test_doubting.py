@@ -8,7 +8,7 @@ from email.policy import default
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns import mailing
@@ -611,7 +611,7 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=9))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 def test_the_counts_of_a_run_always_add_up_and_nobody_gets_two_who_was_not_in_doubt(stores, steps):
     with stores.sessions() as session:
         run, now, wire, allowed = frozen(session), LATER, Counter(), Counter()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
@@ -498,7 +498,7 @@ HOSTILE = st.text(st.characters(codec=None), max_size=12) | st.sampled_from(
 
 
 @given(cells=st.lists(st.tuples(HOSTILE, HOSTILE, HOSTILE), min_size=1, max_size=4))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None)
 def test_hostile_text_is_stored_as_text_or_refused(shop, tmp_path, cells):
     written = io.StringIO(newline="")
     writer = csv.writer(written)
@@ -524,7 +524,7 @@ def test_hostile_text_is_stored_as_text_or_refused(shop, tmp_path, cells):
         max_size=12,
     )
 )
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None)
 def test_any_orders_come_out_as_they_went_in(shop, tmp_path, lines):
     with shop.sessions.begin() as session:
         for table in (order_lines, orders, products, events):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.config import from_environment
@@ -226,7 +226,7 @@ HITS = st.lists(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @given(HITS, st.integers(1, 12), st.integers(0, 11))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 def test_however_hits_come_in_the_verdicts_are_those_of_judging_all_at_once(session, seen, piece, turned):
     with session.begin_nested() as nested:
         run, people = sent_to(session, "ada@example.com")

@@ -13,7 +13,7 @@ from itertools import count
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from campaigns import settling
@@ -232,7 +232,7 @@ def life(*said, fate="killed", torn=0, taken=True, looked_after=True):
 @example([life("claim", "begin", "answer", "settle", "claim", "begin", fate="frozen")], 3, 2)
 @example([life("claim", "begin", looked_after=False), life("claim", "begin", "answer", fate="gone")], 6, 2)
 @given(st.lists(lives, max_size=3), st.integers(1, 10), st.integers(1, 4))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 def test_whenever_senders_end_nobody_is_mailed_twice_and_nobody_is_lost(
     stores, tmp_path, past_lives, people, chunk
 ):

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
@@ -98,7 +98,7 @@ def test_a_changed_wording_is_a_new_version_and_an_unchanged_one_is_not(
         consent.wording(session, "footer", "en", 3)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(ConsentState)), max_size=8))
 def test_the_state_is_the_last_of_the_newest_words(
     session: Session, news: int, contact: ContactId, now: datetime, words: list[tuple[int, ConsentState]]

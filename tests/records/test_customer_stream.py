@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.model.mail import messages, runs
@@ -41,7 +41,7 @@ def key(entry):
     return ("event", entry.id) if entry.id else ("arrival", entry.contact)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(
     happened=st.lists(HAPPENED, max_size=14),
     skipped=st.lists(SKIPPED, max_size=5),

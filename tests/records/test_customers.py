@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.errors import BadForm, NotAllowed, NotFound
@@ -142,7 +142,7 @@ def test_a_search_is_narrowed_and_paged(session):
     assert ids(customers.search(session, "Anna", wanted=Wanted(country="FR"))) == []
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(
     name=st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=12),
     cut=st.integers(1, 12),
@@ -154,7 +154,7 @@ def test_every_beginning_of_a_name_as_written_finds_it(session, name, cut):
         inner.rollback()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None)
 @given(
     stages=st.lists(st.sampled_from(["new", "active"]), max_size=12),
     wanted=st.sampled_from([None, "new", "lapsed"]),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.delivery.backoff_rules import rule_of
@@ -40,7 +40,7 @@ def test_a_lane_of_which_nothing_is_known_gives_all_and_keeps_no_row(session):
     assert session.scalar(sa.select(sa.func.count()).select_from(table)) == 0
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from([1.0, 30.0, 600.0, 6000.0]),
     st.lists(st.tuples(st.floats(0, 5), st.integers(1, 2000)), min_size=1, max_size=30),
@@ -375,7 +375,7 @@ def test_an_accounts_day_is_shared_by_all_its_lanes(session):
     assert grant(session, tomorrow, 1000, "gmx") == 100
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["google", "apple", "other"]), st.integers(1, 80), st.integers(0, 80)),

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.model.mail import links, messages, runs
@@ -487,7 +487,7 @@ def has(one, kind):
     return any(found is kind for found, *_ in one.events)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None)
 @given(people=st.lists(a_person, max_size=12))
 def test_every_number_is_what_a_plain_count_of_the_history_gives(stores, people):
     with stores.sessions() as session:

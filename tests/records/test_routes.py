@@ -7,7 +7,7 @@ from time import perf_counter
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.delivery.routes import Route, Routing
@@ -64,7 +64,7 @@ ROUTES = st.lists(
 ).map(lambda some: a_routing(*some, Route({"main": 1.0})))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None)
 @given(
     ROUTES,
     st.sampled_from(TopicClass),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.model.dialect import FEW, insert_many, rows_at_once, update_many
@@ -36,7 +36,7 @@ def empty(session):
     return clear
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None)
 @given(given_rows=rows)
 def test_what_was_written_is_read_back(empty, given_rows):
     session = empty()

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.model.commerce import orders
@@ -93,7 +93,7 @@ def expected(stage, days):
     return back.get(stage, stage)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None)
 @given(
     stage=st.sampled_from(["new", "active", "at risk", "lapsed", "won back"]),
     days=st.lists(st.integers(0, 900), min_size=1, max_size=6),

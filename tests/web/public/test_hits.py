@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
@@ -147,7 +147,7 @@ def test_a_genuine_token_of_what_is_gone_gets_the_neutral_page(scene: Scene, pag
         assert scene.post(f"/{letter}/{scene.token(page, **over)}").status_code in {404, 405}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 @given(
     path=st.text(st.characters(codec="latin-1"), max_size=80),
     start=st.sampled_from(["/", "/o/", "/c/", "/u/", "/v/", "/p/", "/s/", "/static/", "//", ""]),
