@@ -40,6 +40,7 @@ from campaigns.values import ConsentState, ContactId, EventKind, Fact, MessageKe
 ACTOR = returns.SOURCE
 ANSWER_WITHIN = timedelta(days=2)
 MOST = 30  #: events that returned mails may make about one message; a hostile mailbox sends more
+CLOCKS = timedelta(minutes=5)  #: by which a provider's may be wrong
 MOST_DELAYS = 5  #: of delays; a server that tries for days tells of each time
 APART = {ReturnKind.DELAY: EventKind.DELAYED, ReturnKind.RECEIPT: EventKind.DELIVERED}
 BELIEVED_FOR = timedelta(days=90)  #: servers give up after days; a notice that comes later says nothing
@@ -325,6 +326,8 @@ def left(session: Session, token: Token, *, how: str, now: datetime, source: str
     address = message.address if message else None
     shared_addresses.hold(session, contact, address)
     state, at = consent.hold(session, contact, run.topic_id, now=now)
+    if source != "web" and consent.was_granted(session, contact, topic.id, since=now + CLOCKS):
+        at = now  # a provider tells it late, and the yes came after it
     said = Provenance(at, "unsubscribe", f"message {token.run}.{token.seq}, {how}")
     shared_addresses.withdraw(session, contact, address, topic, said, source=source, now=now)
     if state is not ConsentState.WITHDRAWN or not shared_addresses.is_own(session, contact, topic):

@@ -236,6 +236,20 @@ def test_a_no_told_late_leaves_a_yes_that_somebody_else_said_after_it(session, h
     assert mailed_now(session, topic) == {ben, elsewhere}
 
 
+@pytest.mark.parametrize(("source", "stays"), [("webhook", True), ("web", False)])
+def test_a_no_that_a_provider_tells_late_leaves_a_later_yes_of_the_same_person(session, home, source, stays):
+    """What they press themselves holds, whatever some clock has said of a yes."""
+    topic, ada, ben, elsewhere, token = home
+    said_at(session, ada, topic, ConsentState.GRANTED, NOW + timedelta(hours=5))
+    for _ in range(2):
+        receiving.left(session, token, how=source, now=NOW + timedelta(hours=1), source=source)
+    assert (consent.state(session, ContactId(ada), topic) is ConsentState.GRANTED) is stays
+    assert consent.state(session, ContactId(ben), topic) is ConsentState.WITHDRAWN
+    assert mailed_now(session, topic) == ({ada, elsewhere} if stays else {elsewhere})
+    noes = [word for word in consent.ledger(session, ContactId(ada)) if word.state is ConsentState.WITHDRAWN]
+    assert len(noes) == 1
+
+
 @pytest.mark.parametrize("leave", [unsubscribe, leave_everything, tell_a_colleague])
 def test_a_no_said_again_is_as_old_as_it_is(session, home, leave):
     topic, ada, ben, _, token = home
