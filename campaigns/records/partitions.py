@@ -139,6 +139,9 @@ def apart(session: Session, run: int, members: sa.Select[tuple[int]]) -> Iterato
 
     That is filled without indexes, which are built at the end, and then becomes a partition: that is twice
     as quick. Whoever sends or reads meanwhile is not held up.
+
+    Raises:
+        OperationalError: the shared partition is yet to be made, and somebody holds the table for long.
     """
     few = sa.select(members.limit(LARGE).subquery().c[0]).subquery()
     counted = sa.select(sa.func.count()).select_from(few)
@@ -146,7 +149,9 @@ def apart(session: Session, run: int, members: sa.Select[tuple[int]]) -> Iterato
         yield messages
         return
     stretch = _stretch_part(run)
+    _run(session, f"SET LOCAL lock_timeout = '{GIVE_WAY}'")  # the freeze is tried again, in a moment
     _make(session, stretch)
+    _run(session, "SET LOCAL lock_timeout = DEFAULT")
     own = messages.to_metadata(sa.MetaData(), name=f"messages_run_{run}")
     _run(session, f"CREATE TABLE {own.name} (LIKE messages INCLUDING DEFAULTS) {STORAGE['messages']}")
     yield own

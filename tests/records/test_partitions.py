@@ -156,6 +156,21 @@ def test_a_large_run_goes_to_the_shared_partition_when_that_is_held_for_too_long
     assert rows_by_partition(divided, "messages") == {"messages_from_0_small": 4}
 
 
+def test_a_large_run_whose_partitions_nobody_made_yet_keeps_no_writer_waiting(divided, stores, monkeypatch):
+    divided.rollback()
+    with stores.sessions.begin() as writing:
+        run = a_run_to(writing, 3)
+    monkeypatch.setattr(partitions, "LARGE", 1)
+    monkeypatch.setattr(partitions, "GIVE_WAY", "50ms")
+    with stores.readers() as reading:
+        reading.execute(sa.text("SELECT * FROM messages_default")).all()
+        with pytest.raises(sa.exc.OperationalError, match="lock timeout"), stores.sessions.begin() as writing:
+            frozen(writing, run)
+    with stores.sessions.begin() as writing:
+        assert frozen(writing, run) == 3
+    assert rows_by_partition(divided, "messages") == {f"messages_run_{run}": 4}
+
+
 def test_settling_changes_rows_in_place(divided, stores, monkeypatch):
     """HOT: no index names the state, and each page has room for the next one of its rows."""
     divided.rollback()
