@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.web.conftest import app, desk_settings, desk_stores  # noqa: F401 - fixtures
 
 AXE = (Path(__file__).parent / "axe/axe.min.js").read_text()
+PATIENCE = 90_000.0  #: milliseconds for whatever is waited for
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -27,6 +28,7 @@ def browser() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not found:
         pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield started
@@ -61,6 +63,7 @@ def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(
             base_url=site, timezone_id="Europe/Berlin", **{"locale": "en-GB"} | options
         )
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         context.route("**/*", watch)
         page = context.new_page()

@@ -6,7 +6,6 @@ import re
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Thread
-from time import monotonic, sleep
 
 import pytest
 import sqlalchemy as sa
@@ -30,6 +29,7 @@ from campaigns.records.sign_ups import Posted
 from campaigns.values import ContactId
 from tests.factories import NOW, SECRET, a_contact
 from tests.forms.scene import SHOP, WORDS, puzzle_of, solved, stamp_of
+from tests.timed import until
 from tests.web.public.scene import on_sqlite
 from tests.web.public.scene import settings as settings_of
 from web.hits import application
@@ -425,7 +425,7 @@ def test_pages_that_are_asked_for_at_once_are_counted_in_one_commit(scene, monke
     def slowly(entries):
         sizes.append(len(entries))
         begun.set()
-        go.wait(20)
+        go.wait(240)
         store(entries)
 
     monkeypatch.setattr(book, "store", slowly)
@@ -439,11 +439,9 @@ def test_pages_that_are_asked_for_at_once_are_counted_in_one_commit(scene, monke
         return asking_
 
     first = start(f"/f/{scene.key}")
-    assert begun.wait(10)
+    assert begun.wait(120)
     rest = [start(f"/f/{scene.key}{more}") for more in ("", "/offer") * 4]
-    until = monotonic() + 10
-    while len(book._waiting) < len(rest) and monotonic() < until:
-        sleep(0.01)
+    until(lambda: len(book._waiting) >= len(rest))
     go.set()
     for one in (first, *rest):
         one.join()
