@@ -123,6 +123,7 @@ NESTED = b"Content-Type: multipart/mixed; boundary=a\n\n--a\n"
 WITHIN = b"Content-Type: message/rfc822\n\n"
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "raw",
     [

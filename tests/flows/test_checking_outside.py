@@ -278,6 +278,7 @@ def test_the_longest_mail_among_real_people_is_measured_as_it_is_sent(session, m
     assert told.startswith("For Long One the HTML has 11")
 
 
+@pytest.mark.timed
 def test_looking_at_a_template_takes_no_long_time(session):
     from time import process_time
 

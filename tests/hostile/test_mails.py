@@ -110,6 +110,7 @@ ATTACKS = (
 )  # fmt: skip
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("place", ["subject", "body"])
 def test_a_template_is_no_program(attack, place):

@@ -391,6 +391,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_html_is_read_in_bounded_time(body):
     html = HEAD + body[:500_000] + FOOT

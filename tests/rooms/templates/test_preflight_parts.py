@@ -197,6 +197,7 @@ def test_text_is_seen_as_a_program_paints_it():
     assert not {"x", "gone"} & seen.keys()
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "style",
     [
@@ -214,6 +215,7 @@ def test_a_value_without_end_says_nothing_and_takes_no_time(style):
     assert time.process_time() - begun < 0.5
 
 
+@pytest.mark.timed
 def test_one_background_for_many_elements_is_read_once():
     begun = time.process_time()
     seen = looks("<p>a</p>" * 2000, f"p {{ background: {'url( ' * 390} #123456 }}")
@@ -221,6 +223,7 @@ def test_one_background_for_many_elements_is_read_once():
     assert time.process_time() - begun < 1
 
 
+@pytest.mark.timed
 def test_a_selector_said_again_is_looked_at_once():
     begun = time.process_time()
     seen = looks("<a>x</a>" * 500, ",".join(["b a", " body  >  a"] * 2000) + "{color:#ff0000}")
@@ -228,6 +231,7 @@ def test_a_selector_said_again_is_looked_at_once():
     assert time.process_time() - begun < 0.5
 
 
+@pytest.mark.timed
 def test_looking_ends_when_there_is_too_much_to_look_at():
     begun = time.process_time()
     sheet = ",".join(f"b{number} a" for number in range(4000)) + "{color:red}"

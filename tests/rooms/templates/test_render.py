@@ -5,7 +5,7 @@ import tracemalloc
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from html import unescape
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -249,6 +249,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("trick", HOSTILE, ids=lambda trick: trick[:40])
 def test_a_hostile_construct_is_refused_before_anything_runs(trick):
     started = perf_counter()
@@ -256,6 +257,7 @@ def test_a_hostile_construct_is_refused_before_anything_runs(trick):
     assert perf_counter() - started < 2
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "trick",
     [
@@ -433,6 +435,7 @@ def test_a_source_beyond_any_mail_is_refused_at_once():
     assert "512 KB" in _refused("x" * (LONGEST + 1))
 
 
+@pytest.mark.timed
 def test_rendering_a_30_kb_mail_takes_well_under_a_millisecond():
     prepared = prepare(compile_source(starters.load("product-offer")))
     names = sample_names()
@@ -442,7 +445,7 @@ def test_rendering_a_30_kb_mail_takes_well_under_a_millisecond():
 
 
 def _seconds(prepared, names):
-    started = perf_counter()
+    started = thread_time()
     for _ in range(20):
         prepared.render(names)
-    return (perf_counter() - started) / 20
+    return (thread_time() - started) / 20

@@ -224,6 +224,7 @@ def test_any_text_keeps_its_bytes(text):
     assert done.links == ()
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "piece",
     [

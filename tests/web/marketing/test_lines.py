@@ -80,6 +80,7 @@ def test_a_line_that_a_problem_names_is_taken_and_deep_nesting_ends() -> None:
     assert [line for line, _ in noted_source(source)] == [12, None]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("where", "text"),
     [
