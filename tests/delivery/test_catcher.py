@@ -18,6 +18,7 @@ from campaigns.delivery.catcher import Catcher
 from campaigns.errors import BackendError, NotFound
 from campaigns.values import OutcomeKind
 from tests.delivery.peers import Account, mail, mails
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -220,8 +221,7 @@ def test_many_clients_at_once_are_served(catcher):
 
 
 def test_as_a_process_of_its_own_it_ends_when_told(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     code = "import sys; from pathlib import Path; from campaigns.delivery.catcher import main; main(Path(sys.argv[1]), '127.0.0.1', int(sys.argv[2]))"
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "box"), str(port)])
     try:
@@ -229,14 +229,14 @@ def test_as_a_process_of_its_own_it_ends_when_told(tmp_path):
         client.sendmail("a@x.example", "b@x.example", b"Subject: x\r\n\r\nx\r\n")
         assert [line.subject for line in caught.mails(tmp_path / "box")] == ["x"]
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
         client.close()
     finally:
         process.kill()
 
 
 def connected(port):
-    for _ in range(100):
+    for _ in range(2400):
         try:
             return smtplib.SMTP("127.0.0.1", port)
         except ConnectionRefusedError:

@@ -9,6 +9,7 @@ import pytest
 from campaigns.errors import BackendError
 from campaigns.values import OutcomeKind
 from tests.delivery.peers import HASTY, Account, Peer, Say, address, backend, mail, mails, send
+from tests.ports import free_port
 
 ALL = 40
 STAGES = ["mail", "rcpt", "data", "body"]
@@ -252,7 +253,7 @@ def test_a_server_that_will_not_open_is_a_failed_backend(stage, say):
 
 
 def test_a_server_that_is_not_there_is_a_failed_backend():
-    with Peer() as peer:
+    with Peer(at=("127.0.0.1", free_port())) as peer:
         pass
     account = Account()
     with pytest.raises(BackendError, match=r"127\.0\.0\.1"):

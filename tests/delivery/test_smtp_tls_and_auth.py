@@ -146,7 +146,7 @@ def test_what_was_said_before_tls_is_forgotten(authority):
     thread.start()
     with pytest.raises(BackendError, match="offers no AUTH that we speak"):
         deliver(f"smtp+starttls://anna:geheim@127.0.0.1:{server.getsockname()[1]}", authority.file, count=1)
-    thread.join(5)
+    thread.join(60)
     server.close()
     assert heard[0].startswith(b"EHLO")
     assert heard[1] == b""

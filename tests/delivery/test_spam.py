@@ -223,7 +223,7 @@ def spamd(answer: bytes):
     thread.start()
     yield f"spamd://127.0.0.1:{server.getsockname()[1]}", taken
     server.close()
-    thread.join(5)
+    thread.join(60)
 
 
 def test_spamd_is_asked_by_its_protocol():

@@ -66,7 +66,7 @@ def test_a_pause_during_the_freeze_holds(stores, campaign, monkeypatch):
     monkeypatch.setattr(audience_records, "_stretches", slow)
     thread = threading.Thread(target=tick, args=(stores, NOW))
     thread.start()
-    assert began.wait(30)
+    assert began.wait(120)
     act(stores, schedule.pause, campaign)
     thread.join()
     assert (state(stores, campaign), the_run(stores, campaign).state) == (

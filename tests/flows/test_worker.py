@@ -138,7 +138,7 @@ def test_who_read_messages_before_events_is_in_no_deadlock_with_new_partitions(s
         making.start()
         making.join(0.2)  # it has made those of events, and waits for this transaction
         assert session.scalar(sa.select(sa.func.count()).select_from(events)) >= 1
-    making.join(10)
+    making.join(120)
     assert not making.is_alive()
     worker.tick_partitions()  # what it gave way to is over
     with stores.readers() as session:

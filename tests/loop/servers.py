@@ -169,7 +169,7 @@ def _running(command, home, pid_file, port):
     finally:
         for pid in {process.pid, *_pid_in(pid_file)}:
             _end(pid)
-        process.wait(10)
+        process.wait(60)
 
 
 def _end(pid):
@@ -188,7 +188,7 @@ def _listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_for(holds, told=lambda: "", seconds=20.0):
+def wait_for(holds, told=lambda: "", seconds=180.0):
     until = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < until, told()

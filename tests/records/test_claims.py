@@ -169,7 +169,7 @@ def test_two_who_both_lost_a_lane_to_others_do_not_wait_for_each_others(stores, 
         for lane in ("google", "apple"):
             limit(session, lane, per_minute=60)
             session.execute(sa.update(lane_rows).values(open_at=now + MINUTE))
-    both, whole = threading.Barrier(2, timeout=5), lanes.grant
+    both, whole = threading.Barrier(2, timeout=120), lanes.grant
     first = threading.local()
 
     def grant(*args, **named):
@@ -188,6 +188,6 @@ def test_two_who_both_lost_a_lane_to_others_do_not_wait_for_each_others(stores, 
 
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(claim, "a", "google", "apple"), pool.submit(claim, "b", "apple", "google")]
-        assert [one.result(10) for one in asked] == [None, None]
+        assert [one.result(240) for one in asked] == [None, None]
     with stores.readers() as session:
         assert fences(session) == [0, 0, 0, 0]

@@ -173,7 +173,7 @@ def test_who_changes_a_plan_is_in_no_deadlock_with_a_sender(stores):
             sleep(0.3)
             warming = lanes.warming(session, Place(house.new, "main", "apple"))
             assert lanes.give_warm(session, warming, 1, now=house.now) == 0
-        changing.result(10)
+        changing.result(120)
     with stores.readers() as session:
         assert lanes.warming_lines(session) == []
 

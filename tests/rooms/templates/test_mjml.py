@@ -89,7 +89,7 @@ def test_a_forked_child_compiles_with_an_engine_of_its_own():
         child = context.Process(target=_in_child, args=(queue,))
         child.start()
     html, problems = queue.get()
-    child.join(10)
+    child.join(120)
     assert problems == ()
     assert "in the child" in html
 
