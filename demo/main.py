@@ -156,7 +156,7 @@ def _postroom(*arguments: str) -> None:
 
 
 def _wait_for_pages(stage: Stage) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE
     for port in (stage.settings.web_port, stage.settings.hits_port):
         while True:
             with socket() as probe:
