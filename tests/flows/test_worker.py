@@ -126,6 +126,7 @@ def test_partitions_are_there_before_the_first_tick(stores, worker):
         assert NOW.date().replace(day=1) in partitions.months(session)
 
 
+@pytest.mark.timed
 def test_who_read_messages_before_events_is_in_no_deadlock_with_new_partitions(stores, worker):
     if stores.engine.dialect.name == "sqlite":
         pytest.skip("SQLite divides nothing")
