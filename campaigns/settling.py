@@ -183,6 +183,8 @@ def _count_for_lane(
             sent=sent,
             now=now,
         )
+    else:
+        lanes.count_ungranted(session, chunk.account, chunk.lane, now)
 
 
 def _facts(

@@ -14,7 +14,7 @@ from campaigns.records.lanes.budgets import (
     share,
     take_free,
 )
-from campaigns.records.lanes.days import count_day, is_warming, warm_up, warm_ups_due
+from campaigns.records.lanes.days import count_day, count_ungranted, is_warming, warm_up, warm_ups_due
 from campaigns.records.lanes.listing import LaneLine, lane_lines, log_lines
 from campaigns.records.lanes.places import places_of
 from campaigns.records.lanes.refused import Place, forget_refused, is_refused_old, keep_refused, refused_alike
@@ -57,6 +57,7 @@ __all__ = [
     "budgeted",
     "closed",
     "count_day",
+    "count_ungranted",
     "forget_log",
     "forget_refused",
     "give_warm",

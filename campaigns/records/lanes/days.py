@@ -13,13 +13,30 @@ from campaigns.model.dialect import domain_of, insert_many
 from campaigns.model.events import events
 from campaigns.model.lanes import lane_days, lanes
 from campaigns.model.mail import chunks, runs, senders
-from campaigns.records.lanes.rows import EVERY_ACCOUNT, Row, day_of, find, log, take, write
+from campaigns.records.lanes.rows import (
+    EVERY_ACCOUNT,
+    WHOLE,
+    Row,
+    day_of,
+    find,
+    log,
+    take,
+    tomorrow,
+    write,
+)
 from campaigns.records.lanes.warming import WORKER, Due, is_any, is_long_ago, step_domain, warming_lines
 from campaigns.values import EventKind, Outcome, OutcomeKind
 
 HARD, COMPLAINED = "hard", "complained"  #: what may come back
 ADD = "ON CONFLICT (account, lane, day) DO UPDATE SET " + ", ".join(
     f"{name} = lane_days.{name} + excluded.{name}" for name in ("sent", "deferred", "failed", "hard")
+)
+
+#: Made once: each chunk that was claimed without a budget asks for it.
+CAPPED = sa.select(lanes.c.lane).where(
+    sa.or_(lanes.c.account == sa.bindparam("account"), lanes.c.account == EVERY_ACCOUNT),
+    sa.or_(lanes.c.lane == sa.bindparam("lane"), lanes.c.lane == WHOLE),
+    sa.or_(lanes.c.per_day.is_not(None), lanes.c.warm_base.is_not(None)),
 )
 
 
@@ -36,6 +53,45 @@ def count_day(
     columns = ("account", "lane", "day", "sent", "deferred", "failed", "hard")
     row = (account, lane, day_of(now), sent, deferred, failed, hard)
     insert_many(session, lane_days, columns, [row], conflict=ADD)
+
+
+def count_ungranted(session: Session, account: str, lane: str, now: datetime) -> None:
+    """Count what went of a chunk that was claimed without a budget, where a cap of the day came meanwhile."""
+    capped = set(session.scalars(CAPPED, {"account": account, "lane": lane}))
+    for name in (WHOLE, lane):  # in the order of claims
+        if name in capped:
+            recount(session, account, name, now)
+
+
+def recount(session: Session, account: str, lane: str, now: datetime) -> None:
+    """Let a day's cap count all that a lane (`WHOLE`: an account) tried today, and all that is under way.
+
+    For what went while there was no cap; what a claim without a budget has in hand counts as a whole until it
+    is settled. Do so when a cap is set: from then on claims count what they are given.
+    """
+    row = take(session, account, lane, now=now)
+    d, c = lane_days.c, chunks.c
+    tried = sa.select(sa.func.coalesce(sa.func.sum(d.sent + d.deferred + d.failed), 0))
+    tried = tried.where(d.account == account, d.day == day_of(now))
+    size = sa.func.coalesce(c.granted, c.last_seq - c.first_seq + 1)
+    going = sa.select(sa.func.coalesce(sa.func.sum(size), 0)).where(
+        c.state == "claimed", c.account == account
+    )
+    if lane != WHOLE:
+        tried, going = tried.where(d.lane == lane), going.where(c.lane == lane)
+    # by one statement: between two, a chunk might be settled, and be in neither
+    both = session.scalar(sa.select(tried.scalar_subquery() + going.scalar_subquery()))
+    shut_for_today = row.open_at is not None and row.open_at >= tomorrow(now)
+    open_at = None if shut_for_today else row.open_at
+    write(session, row, now=now, day=day_of(now), taken=int(both or 0), open_at=open_at)
+
+
+def used_by(session: Session, lane: str, now: datetime) -> list[str]:
+    """The accounts of which a lane tried mails today, or has some under way, in order."""
+    d, c = lane_days.c, chunks.c
+    tried = sa.select(d.account).where(d.day == day_of(now), *([] if lane == WHOLE else [d.lane == lane]))
+    going = sa.select(c.account).where(c.state == "claimed", *([] if lane == WHOLE else [c.lane == lane]))
+    return sorted(session.scalars(tried.union(going)))
 
 
 def warm_ups_due(session: Session, now: datetime) -> list[Due]:

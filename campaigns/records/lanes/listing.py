@@ -9,7 +9,16 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.backoff import allowed, restored_at
 from campaigns.model.lanes import lane_days, lane_log, lanes
-from campaigns.records.lanes.rows import EVERY_ACCOUNT, FOR_EVER, Limits, Row, day_of, row_of, tomorrow
+from campaigns.records.lanes.rows import (
+    EVERY_ACCOUNT,
+    FOR_EVER,
+    WHOLE,
+    Limits,
+    Row,
+    day_of,
+    row_of,
+    tomorrow,
+)
 
 TOLD = ("per_minute", "per_day", "connections", "warm_base", "quiet_from", "held_until", "slow_until")
 LATELY = timedelta(days=7)
@@ -55,10 +64,7 @@ def lane_lines(session: Session, now: datetime) -> list[LaneLine]:
     rows = {(row["account"], row["lane"]): row for row in session.execute(sa.select(lanes)).mappings()}
     c, since = lane_days.c, day_of(now - LATELY)
     used = session.execute(sa.select(c.account, c.lane).where(c.day >= since).distinct()).all()
-    today = {
-        (row.account, row.lane): row
-        for row in session.execute(sa.select(lane_days).where(c.day == day_of(now)))
-    }
+    today = _today(session, now)
     told = {name for name, row in rows.items() if _is_told_of(row)}
     names = sorted({*told, *(tuple(one) for one in used)})
     return [
@@ -69,6 +75,18 @@ def lane_lines(session: Session, now: datetime) -> list[LaneLine]:
         )
         for account, lane in names
     ]
+
+
+def _today(session: Session, now: datetime) -> dict[tuple[str, str], sa.Row[Any]]:
+    """The day's figures, by account and lane; those of all lanes of an account together too."""
+    d = lane_days.c
+    figures = [sa.func.sum(one).label(one.name) for one in (d.sent, d.deferred, d.failed)]
+    found = {}
+    for lane in (d.lane, sa.literal(WHOLE)):
+        query = sa.select(d.account, lane.label("lane"), *figures).where(d.day == day_of(now))
+        query = query.group_by(d.account, *([d.lane] if lane is d.lane else []))
+        found.update({(row.account, row.lane): row for row in session.execute(query)})
+    return found
 
 
 def _is_told_of(row: sa.RowMapping) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.backoff import State
 from campaigns.delivery.lanes import STARTS
 from campaigns.model.lanes import lanes
+from campaigns.records.lanes.days import recount, used_by
 from campaigns.records.lanes.rows import (
     EVERY_ACCOUNT,
     FOR_EVER,
@@ -38,7 +39,10 @@ def start_of(session: Session, account: str, lane: str) -> Limits | None:
 def set_limits(
     session: Session, account: str, lane: str, limits: Limits, *, actor: str, now: datetime
 ) -> None:
-    """Set a lane's caps and warm-up; a plan that is new or changed begins with its first day."""
+    """Set a lane's caps and warm-up; a plan that is new or changed begins with its first day.
+
+    What went earlier that day, or is under way, counts against a cap of the day that is set or changed.
+    """
     row = take(session, account, lane, now=now)
     plan = limits.plan
     values: dict[str, Any] = {
@@ -55,6 +59,9 @@ def set_limits(
     write(session, row, now=now, **values)
     if account == EVERY_ACCOUNT:  # those who waited for an old cap ask by the new one
         session.execute(sa.update(lanes).where(lanes.c.lane == lane).values(open_at=None))
+    if limits.per_day is not None or plan is not None:
+        for one in used_by(session, lane, now) if account == EVERY_ACCOUNT else [account]:
+            recount(session, one, lane, now)
     log(session, account, lane, _told(limits), actor=actor, now=now)
 
 
