@@ -6,6 +6,7 @@ wherever this one does not hold, and always to say what is wrong.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from campaigns.delivery.quoted import NotSpliceable, QuotedPieces
@@ -16,6 +17,7 @@ from campaigns.mailing.inviting import survey_names
 from campaigns.records.chosen_names import ChosenNames
 from campaigns.records.names import full_name
 from campaigns.records.outbox import Recipient
+from campaigns.templates.folding import Fixed, Folded, folded
 from campaigns.templates.pieces import FAILURES, constants, context_of, pieces
 from campaigns.templates.render import LONGEST, LONGEST_SUBJECT, Prepared, require_web_addresses
 from campaigns.templates.sandbox import require_plain
@@ -40,15 +42,22 @@ class Press:
 
     def __init__(self, basis: Basis, edition: Prepared) -> None:
         compiled = edition.compiled
-        used = used_names(compiled)
         self._basis, self._edition = basis, edition
+        self._offers = list(basis.shared.offers)
+        self._numbers = [basis.numbered.get(offer["url"] or "") for offer in self._offers]
+        fixed = ChosenNames(basis.shared, used_names(compiled)).fixed
+        self._check_what_is_fixed(fixed)
+        subject, text, html = self._folded(fixed)
+        self._subject, self._text = subject.template, text.template
+        self._html = html and html.template
+        used = frozenset[str]().union(*(each.used for each in (subject, text, html) if each))
         self._chosen = ChosenNames(basis.shared, used)
         tops = {path.partition(".")[0] for path in used}
         self._offered = "products" in tops
         self._survey = basis.form if "survey" in tops else None
-        self._offers = list(basis.shared.offers)
-        self._numbers = [basis.numbered.get(offer["url"] or "") for offer in self._offers]
-        self._is_numbered = self._offered and any(number is not None for number in self._numbers)
+        numbers = {_link_to(number): number for number in self._numbers if number is not None}
+        self._is_numbered = self._offered and bool(numbers)
+        self._numbered = [(link, number) for link, number in numbers.items() if f"links.{link}" in used]
         keyring = basis.signing.keyring
         self._links = basis.signing.writers(lambda name: self._is_linked(name, used))
         names = {name for name, _, _ in self._links}
@@ -58,7 +67,7 @@ class Press:
         self._return = keyring.pen(Purpose.RETURN)
         self._unsubscribe = keyring.pen(Purpose.UNSUBSCRIBE)
         self._is_leavable = basis.topic.topic_class is not TopicClass.TRANSACTIONAL
-        templates = [each for each in (edition.text_template, edition.html_template) if each]
+        templates = [each for each in (self._text, self._html) if each]
         self._encoded = QuotedPieces(text for each in templates for text in constants(each))
         nobody = basis.addressing(0, 0, "nobody@example.com")
         letter = basis.letter(
@@ -66,21 +75,32 @@ class Press:
         )
         self._stencil = Stencil(letter, nobody.unsubscribe)
         self._longest = LONGEST + self._stencil.size
-        self._check_what_is_fixed()
+
+    def _check_what_is_fixed(self, fixed: Mapping[str, Any]) -> None:
+        """What is alike for all is looked at once."""
+        offers = [
+            {**offer, "url": f"{self._basis.signing.public_url}/c/x/{number}"} if number else offer
+            for offer, number in zip(self._offers, self._numbers, strict=True)
+        ]
+        require_plain({**fixed, "products": offers})
+        require_web_addresses({"products": offers})
+
+    def _folded(self, fixed: Mapping[str, Any]) -> tuple[Folded, Folded, Folded | None]:
+        """Subject, text and HTML, with all in them written out that is the same in every mail."""
+        compiled = self._edition.compiled
+        links = [None if number is None else _link_to(number) for number in self._numbers]
+        known = Fixed({**fixed, "products": self._offers}, links if any(links) else ())
+        fold = partial(folded, language=compiled.language, fixed=known)
+        html = None if compiled.html is None else fold(compiled.html, html=True)
+        return fold(compiled.subject, html=False), fold(compiled.text, html=False), html
 
     def _is_linked(self, name: str, used: frozenset[str]) -> bool:
         return (
             "links" in used
             or f"links.{name}" in used
             or (name == "survey" and self._survey is not None)
-            or (name == "click" and self._is_numbered)
+            or (name == "click" and (self._is_numbered or bool(self._numbered)))
         )
-
-    def _check_what_is_fixed(self) -> None:
-        """What is alike for all is looked at once."""
-        offers = self._products({"click": f"{self._basis.signing.public_url}/c/x"})
-        require_plain({**self._chosen.fixed, "products": offers})
-        require_web_addresses({"products": offers})
 
     def mail(
         self, recipient: Recipient, *, bought: list[dict[str, Any]], now: datetime, shared: bool = False
@@ -99,13 +119,12 @@ class Press:
         self, recipient: Recipient, ids: bytes, bought: list[dict[str, Any]], now: datetime, *, shared: bool
     ) -> Outgoing | None:
         names = self._names(recipient, ids, bought, now, shared=shared)
-        edition, plain = self._edition, context_of(self._edition.text_template, names)
-        subject = " ".join("".join(pieces(edition.subject_template, plain)).split())
-        text = self._encoded.encode(pieces(edition.text_template, plain))
+        plain = context_of(self._text, names)
+        subject = " ".join("".join(pieces(self._subject, plain)).split())
+        text = self._encoded.encode(pieces(self._text, plain))
         html: list[bytes] = []
-        if edition.html_template is not None:
-            context = context_of(edition.html_template, names)
-            html = self._encoded.encode(pieces(edition.html_template, context))
+        if self._html is not None:
+            html = self._encoded.encode(pieces(self._html, context_of(self._html, names)))
         made = self._stencil.fill(
             Filling(
                 MessageKey(self._basis.run, recipient.seq),
@@ -138,6 +157,8 @@ class Press:
         links = {name: f"{before}{write(ids)}" for name, before, write in self._links}
         if shared:
             links |= self._shared
+        for name, number in self._numbered:
+            links[name] = f"{links['click']}/{number}"
         if self._are_links_clear:
             VETTED.remember(*links.values())
         names["links"] = links
@@ -155,3 +176,8 @@ class Press:
             offer if number is None else {**offer, "url": f"{links['click']}/{number}"}
             for offer, number in zip(self._offers, self._numbers, strict=True)
         ]
+
+
+def _link_to(number: int) -> str:
+    """What a mail's own link to an offer is called among its links."""
+    return f"click/{number}"

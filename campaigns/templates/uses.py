@@ -15,11 +15,12 @@ def used_names(compiled: Compiled) -> frozenset[str]:
     """
     texts = ((compiled.subject, False), (compiled.html or "", True), (compiled.text, False))
     return frozenset(
-        path for text, html in texts for path in _paths(sandbox(compiled.language, html=html).parse(text))
+        path for text, html in texts for path in paths(sandbox(compiled.language, html=html).parse(text))
     )
 
 
-def _paths(node: nodes.Node) -> Iterator[str]:
+def paths(node: nodes.Node) -> Iterator[str]:
+    """Give what a part of a template may ask for, in the way of `used_names`."""
     if isinstance(node, nodes.Name):
         yield node.name
     elif isinstance(node, (nodes.Getattr, nodes.Getitem)) and isinstance(node.node, nodes.Name):
@@ -27,7 +28,7 @@ def _paths(node: nodes.Node) -> Iterator[str]:
         yield node.node.name if key is None else f"{node.node.name}.{key}"
     else:
         for child in node.iter_child_nodes():
-            yield from _paths(child)
+            yield from paths(child)
 
 
 def _key(node: nodes.Getattr | nodes.Getitem) -> str | None:
