@@ -113,6 +113,26 @@ def preview(
     return {gate or "mailable": count for gate, count in session.execute(query)}
 
 
+def standing(
+    session: Session, few: Sequence[int], gates: Gates, *, hold_out_percent: int, salt: int
+) -> dict[int, str | None]:
+    """Give the gate that would stop each of a few members, or None, looked up one by one."""
+    held_out = _lot(contacts.c.id, salt, 100) < hold_out_percent
+    query = (
+        sa.select(contacts.c.id, contacts.c.email, gates.stopping(gates.left_at(contacts.c.email)), held_out)
+        .join(customers, customers.c.id == contacts.c.customer_id)
+        .where(contacts.c.id.in_(few))
+        .order_by(contacts.c.id)
+    )
+    taken: set[str] = set()
+    found = {}
+    for contact, email, gate, is_held_out in session.execute(query):
+        shared = Gate.DUPLICATE_ADDRESS.value if email in taken else None
+        found[contact] = gate or shared or (Gate.HOLD_OUT.value if is_held_out else None)
+        taken.update([email] if gate is None else [])
+    return found
+
+
 def mailable(members: sa.Select[Any], gates: Gates) -> sa.Select[Any]:
     """Select, in one column `id`, the members whom no gate would stop; the hold-out is not drawn."""
     judged = _judged(members, gates, 0, 0).subquery()

@@ -1,6 +1,6 @@
 """Segments in the store: saved, loaded, counted, explained; and the statistics and indexes they live on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -205,15 +205,22 @@ def segments_of(session: Session, rule: Rule, *, key: str = "this rule") -> Mapp
     return resolve(rule, lambda name: load(session, name), key)
 
 
-def select_members(session: Session, rule: Rule, now: datetime) -> sa.Select[tuple[int]]:
-    """Compile a rule to a Select of contact ids in one column `id`; runs nothing but look-ups of segments."""
+def select_members(
+    session: Session, rule: Rule, now: datetime, *, only: Sequence[int] | None = None
+) -> sa.Select[tuple[int]]:
+    """Compile a rule to a Select of contact ids in one column `id`; runs nothing but look-ups of segments.
+
+    With `only`, these few contacts are asked about.
+    """
     dialect = session.get_bind().dialect.name
-    return compile_rule(rule, now=now, dialect=dialect, segments=segments_of(session, rule))
+    return compile_rule(rule, now=now, dialect=dialect, segments=segments_of(session, rule), only=only)
 
 
-def members_of_version(session: Session, version: int, *, now: datetime) -> sa.Select[tuple[int]]:
+def members_of_version(
+    session: Session, version: int, *, now: datetime, only: Sequence[int] | None = None
+) -> sa.Select[tuple[int]]:
     """Compile a segment's version; segments that it stands on count as their newest version."""
-    return select_members(session, load_version(session, version), now)
+    return select_members(session, load_version(session, version), now, only=only)
 
 
 def count(session: Session, rule: Rule, now: datetime) -> int:

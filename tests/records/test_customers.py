@@ -381,7 +381,7 @@ def test_what_marketing_plans_is_the_queued_mails_of_its_contacts_and_the_schedu
     assert [(one.campaign, one.contact, str(one.state)) for one in found.queued] == [
         (waiting, contact, "paused")
     ]
-    assert [(one.campaign, one.due_at) for one in found.scheduled] == [(planned, NOW + DAY)]
+    assert [(one.campaign, one.due_at) for one in found.planned] == [(planned, NOW + DAY)]
     session.execute(sa.update(messages).values(state="sent"))
     assert customers.summary(session, customer, NOW).queued == ()
 

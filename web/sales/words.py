@@ -11,6 +11,7 @@ from flask_babel import get_locale, get_timezone
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from campaigns.records.plans import OUTSIDE, UNREADABLE
 from web.language import PLAIN, zone_name
 
 LONGEST_LINK = 70
@@ -122,12 +123,14 @@ def suppression(value: str) -> str:
 
 
 def gate(value: str | None, topic: str) -> str:
-    """Say in plain words why a message was not sent."""
+    """Say in plain words why a message was not sent, or will not be."""
     known = {
         "no address": _("no mail address is known"),
         "erased": _("the contact asked to be forgotten"),
         "suppressed": _("the address is never to be mailed"),
+        "domain takes no mail": _("the address's domain takes no mail"),
         "no consent": _("no consent to %(topic)s", topic=topic),
+        "replied": _("has replied, which ends it"),
         "complaint open": _("a complaint is open"),
         "held by rep": _("a colleague asked marketing to wait"),
         "frequency cap": _("had enough mail lately"),
@@ -136,6 +139,8 @@ def gate(value: str | None, topic: str) -> str:
         "render error": _("the template failed for this contact"),
         "recalled": _("the campaign was cancelled before"),
         "expired": _("its time was over before it could be sent"),
+        OUTSIDE: _("not in its segment"),
+        UNREADABLE: _("its segment can no longer be read"),
     }
     return _named(known, value)
 

@@ -12,15 +12,16 @@ from campaigns.model.consent import consent_states, consents, topics
 from campaigns.model.customers import activity, contacts
 from campaigns.model.events import events
 from campaigns.model.mail import campaigns, messages, runs
-from campaigns.records import attributes, cases, orders, suppressions, tasks, tracking
+from campaigns.records import attributes, cases, orders, plans, suppressions, tasks, tracking
 from campaigns.records.attributes import Definition
 from campaigns.records.cases import Case
 from campaigns.records.customers import people
 from campaigns.records.customers.people import Address, Contact, Customer, Role
 from campaigns.records.orders import Value
+from campaigns.records.plans import Planned
 from campaigns.records.suppressions import Listing
 from campaigns.records.tasks import Task
-from campaigns.values import CampaignState, EventKind, MessageState, RunState, TopicClass, Tracking
+from campaigns.values import EventKind, MessageState, RunState, TopicClass, Tracking
 
 CONTACTS_SHOWN = 25  #: of a large customer; the rest is counted
 PLANS_SHOWN = 8
@@ -102,16 +103,6 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
-class Scheduled:
-    """A campaign whose next run is set; whom it reaches is decided then."""
-
-    campaign: int
-    name: str
-    topic: str
-    due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
     """All that stands above and beside the stream."""
 
@@ -125,7 +116,7 @@ class Summary:
     tasks: tuple[Task, ...]  #: open ones
     held: bool
     queued: tuple[Queued, ...]
-    scheduled: tuple[Scheduled, ...]
+    planned: tuple[Planned, ...]
     traits: tuple[Trait, ...]
 
     @property
@@ -157,7 +148,7 @@ def summary(session: Session, customer: int, now: datetime) -> Summary:
         tasks=tuple(tasks.open_of_customer(session, customer)),
         held=who.hold_until is not None and who.hold_until > now,
         queued=tuple(_queued(session, [contact.id for contact in shown])),
-        scheduled=tuple(_scheduled(session)),
+        planned=tuple(plans.planned(session, [contact.id for contact in shown], now)),
         traits=_traits(who.attributes, labels, {}),
     )
 
@@ -289,20 +280,3 @@ def _queued(session: Session, ids: Sequence[int]) -> list[Queued]:
     )
     rows = session.execute(query) if ids else ()
     return [Queued(row.id, row.name, row.contact_id, RunState(row.state), row.opened_at) for row in rows]
-
-
-def _scheduled(session: Session) -> list[Scheduled]:
-    """The next campaigns of marketing; those of service and receipts come when they are called for."""
-    active = (CampaignState.SCHEDULED.value, CampaignState.RUNNING.value)
-    query = (
-        sa.select(campaigns.c.id, campaigns.c.name, campaigns.c.due_at, topics.c.name.label("topic"))
-        .join(topics, topics.c.id == campaigns.c.topic_id)
-        .where(
-            campaigns.c.due_at.is_not(None),
-            campaigns.c.state.in_(active),
-            campaigns.c.deleted_at.is_(None),
-        )
-        .order_by(campaigns.c.due_at, campaigns.c.id)
-        .limit(PLANS_SHOWN)
-    )
-    return [Scheduled(row.id, row.name, row.topic, row.due_at) for row in session.execute(query)]

@@ -6,7 +6,7 @@ it, with NOT IN or an anti-join: never a subquery that the database would run on
 In a `Row`, unknown counts as false; `Not` makes that explicit, so it is an exact complement.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Select, select
@@ -22,14 +22,25 @@ __all__ = ["compile_rule"]
 
 
 def compile_rule(
-    rule: Rule, *, now: datetime, dialect: str, segments: Mapping[str, Rule] | None = None
+    rule: Rule,
+    *,
+    now: datetime,
+    dialect: str,
+    segments: Mapping[str, Rule] | None = None,
+    only: Sequence[int] | None = None,
 ) -> Select[tuple[int]]:
     """Compile a rule to a Select of one column `id`, each contact once, erased contacts never.
 
     `dialect` is the database's name, "sqlite" or "postgresql"; `segments` holds the rules of all segments
-    that the rule stands on (see walking.resolve).
+    that the rule stands on (see walking.resolve). With `only`, a few contacts are asked about, and nothing
+    but their own rows and history is read.
     """
-    frame = Frame(now=now, speech=speech_of(dialect), segments=segments or {})
+    frame = Frame(
+        now=now,
+        speech=speech_of(dialect),
+        segments=segments or {},
+        only=None if only is None else tuple(only),
+    )
     source, where = conditions(simplify(rule), frame)
     ids = select(contacts.c.id).select_from(source).where(contacts.c.erased_at.is_(None), *where)
     return ids.correlate(None)  # whatever it is put into, its contacts are its own

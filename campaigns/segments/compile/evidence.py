@@ -20,18 +20,18 @@ MOST = 5  #: rows shown of what there may be many of
 
 def holds_for(leaf: Leaf, contact: int, *, now: datetime, dialect: str) -> Select[tuple[int]]:
     """Select the contact's id if the leaf holds, by the same conditions as for everybody; else nothing."""
-    source, where = conditions(leaf, Frame(now, speech_of(dialect), only=contact))
-    return select(contacts.c.id).select_from(source).where(contacts.c.id == contact, *where)
+    source, where = conditions(leaf, Frame(now, speech_of(dialect), only=(contact,)))
+    return select(contacts.c.id).select_from(source).where(*where)
 
 
 def evidence(  # noqa: PLR0911 - one branch a kind of leaf
     leaf: Leaf, contact: int, *, now: datetime, dialect: str
 ) -> Select[*tuple[Any, ...]] | None:
     """Select what the contact has where the leaf looks (see explain.found_text); None if it looks nowhere."""
-    frame = Frame(now, speech_of(dialect), only=contact)
+    frame = Frame(now, speech_of(dialect), only=(contact,))
     match leaf:
         case Condition():
-            return _field(leaf, frame)
+            return _field(leaf, frame, contact)
         case Did():
             return did_evidence(leaf, frame)
         case Bought():
@@ -48,7 +48,7 @@ def evidence(  # noqa: PLR0911 - one branch a kind of leaf
             return None
 
 
-def _field(leaf: Condition, frame: Frame) -> Select[Any]:
+def _field(leaf: Condition, frame: Frame, contact: int) -> Select[Any]:
     """Take an attribute as it stands, so that a value of the wrong type is seen."""
     field = leaf.field
     if field.attribute is not None:
@@ -57,7 +57,7 @@ def _field(leaf: Condition, frame: Frame) -> Select[Any]:
         value = stored_of(field, frame.speech).value
     source = contacts.join(customers, customers.c.id == contacts.c.customer_id)
     source = source.outerjoin(activity, activity.c.contact_id == contacts.c.id)
-    return select(value).select_from(source).where(contacts.c.id == frame.only)
+    return select(value).select_from(source).where(contacts.c.id == contact)
 
 
 def _answers(leaf: Answered, contact: int) -> Select[*tuple[Any, ...]]:

@@ -17,7 +17,7 @@ class Frame:
 
     now: datetime
     speech: Speech
-    only: int | None = None  #: ask history about this one contact only (to explain)
+    only: tuple[int, ...] | None = None  #: ask about these few contacts only, each looked up by index
     segments: Mapping[str, Rule] = field(default_factory=dict)
     made: dict[str, CTE] = field(default_factory=dict)  #: segments compiled so far, each once
 

@@ -138,8 +138,8 @@ def _only(who: Who, column: Expression, frame: Frame) -> list[ColumnElement[bool
     if frame.only is None:
         return []
     if who is Who.CONTACT:
-        return [column == frame.only]
-    return [column == select(contacts.c.customer_id).where(contacts.c.id == frame.only).scalar_subquery()]
+        return [column.in_(frame.only)]
+    return [column.in_(select(contacts.c.customer_id).where(contacts.c.id.in_(frame.only)))]
 
 
 def _in_window(column: Expression, window: Window, frame: Frame) -> ColumnElement[bool]:

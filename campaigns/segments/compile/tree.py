@@ -45,10 +45,10 @@ PIECE = 400  #: selects united at once
 def conditions(rule: Rule, frame: Frame) -> tuple[FromClause, list[ColumnElement[bool]]]:
     """Give what a Select over contacts reads from, and its conditions."""
     parts = rule.rules if isinstance(rule, AllOf) else (rule,)
-    return _read([compiled(part, frame) for part in parts], frame.speech)
+    return _read([compiled(part, frame) for part in parts], frame)
 
 
-def _read(parts: Sequence[Compiled], speech: Speech) -> tuple[FromClause, list[ColumnElement[bool]]]:
+def _read(parts: Sequence[Compiled], frame: Frame) -> tuple[FromClause, list[ColumnElement[bool]]]:
     rows = [part for part in parts if isinstance(part, Row)]
     beside = _beside(rows)
     source: FromClause = contacts
@@ -57,7 +57,9 @@ def _read(parts: Sequence[Compiled], speech: Speech) -> tuple[FromClause, list[C
     if activity in beside:
         source = source.outerjoin(activity, activity.c.contact_id == contacts.c.id)
     sets = [part for part in parts if isinstance(part, Ids)]
-    return source, [row.where for row in rows] + [_among(part, speech) for part in _subtract(sets, speech)]
+    among = [_among(part, frame.speech) for part in _subtract(sets, frame.speech)]
+    few = [] if frame.only is None else [contacts.c.id.in_(frame.only)]
+    return source, [*few, *(row.where for row in rows), *among]
 
 
 def _beside(rows: Sequence[Row]) -> frozenset[Table]:
@@ -88,9 +90,9 @@ def compiled(rule: Rule, frame: Frame) -> Compiled:
     """Compile one node and all below it."""
     match rule:
         case AllOf(rules):
-            return _meet([compiled(part, frame) for part in rules], frame.speech)
+            return _meet([compiled(part, frame) for part in rules], frame)
         case AnyOf(rules):
-            return _join([compiled(part, frame) for part in rules], frame.speech)
+            return _join([compiled(part, frame) for part in rules], frame)
         case Not(inner):
             return _negated(compiled(inner, frame))
         case _:
@@ -123,7 +125,7 @@ def _negated(part: Compiled) -> Compiled:
     return replace(part, outside=not part.outside)
 
 
-def _meet(parts: Sequence[Compiled], speech: Speech) -> Compiled:
+def _meet(parts: Sequence[Compiled], frame: Frame) -> Compiled:
     """Intersect: conditions on one Select; only where all are complements, the complement of a union."""
     rows = [part for part in parts if isinstance(part, Row)]
     sets = [part for part in parts if isinstance(part, Ids)]
@@ -133,11 +135,11 @@ def _meet(parts: Sequence[Compiled], speech: Speech) -> Compiled:
         return Row(and_(*(row.where for row in rows)), _beside(rows))
     if not rows and all(part.outside for part in sets):
         return Ids(contacts.c.id, _union([ids for part in sets for ids in _selects(part)]), outside=True)
-    source, where = _read(parts, speech)
+    source, where = _read(parts, frame)
     return Ids(contacts.c.id, select(contacts.c.id).select_from(source).where(*where))
 
 
-def _join(parts: Sequence[Compiled], speech: Speech) -> Compiled:
+def _join(parts: Sequence[Compiled], frame: Frame) -> Compiled:
     """Unite: a union of sets; where one of them is a complement, the complement of an intersection."""
     rows = [part for part in parts if isinstance(part, Row)]
     sets = [part for part in parts if isinstance(part, Ids)]
@@ -147,10 +149,10 @@ def _join(parts: Sequence[Compiled], speech: Speech) -> Compiled:
     if not sets:
         return row
     if any(part.outside for part in sets):
-        return _negated(_meet([_negated(part) for part in ([row] if rows else []) + sets], speech))
+        return _negated(_meet([_negated(part) for part in ([row] if rows else []) + sets], frame))
     selects = [ids for part in sets for ids in _selects(part)]
     if rows:
-        source, where = _read([row], speech)
+        source, where = _read([row], frame)
         selects.append(select(contacts.c.id).select_from(source).where(*where))
     return Ids(contacts.c.id, _union(selects))
 
@@ -186,7 +188,7 @@ def _has_role(rule: HasRole, frame: Frame) -> Ids:
     """Find who has a role; what is asked of the customer is asked of the role's customer."""
     ids = select(roles.c.contact_id).where(frame.speech.fold(roles.c.role) == fold(rule.role))
     if frame.only is not None:
-        ids = ids.where(roles.c.contact_id == frame.only)
+        ids = ids.where(roles.c.contact_id.in_(frame.only))
     if rule.at is not None:
         part = compiled(rule.at, frame)
         assert isinstance(part, Row), "inside of a role there are only customer fields"

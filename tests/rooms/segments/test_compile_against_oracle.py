@@ -200,3 +200,13 @@ def test_segments_in_segments_may_be_as_large_as_allowed(full_session: Session) 
     assert set(resolve(rule, rules.__getitem__)) == set(rules)
     compiled = compile_rule(rule, now=NOW, dialect=full_session.get_bind().dialect.name, segments=rules)
     assert set(full_session.scalars(compiled)) == Oracle(WORLD, NOW, rules).members(rule)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rule=st.one_of(leaves, rules), few=st.lists(st.integers(1, 260), min_size=1, max_size=6))
+def test_asked_about_a_few_contacts_it_finds_the_same_of_them(
+    full_session: Session, rule: Rule, few: list[int]
+) -> None:
+    dialect = full_session.get_bind().dialect.name
+    asked = compile_rule(rule, now=NOW, dialect=dialect, segments=SEGMENTS, only=few)
+    assert set(full_session.scalars(asked)) == ORACLE.members(rule) & set(few)

@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from campaigns.model.customers import contacts
 from campaigns.model.events import hits
 from campaigns.model.mail import campaigns as campaign_table
-from campaigns.records import cases, consent, customers, history, staff, suppressions, tasks
+from campaigns.records import cases, consent, customers, history, segments, staff, suppressions, tasks
 from campaigns.records.customers.stream import GROUPS
 from campaigns.records.staff import Desk
 from campaigns.values import ContactId, EventKind, Fact, Verdict
-from tests.factories import NOW
+from tests.factories import NOW, a_campaign
 from tests.web.sales.conftest import HOSTILE, Shop, press, text_of
 
 
@@ -380,3 +381,29 @@ def test_a_rep_takes_a_customer_and_finds_it_among_their_own(shop: Shop):
         assert 'id="problem-owner-owner"' in text_of(answer)
     press(client, f"{path}/owner", **{"owner-owner": ""})
     assert "No owner" in text_of(client.get(path))
+
+
+def test_the_record_names_only_campaigns_that_would_mail_this_customer(shop: Shop):
+    with shop.stores.sessions.begin() as session:
+        for city in ("Berlin", "Bristol"):
+            rule = {"version": 1, "rule": {"field": "contact.city", "is": "=", "value": city}}
+            segments.save(session, city, city, rule, author="test", now=NOW)
+            over = {"topic": shop.lived.topic, "segment_id": segments.find(session, city)}
+            number = a_campaign(session, **over)
+            session.execute(
+                sa.update(campaign_table)
+                .where(campaign_table.c.id == number)
+                .values(name=f"Letter to {city}", state="scheduled", due_at=NOW + timedelta(days=900))
+            )
+        session.execute(sa.update(contacts).values(city="Berlin"))
+    page = text_of(shop.at(Desk.SALES).get(f"/customers/{shop.lived.customer}"))
+    before, after = page.split("What marketing plans next")[1].split("not-planned")
+    assert "Letter to Berlin" in before
+    assert "Letter to Bristol" not in before
+    assert "Letter to Bristol" in after
+    assert "not in its segment" in plain(after)
+
+
+def test_the_record_says_the_number_that_commands_ask_for(shop: Shop):
+    page = plain(text_of(shop.at(Desk.SALES).get(f"/customers/{shop.lived.customer}")))
+    assert f"Contact's number{shop.lived.contact}" in page.replace("&#39;", "'")
