@@ -38,25 +38,20 @@ class QuotedPieces(dict[str, bytes]):
         super().__init__({text: _encoded(text) for text in constants if not text.endswith("\r")})
         self._constants = dict(self)
         self._longest = max(map(len, self.values()), default=0)
-        self._room = KEPT
+        self._most = len(self) + KEPT
 
     def __missing__(self, text: str) -> bytes:
-        size = len(text)
-        if size <= _CLEAR_WIDTH and text.isprintable() and text.isascii() and _is_literal(text):
+        if len(text) > LONGEST_KEPT:
+            return _encoded(text)
+        if len(self) >= self._most:
+            self.clear()
+            self.update(self._constants)
+        if len(text) <= _CLEAR_WIDTH and _is_literal(text):
             encoded = text.encode() + SOFT_BREAK
         else:
             encoded = _encoded(text)
-        if size <= LONGEST_KEPT:
-            if self._room <= 0:
-                self._forget()
-            self._room -= 1
-            self[text] = encoded
+        self[text] = encoded
         return encoded
-
-    def _forget(self) -> None:
-        self.clear()
-        self.update(self._constants)
-        self._room = KEPT
 
     def encode(self, pieces: list[str]) -> list[bytes]:
         """Encode a text's pieces, its last line closed.
@@ -80,8 +75,8 @@ def _line_end(pieces: list[bytes]) -> bytes:
 
 
 def _is_literal(text: str) -> bool:
-    """Whether a line of ASCII stands for itself."""
-    return "=" not in text and text[:1] not in {"", "."}
+    """Whether a line stands for itself."""
+    return text.isascii() and text.isprintable() and "=" not in text and text[:1] not in {"", "."}
 
 
 def _encoded(text: str) -> bytes:
