@@ -15,6 +15,8 @@ from campaigns.values import Problem, Tracking
 
 DEFAULT_DATA = Path("var")
 SECRET_BYTES = 32
+#: What helps whoever looks where no installation is.
+ELSEWHERE = "Name your installation's folder: POSTROOM_DATA=FOLDER. Or begin a new one here: postroom migrate"
 CATCHER_URL = "smtp://127.0.0.1:2525"  #: where mail goes while no mail server is named
 
 
@@ -67,11 +69,15 @@ class Settings:
         return self.data / "journal"
 
 
-def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
+def from_environment(env: Mapping[str, str] = os.environ, *, make: bool = True) -> Settings:
     """Read POSTROOM_* variables; make the data folder and its secret on first use.
 
+    Args:
+        env: the variables.
+        make: whether a folder that is not there is made: who only looks must not begin an installation.
+
     Raises:
-        BadSettings: with every variable that does not hold.
+        BadSettings: with every variable that does not hold, or for the data folder.
     """
     problems: list[Problem] = []
     data = Path(env.get("POSTROOM_DATA", str(DEFAULT_DATA))).absolute()
@@ -96,11 +102,11 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         _require_scheme("POSTROOM_SPAM_URL", spam_url, {"http", "https", "spamd"}, problems)
     if problems:
         raise BadSettings(problems)
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    secret = _kept_secret(env, data, make=make)
     return Settings(
         data=data,
         database_url=database_url,
-        secret=_secret(env, data),
+        secret=secret,
         public_url=public_url,
         web_port=web_port,
         hits_port=hits_port,
@@ -246,6 +252,23 @@ def _secret_url(env: Mapping[str, str], name: str, way: str, problems: list[Prob
         told = f"is not one of {', '.join(one + '…' for one in wanted)}."
         problems.append(Problem(name, told, f"Write {way}s://user:password@host."))
     return url
+
+
+def _kept_secret(env: Mapping[str, str], data: Path, *, make: bool) -> bytes:
+    """Open the data folder, and the secret in it."""
+    where = "data folder"
+    try:
+        if data.exists() and not data.is_dir():
+            raise BadSettings([Problem(where, f"{data} is no folder.", "Set POSTROOM_DATA to one.")])
+        if make:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        elif not data.exists() and not env.get("POSTROOM_SECRET"):
+            raise BadSettings([Problem(where, f"there is no {data}.", ELSEWHERE)])
+        return _secret(env, data)
+    except OSError as error:
+        what = f"{error.filename or data}: {error.strerror or error}."
+        cure = f"Set POSTROOM_DATA to a folder that this user ({os.geteuid()}) may write."
+        raise BadSettings([Problem(where, what, cure)]) from error
 
 
 def _secret(env: Mapping[str, str], data: Path) -> bytes:

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import Settings, from_environment
+from campaigns.config import from_environment
 from campaigns.delivery.routes import Routing
 from campaigns.errors import BackendError, BadSettings, NotAllowed
 from campaigns.values import Account, AccountState
-from campaigns.wiring import open_stores, routing_of
+from campaigns.wiring import routing_of
 
 COLOURS = {AccountState.OPEN: "green", AccountState.RESTING: "yellow", AccountState.BROKEN: "red"}
 HEADINGS = ("account", "kind", "state", "senders", "waiting", "hour", "day", "rate/s")
@@ -49,8 +49,7 @@ def accounts(context: click.Context, *, as_json: bool) -> None:
     """Show each account: its state, how many senders serve it, what waits, what went, its rate."""
     if context.invoked_subcommand is not None:
         return
-    settings = from_environment()
-    shown = _shown(settings, routing_of(settings), utc_now())
+    shown = _shown(utc_now())
     if as_json:
         click.echo(json.dumps({"accounts": shown}, indent=1, default=str))
     else:
@@ -63,7 +62,7 @@ def check(names: Sequence[str]) -> None:
     """Ask accounts whether they would take mail, all or those named; exit 1 if one would not. Sends none."""
     from campaigns.delivery.trying import try_account
 
-    settings = from_environment()
+    settings = from_environment(make=False)
     routing = routing_of(settings)
     chosen = [chosen_account(routing, name, "accounts check") for name in names or routing.accounts]
     wrong = 0
@@ -77,18 +76,11 @@ def check(names: Sequence[str]) -> None:
     sys.exit(1 if wrong else 0)
 
 
-def _shown(settings: Settings, routing: Routing, now: datetime) -> list[dict[str, Any]]:
+def _shown(now: datetime) -> list[dict[str, Any]]:
     from campaigns.flows.overseeing import overview
 
-    stores = open_stores(settings.database_url)
-    try:
-        with stores.readers() as session:
-            return [one.told() for one in overview(session, routing, now)]
-    except SQLAlchemyError as error:
-        told = "The store cannot be read: postroom doctor says why; perhaps postroom migrate helps."
-        raise NotAllowed(told) from error
-    finally:
-        stores.engine.dispose()
+    with opened() as (settings, stores), stores.readers() as session:
+        return [one.told() for one in overview(session, routing_of(settings), now)]
 
 
 def _print(shown: Sequence[dict[str, Any]]) -> None:

@@ -7,19 +7,19 @@ from dataclasses import asdict
 
 import click
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import Settings, from_environment
+from campaigns.config import Settings
 from campaigns.delivery.fetching import Fetcher, Memory, ask_all
 from campaigns.delivery.spam import Score, ask, find_filter
-from campaigns.doctor.store import is_missing
-from campaigns.errors import BackendError, NotFound
+from campaigns.errors import BackendError
 from campaigns.flows.checking import ways
 from campaigns.flows.checking.outside import judge_differing, judge_links, judge_spam
 from campaigns.flows.checking.specimen import Specimen, of_template
 from campaigns.mailing import Signing
 from campaigns.templates.preflight import Finding, Level, check_all, sorted_by_level
 from campaigns.tracking.tokens import Keyring
-from campaigns.wiring import open_stores, routing_of
+from campaigns.wiring import routing_of
 
 COLOURS = {Level.BLOCKER: "red", Level.WARNING: "yellow", Level.HINT: "blue"}
 MATTERS = 0.1  #: points of a spam filter's rule below which it is not worth a line
@@ -35,8 +35,7 @@ def check(template: str, *, links: bool, spam: bool, as_json: bool) -> None:
 
     Exits 1 if something must be mended first.
     """
-    settings = from_environment()
-    specimen = _specimen(settings, template)
+    settings, specimen = _specimen(template)
     found: list[Finding] = [
         *check_all(specimen.letters),
         *ways.of_template(specimen.letters, routing_of(settings)),
@@ -58,12 +57,10 @@ def check(template: str, *, links: bool, spam: bool, as_json: bool) -> None:
     sys.exit(1 if any(one.level is Level.BLOCKER for one in found) else 0)
 
 
-def _specimen(settings: Settings, template: str) -> Specimen:
-    if is_missing(settings.database_url):
-        raise NotFound("There is no store yet. Make one: postroom migrate.")
-    signing = Signing(Keyring(settings.secret), settings.public_url)
-    with open_stores(settings.database_url).readers() as session:
-        return of_template(session, template, signing, utc_now())
+def _specimen(template: str) -> tuple[Settings, Specimen]:
+    with opened() as (settings, stores), stores.readers() as session:
+        signing = Signing(Keyring(settings.secret), settings.public_url)
+        return settings, of_template(session, template, signing, utc_now())
 
 
 def _judged(settings: Settings, specimen: Specimen) -> Score | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from campaigns.cli.accounts import account_option, chosen_account
+from campaigns.cli.opening import require_store
 from campaigns.config import Settings, from_environment
 from campaigns.delivery.lanes import ALL_LANES
 from campaigns.errors import NotAllowed
@@ -38,6 +39,7 @@ def celery_worker(processes: int | None, lanes: Sequence[str], name: str | None)
         raise NotAllowed(missing(error)) from error
     routing = routing_of(settings)
     account = chosen_account(routing, name, "celery-worker")
+    require_store(settings)
     many = processes or routing.senders.get(account.name, settings.senders)
     sys.exit(serve(settings, account=account, processes=many, lanes=lanes or ALL_LANES))
 

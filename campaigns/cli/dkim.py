@@ -2,8 +2,8 @@
 
 import click
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import Settings, from_environment
 from campaigns.delivery.dkim import Algorithm
 from campaigns.delivery.dkim_keys import SEEN, Vault, published, record_name, record_text, zone_line
 from campaigns.delivery.domains import Unasked, open_resolver
@@ -11,7 +11,7 @@ from campaigns.errors import NotAllowed
 from campaigns.flows import keying
 from campaigns.records import dkim_keys
 from campaigns.records.dkim_keys import DkimKey, KeyState
-from campaigns.wiring import Stores, open_stores
+from campaigns.wiring import Stores
 
 COLOURS = {KeyState.SIGNING: "green", KeyState.WAITING: "yellow"}
 
@@ -21,9 +21,9 @@ def dkim() -> None:
     """Make, show, rotate and retire the keys that sign our mail."""
 
 
-def _open() -> tuple[Settings, Stores, Vault]:
-    settings = from_environment()
-    return settings, open_stores(settings.database_url), Vault(settings.secret)
+def _open() -> tuple[Stores, Vault]:
+    settings, stores = click.get_current_context().with_resource(opened())
+    return stores, Vault(settings.secret)
 
 
 @dkim.command()
@@ -39,7 +39,7 @@ def _open() -> tuple[Settings, Stores, Vault]:
 @click.option("--force", is_flag=True, help="Sign at once, though nobody has seen the record yet.")
 def make(domain: str, selector: str | None, algorithm: str, *, force: bool) -> None:
     """Make a key for DOMAIN and print the DNS record to set; it signs once `dkim check` has seen that."""
-    _, stores, vault = _open()
+    stores, vault = _open()
     now = utc_now()
     with stores.sessions.begin() as session:
         key = keying.make(session, vault, domain, Algorithm(algorithm), selector=selector, now=now)
@@ -57,7 +57,7 @@ def make(domain: str, selector: str | None, algorithm: str, *, force: bool) -> N
 @click.option("--records", is_flag=True, help="With the DNS record of each.")
 def list_(domain: str | None, *, records: bool) -> None:
     """Show the keys of all domains, or of DOMAIN, and where each stands."""
-    _, stores, _ = _open()
+    stores, _ = _open()
     with stores.readers() as session:
         keys = dkim_keys.listing(session, keying.read_domain(domain) if domain else None)
     if not keys:
@@ -89,7 +89,7 @@ def _show_keys(keys: list[DkimKey], *, records: bool) -> None:
 @click.option("--force", is_flag=True, help="Let them sign unseen.")
 def check(domain: str | None, *, force: bool) -> None:
     """Look for the DNS records of the keys that wait, and let those sign whose record is there."""
-    _, stores, _ = _open()
+    stores, _ = _open()
     with stores.readers() as session:
         keys = dkim_keys.listing(session, keying.read_domain(domain) if domain else None)
     waiting = [key for key in keys if key.active_from is None and key.retired_at is None]
@@ -122,7 +122,7 @@ def _is_seen(key: DkimKey) -> bool:
 @click.argument("domain")
 def rotate(domain: str) -> None:
     """Make new keys for DOMAIN; the old ones sign until `dkim check` has seen the new records."""
-    _, stores, vault = _open()
+    stores, vault = _open()
     with stores.sessions.begin() as session:
         keys = keying.rotate(session, vault, domain, now=utc_now())
     for key in keys:
@@ -136,7 +136,7 @@ def rotate(domain: str) -> None:
 @click.option("--force", is_flag=True, help="Even if it signs.")
 def retire(domain: str, selector: str, *, force: bool) -> None:
     """Forget the private half of a key, for good."""
-    _, stores, _ = _open()
+    stores, _ = _open()
     with stores.sessions.begin() as session:
         key = keying.retire(session, domain, selector, force=force, now=utc_now())
         known = dkim_keys.listing(session, key.domain)

@@ -7,8 +7,8 @@ from dataclasses import asdict
 import click
 
 from campaigns.cli.findings import show
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import from_environment
 from campaigns.doctor.findings import Level
 from campaigns.doctor.senders import Identity, ask, checks_of, delivering_host_of
 from campaigns.doctor.ways import ways_of
@@ -16,7 +16,7 @@ from campaigns.doctor.welcome import more_checks_of
 from campaigns.errors import NotFound
 from campaigns.records import dkim_keys, senders
 from campaigns.values import Sender
-from campaigns.wiring import open_stores, routing_of
+from campaigns.wiring import routing_of
 
 
 @click.command()
@@ -28,8 +28,7 @@ def dns(sender: str, host: str | None, *, as_json: bool) -> None:
 
     SENDER is a number, a mail address, or a domain. Exits 1 if something is bad.
     """
-    settings = from_environment()
-    with open_stores(settings.database_url).readers() as session:
+    with opened() as (settings, stores), stores.readers() as session:
         chosen = find(sender, senders.listing(session))
         keys = dkim_keys.listing(session)
     routing = routing_of(settings)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.cli.import_progress import Told, progressing
 from campaigns.cli.import_words import contacts_result, mapping_preview, orders_result, plain, some_complaints
+from campaigns.cli.opening import bring_up_to_date
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
 from campaigns.errors import BadImport
@@ -32,7 +33,7 @@ from campaigns.records.imports import Import
 from campaigns.records.staging import staging
 from campaigns.records.statistics import analyze
 from campaigns.values import Problem
-from campaigns.wiring import Stores, migrate, open_stores
+from campaigns.wiring import Stores, open_stores
 
 Option = Callable[[Any], Any]
 R = TypeVar("R")
@@ -199,7 +200,7 @@ def orders(  # noqa: PLR0913 - one argument an option
 @contextmanager
 def _door(file: Path, rejects: Path | None, now: datetime, *, dry_run: bool) -> Iterator[Door]:
     settings = from_environment()
-    migrate(settings.database_url)
+    bring_up_to_date(settings.database_url)
     path = rejects or file.with_name(f"{file.stem}.rejects.csv")
     stores = open_stores(settings.database_url)
     try:
@@ -243,7 +244,7 @@ def _require_topic(key: str) -> None:
         NotFound: it is not.
     """
     url = from_environment().database_url
-    migrate(url)
+    bring_up_to_date(url)
     stores = open_stores(url)
     try:
         with stores.readers() as session:

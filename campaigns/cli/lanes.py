@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import from_environment
 from campaigns.delivery.lanes import ALL_LANES, STARTS
 from campaigns.delivery.warmup import Plan
 from campaigns.errors import NotAllowed
 from campaigns.records import lanes as records
 from campaigns.records.lanes import EVERY_ACCOUNT, WHOLE, DomainPlan, LaneLine, Limits, Warming
 from campaigns.values import MAIN
-from campaigns.wiring import Stores, open_stores
+from campaigns.wiring import Stores
 
 MOST = 10**8
 COLOURS = {"open": "green", "held": "red", "half open": "cyan", "slowed": "yellow", "full": "blue"}
@@ -172,11 +172,8 @@ def open_(lane: str, account: str, by: str) -> None:
 
 @contextmanager
 def _stores() -> Iterator[Stores]:
-    opened = open_stores(from_environment().database_url)
-    try:
-        yield opened
-    finally:
-        opened.engine.dispose()
+    with opened() as (_settings, stores):
+        yield stores
 
 
 def _print(lines: Sequence[LaneLine]) -> None:

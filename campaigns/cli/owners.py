@@ -7,15 +7,14 @@ from pathlib import Path
 import click
 from sqlalchemy.orm import Session
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import from_environment
 from campaigns.errors import BadImport
 from campaigns.imports.addresses import BadAddress, normalise
 from campaigns.records import owners
 from campaigns.records.customers import acting
 from campaigns.records.staff import Staff
 from campaigns.values import Problem
-from campaigns.wiring import open_stores
 
 COLUMNS = ("customer", "owner")
 SHOWN = 20  #: problems
@@ -31,14 +30,10 @@ def assign_owner(file: Path, by: str, dry_run: bool) -> None:  # noqa: FBT001 - 
     `customer` is the customer's own id or a contact's mail address; `owner` the rep's mail address, or empty
     for nobody. Every line must hold, else nothing is changed.
     """
-    stores = open_stores(from_environment().database_url)
-    try:
-        with stores.sessions() as session:
-            wanted = read(session, file)
-            count = acting.assign_all(session, wanted, actor=by, now=utc_now())
-            session.rollback() if dry_run else session.commit()
-    finally:
-        stores.engine.dispose()
+    with opened() as (_settings, stores), stores.sessions() as session:
+        wanted = read(session, file)
+        count = acting.assign_all(session, wanted, actor=by, now=utc_now())
+        session.rollback() if dry_run else session.commit()
     click.echo(f"{count:,} of {len(wanted):,} customers {'would change' if dry_run else 'changed'} hands.")
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import click
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import from_environment
 from campaigns.flows.previewing import preview as make_preview
 from campaigns.mailing import Signing
 from campaigns.tracking.tokens import Keyring
-from campaigns.wiring import open_stores
 
 
 @click.command()
@@ -21,9 +20,8 @@ from campaigns.wiring import open_stores
 )
 def preview(template: str, contact: int, out: Path) -> None:
     """Write TEMPLATE (a key, a starter or a file) as CONTACT would get it: one .eml and one .html."""
-    settings = from_environment()
-    signing = Signing(Keyring(settings.secret), settings.public_url)
-    with open_stores(settings.database_url).readers() as session:
+    with opened() as (settings, stores), stores.readers() as session:
+        signing = Signing(Keyring(settings.secret), settings.public_url)
         made = make_preview(session, template, contact, signing, now=utc_now())
     out.mkdir(parents=True, exist_ok=True)
     stem = re.sub(r"[^\w-]+", "-", Path(template).stem) + f"-{contact}"

@@ -7,6 +7,7 @@ import click
 import structlog
 
 from campaigns import logs
+from campaigns.cli.opening import opened, require_store
 from campaigns.clock import utc_now
 from campaigns.config import from_environment
 from campaigns.delivery.mailboxes import MAX_OCTETS
@@ -54,11 +55,9 @@ def receive(recipient: str, *, again: bool) -> None:
 
 def _judge_again() -> None:
     """Read kept mails once more, some in each transaction; tell which are taken for something else now."""
-    settings = from_environment()
-    stores = open_stores(settings.database_url)
     after: int | None = 0
     changed = 0
-    try:
+    with opened() as (settings, stores):
         while after is not None:
             with stores.sessions.begin() as session:
                 keyring, secret = Keyring(settings.secret), settings.secret
@@ -66,8 +65,6 @@ def _judge_again() -> None:
             for one in found:
                 click.echo(_told(one))
             changed += len(found)
-    finally:
-        stores.engine.dispose()
     click.echo(f"{changed} of the kept mails are judged otherwise by today's rules.")
 
 
@@ -84,8 +81,9 @@ def _told(one: Again) -> str:
 
 
 def _receive(raw: bytes) -> str:
-    settings = from_environment()
+    settings = from_environment(make=False)
     logs.name_addresses_by(settings.secret)
+    require_store(settings)
     stores = open_stores(settings.database_url)
     try:
         with stores.sessions.begin() as session:

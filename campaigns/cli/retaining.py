@@ -4,11 +4,11 @@ import time
 
 import click
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import from_environment
 from campaigns.flows import confirming, retaining
 from campaigns.records.retention import Old
-from campaigns.wiring import Stores, open_stores
+from campaigns.wiring import Stores
 
 DAYS = 30  #: that raw webhooks are kept
 ADDRESS_DAYS = 90  #: that addresses of hits are kept whole
@@ -46,8 +46,7 @@ def retain(months: int | None, days: int, address_days: int, dry_run: bool, yes:
     ledger, suppressions, messages, orders, cases and answers are never touched. Sign-ups that nobody
     confirmed within 14 days go as well, as they do with every tick of a worker.
     """
-    stores = open_stores(from_environment().database_url)
-    try:
+    with opened() as (_settings, stores):
         old, runs = _plan(stores, months)
         with stores.readers() as session:
             calls = retaining.old_calls(session, days, utc_now())
@@ -65,8 +64,6 @@ def retain(months: int | None, days: int, address_days: int, dry_run: bool, yes:
             _carry_out(stores, old, runs)
         _forget_calls(stores, days)
         _cut_addresses(stores, address_days)
-    finally:
-        stores.engine.dispose()
 
 
 def _plan(stores: Stores, months: int | None) -> tuple[Old | None, list[int]]:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,17 @@ import click
 import structlog
 
 from campaigns.cli.accounts import account_option, chosen_account
-from campaigns.cli.ports import require_free
+from campaigns.cli.alone import alone
+from campaigns.cli.opening import bring_up_to_date, require_store
+from campaigns.cli.ports import is_taken, require_free
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
+from campaigns.delivery.routes import Routing
 from campaigns.errors import BackendError, NotAllowed
 from campaigns.records import staff
 from campaigns.records.serving import SENDER, WORKER
 from campaigns.values import Account
-from campaigns.wiring import Stores, attendance, enter, migrate, open_stores, routing_of
+from campaigns.wiring import Stores, attendance, enter, open_stores, routing_of
 
 if TYPE_CHECKING:  # the command line is quick because each command loads its own
     from campaigns.flows.sending import Postbox
@@ -36,7 +39,7 @@ STORE_REST = 1.0  #: seconds a sender waits when the store is away
 #: Seconds a sender that is to end waits for answers; then they are in doubt. Less than `end` gives it.
 SENDER_PATIENCE = 10.0
 RESTART_REST = 2.0  #: seconds before a child that ended is started again
-CATCHER_PORT = 2525
+HERE, CATCHER_PORT = "127.0.0.1", 2525
 #: A sender reads each contact once: what SQLite keeps for a second look only makes the process large.
 LEAN = {"mmap_size": "0", "cache_size": "-16384"}
 
@@ -78,27 +81,28 @@ class Stopping:
             time.sleep(min(0.1, max(0.0, until - time.monotonic())))
 
 
-def _open(door: str, **pragmas: str) -> tuple[Settings, Stores]:
-    settings = from_environment()
+def _open(settings: Settings, door: str, **pragmas: str) -> Stores:
     enter(settings, door)
-    return settings, open_stores(settings.database_url, **pragmas)
+    require_store(settings)
+    return open_stores(settings.database_url, **pragmas)
 
 
 @click.command("migrate")
 def migrate_() -> None:
     """Bring the store's tables up to date."""
-    migrate(from_environment().database_url)
+    bring_up_to_date(from_environment().database_url)
 
 
 @click.command()
 def run() -> None:
     """Run everything on this machine: pages, tracking, worker and senders, until Ctrl-C."""
     settings = from_environment()
-    require_free(settings)
-    migrate(settings.database_url)
-    _tell(f"Pages: http://127.0.0.1:{settings.web_port}/{_welcome(settings)}")
-    _tell(f"Tracking, surveys and preferences: {settings.public_url}")
-    supervise(processes(settings), Stopping())
+    with alone(settings.data):
+        require_free(settings)
+        bring_up_to_date(settings.database_url)
+        _tell(f"Pages: http://127.0.0.1:{settings.web_port}/{_welcome(settings)}")
+        _tell(f"Tracking, surveys and preferences: {settings.public_url}")
+        supervise(processes(settings), Stopping())
 
 
 def _welcome(settings: Settings) -> str:
@@ -110,7 +114,7 @@ def _welcome(settings: Settings) -> str:
 
 
 def processes(settings: Settings) -> list[list[str]]:
-    """The commands of an installation; the local catcher only where no mail server is named."""
+    """The commands of an installation; the catcher where no mail server is named, or an account is one."""
     routing = routing_of(settings)
     own = [["web"], ["hits"], ["worker"]]
     for name in routing.accounts:
@@ -120,7 +124,20 @@ def processes(settings: Settings) -> list[list[str]]:
     if settings.accounts_file is None and "POSTROOM_SMTP_URL" not in os.environ:
         _tell("No POSTROOM_SMTP_URL: mails go to the local catcher, nobody receives them. See Caught mails.")
         own.insert(0, ["catcher"])
-    return own
+    return [*_catchers(routing), *own]
+
+
+def _catchers(routing: Routing) -> Iterator[list[str]]:
+    """One for each port that accounts of this kind name, unless somebody listens there."""
+    from campaigns.delivery.smtp.target import read_target
+
+    caught = {one.name: one.options["url"] for one in routing.accounts.values() if one.kind == "catcher"}
+    ports = {name: read_target(url).port for name, url in caught.items()}
+    for port in sorted(set(ports.values())):
+        names = ", ".join(name for name, own in ports.items() if own == port)
+        _tell(f"Mails of {names} go to the local catcher on port {port}, nobody receives them.")
+        if not is_taken(HERE, port):
+            yield ["catcher", "--port", str(port)]
 
 
 def _tell(text: str) -> None:
@@ -175,7 +192,8 @@ def worker() -> None:
     from campaigns.exporter import start_exporter
     from campaigns.worker import Worker
 
-    settings, stores = _open("worker")
+    settings = from_environment()
+    stores = _open(settings, "worker")
     stopping = Stopping()
     attending = attendance(settings, stores, routing_of(settings), WORKER)
     attending.start()
@@ -197,7 +215,7 @@ def sender(name: str | None) -> None:
     from campaigns.flows.sending import AWAY
     from campaigns.wiring import open_postbox
 
-    settings, stores = _open("sender", **LEAN)
+    settings = from_environment()
     if settings.broker_url:
         raise NotAllowed(
             "POSTROOM_BROKER_URL is set, so this installation is a cluster, whose senders the broker feeds: "
@@ -205,6 +223,7 @@ def sender(name: str | None) -> None:
         )
     routing = routing_of(settings)
     account = chosen_account(routing, name, "sender")
+    stores = _open(settings, "sender", **LEAN)
     stopping = Stopping(SENDER_PATIENCE)
     attending = attendance(settings, stores, routing, SENDER, account.name)
     attending.start()
@@ -274,8 +293,8 @@ def hits() -> None:
     """Serve tracked addresses and the customers' pages."""
     from web.hits import serve
 
-    settings, stores = _open("hits")
-    serve(stores, settings, host=settings.host)
+    settings = from_environment()
+    serve(_open(settings, "hits"), settings, host=settings.host)
 
 
 @click.command()
@@ -283,7 +302,9 @@ def web() -> None:
     """Serve the desks' pages."""
     from web.serve import serve
 
-    serve(from_environment())
+    settings = from_environment()
+    require_store(settings)
+    serve(settings)
 
 
 @click.command()
@@ -292,4 +313,4 @@ def catcher(port: int) -> None:
     """Catch all mail on this machine instead of sending it."""
     from campaigns.delivery.catcher import main
 
-    main(from_environment().data / "caught", "127.0.0.1", port)
+    main(from_environment().data / "caught", HERE, port)

@@ -8,15 +8,14 @@ from pathlib import Path
 import click
 from sqlalchemy.orm import Session
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import from_environment
 from campaigns.errors import BadRule, NotFound
 from campaigns.records import names, segments
 from campaigns.segments.describe import describe
 from campaigns.segments.explain import lines
 from campaigns.segments.reading import decode
 from campaigns.segments.rules import Rule
-from campaigns.wiring import open_stores
 
 _RULE = click.argument(
     "file", metavar="RULE.json", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
@@ -57,12 +56,8 @@ def explain(file: Path, contact: int) -> None:
 
 @contextmanager
 def _reading() -> Iterator[Session]:
-    stores = open_stores(from_environment().database_url)
-    try:
-        with stores.readers() as session:
-            yield session
-    finally:
-        stores.engine.dispose()
+    with opened() as (_settings, stores), stores.readers() as session:
+        yield session
 
 
 def _read(session: Session, file: Path) -> Rule:

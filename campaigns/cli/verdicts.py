@@ -9,8 +9,9 @@ from typing import TextIO
 
 import click
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import Settings, from_environment
+from campaigns.config import Settings
 from campaigns.delivery.lanes import OTHER, lane_of
 from campaigns.flows import judging
 from campaigns.records.rounds import Round
@@ -20,7 +21,6 @@ from campaigns.tracking.ranges import Ranges, read_ranges
 from campaigns.tracking.scoring import Score, score, three_signals
 from campaigns.tracking.verdicts import RULES_VERSION
 from campaigns.values import Judgement
-from campaigns.wiring import open_stores
 
 
 @click.command()
@@ -130,11 +130,9 @@ def _table(name: str, scores: Sequence[Score]) -> None:
 
 
 def _again(since: datetime | None, place: Path | None) -> None:
-    settings = from_environment()
-    stores = open_stores(settings.database_url)
-    ranges = _ranges(place, settings)
     moment = None if since is None else since.replace(tzinfo=UTC)
-    try:
+    with opened() as (settings, stores):
+        ranges = _ranges(place, settings)
         with stores.sessions.begin() as session:
             over = judging.open_round(session, moment, now=utc_now())
         if over.done:
@@ -150,8 +148,6 @@ def _again(since: datetime | None, place: Path | None) -> None:
                     secure=is_secure(settings.public_url),
                 )
             click.echo(f"{over.share:4.0%}  {over.judged:,} hits judged again", err=True)
-    finally:
-        stores.engine.dispose()
     _tell_round(over)
 
 

@@ -5,15 +5,16 @@ from datetime import timedelta
 
 import click
 
+from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
-from campaigns.config import Settings, from_environment
+from campaigns.config import Settings
 from campaigns.delivery.providers.calling import calling
 from campaigns.delivery.smtp.replies import plain_text
 from campaigns.delivery.webhooks import hook_url
 from campaigns.records import webhooks as records
 from campaigns.records.webhooks import Count, Unread
 from campaigns.values import Account
-from campaigns.wiring import Stores, open_stores, routing_of
+from campaigns.wiring import Stores, routing_of
 
 DAYS = 30
 SHOWN = 160  #: letters of a call that cannot be read
@@ -29,18 +30,14 @@ def webhooks(again: bool, days: int) -> None:  # noqa: FBT001 - click's shape
     The addresses are secret: whoever knows one of an account whose provider signs nothing can tell us
     anything about our own mails.
     """
-    settings = from_environment()
-    accounts = routing_of(settings).accounts
-    stores = open_stores(settings.database_url)
-    try:
+    with opened() as (settings, stores):
+        accounts = routing_of(settings).accounts
         if again:
             with stores.sessions.begin() as session:
                 number = records.read_again(session, now=utc_now())
             click.echo(f"{number:,} calls are read again by the worker.")
             return
         _tell(settings, stores, list(accounts.values()), days)
-    finally:
-        stores.engine.dispose()
 
 
 def _tell(settings: Settings, stores: Stores, accounts: Sequence[Account], days: int) -> None:

@@ -29,15 +29,11 @@ from campaigns.wiring import open_stores, routing_of
 def examine(env: Mapping[str, str], now: datetime) -> Iterator[Finding]:
     """Look at everything; a group that cannot be looked at is a finding of its own."""
     try:
-        settings = from_environment(env)
+        settings = from_environment(env, make=False)
     except BadSettings as error:
         for problem in error.problems:
             yield bad(f"settings: {problem.where}", problem.what, problem.cure)
         yield from guarded("machine", examine_machine)
-        return
-    except OSError as error:
-        cure = "Set POSTROOM_DATA to a folder that this user may write."
-        yield bad("data folder", f"{error.filename}: {error.strerror or error}", cure)
         return
     yield ok("settings", f"read; data in {Path(settings.data)}")
     yield from guarded("machine", examine_machine)

@@ -1,5 +1,6 @@
 """The database: does it answer, is it new enough, does it keep what it says it kept, are its tables ours."""
 
+import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
@@ -8,10 +9,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from campaigns.clock import utc_now
+from campaigns.config import ELSEWHERE
 from campaigns.doctor.findings import Finding, bad, ok, warn
 from campaigns.doctor.holders import describe, holder, is_stopped
 from campaigns.records import ticks
@@ -21,21 +23,58 @@ POSTGRES_WANTED = 140000
 SQLITE_WANTED = (3, 38, 0)
 SKEW, MUCH_SKEW = timedelta(seconds=2), timedelta(seconds=30)
 WRITING = "Give Postroom's database user the right to write and to create tables; look for a full disk."
+TABLES, MIGRATE = "database: tables", "Run: postroom migrate"
 KEEPS = "a power cut could take back what mail has followed, and people would be mailed twice"
 
 
 def examine_store(database_url: str) -> Iterator[Finding]:
     """Look at the database; nothing is created, and what is written is taken back."""
     if is_missing(database_url):
-        yield bad(
-            "database", f"there is no {sa.make_url(database_url).database} yet", "Run: postroom migrate"
-        )
+        yield _missing(database_url)
         return
     stores = open_stores(database_url)
     try:
         yield from _examine(stores)
     finally:
         stores.engine.dispose()
+
+
+def examine_opening(database_url: str, *, patient: bool = False) -> Finding:
+    """Judge whether a command can work with this store, by as little as that takes; nothing is created.
+
+    Args:
+        database_url: names the store.
+        patient: whether one that is only away will do.
+
+    """
+    if is_missing(database_url):
+        return _missing(database_url)
+    stores = open_stores(database_url)
+    try:
+        with stores.readers() as session:
+            return examine_schema(session)
+    except SQLAlchemyError as error:
+        if patient and isinstance(error, OperationalError):
+            return ok("database", said(error))
+        return _unreadable(stores, error)
+    finally:
+        stores.engine.dispose()
+
+
+def _missing(database_url: str) -> Finding:
+    return bad("database", f"there is no {sa.make_url(database_url).database}", ELSEWHERE)
+
+
+def _unreadable(stores: Stores, error: SQLAlchemyError) -> Finding:
+    url = stores.engine.url
+    if url.get_backend_name() != "sqlite":
+        cure = "Start it, and check POSTROOM_DATABASE_URL: host, port, name, user and password."
+        return bad("database", said(error), cure)
+    if isinstance(error, OperationalError):
+        cure = f"Let user {os.geteuid()} read and write it and its folder; look for a full disk."
+    else:
+        cure = "Restore it from a backup, or name another folder: POSTROOM_DATA=FOLDER"
+    return bad("database", f"{url.database}: {said(error)}", cure)
 
 
 def is_missing(database_url: str) -> bool:
@@ -55,8 +94,7 @@ def _examine(stores: Stores) -> Iterator[Finding]:
             yield from examine_worker(session)
         yield examine_writing(stores)
     except SQLAlchemyError as error:
-        cure = "Start it, and check POSTROOM_DATABASE_URL: host, port, name, user and password."
-        yield bad("database", _said(error), cure)
+        yield _unreadable(stores, error)
 
 
 def examine_version(session: Session) -> Finding:
@@ -122,19 +160,24 @@ def judge_clock(theirs: datetime, before: datetime, after: datetime) -> Finding:
 
 def examine_schema(session: Session) -> Finding:
     """Judge whether the tables are those of this program."""
-    check, now = "database: tables", revisions(session)
+    check, now = TABLES, revisions(session)
     if now == known_heads():
         return ok(check, f"at {', '.join(sorted(now))}, the newest")
-    if not now <= known_revisions():
+    if is_newer(now):
         found = f"at {', '.join(sorted(now))}, which this program does not know"
         return bad(check, found, "Run the newer program, or restore the backup made before it ran.")
     found = f"at {', '.join(sorted(now)) or 'nothing'}, not {', '.join(sorted(known_heads()))}"
-    return bad(check, found, "Run: postroom migrate")
+    return bad(check, found, MIGRATE)
 
 
 def revisions(session: Session) -> frozenset[str]:
     """The revisions that the store is at."""
     return frozenset(MigrationContext.configure(session.connection()).get_current_heads())
+
+
+def is_newer(now: frozenset[str]) -> bool:
+    """Tell whether a newer program has been at the tables that are at these revisions."""
+    return not now <= known_revisions()
 
 
 @cache
@@ -174,7 +217,7 @@ def examine_writing(stores: Stores) -> Finding:
             session.execute(sa.text("CREATE TABLE doctor_was_here (n INTEGER)"))
             session.execute(sa.text("INSERT INTO doctor_was_here VALUES (1)"))  # and never committed
     except SQLAlchemyError as error:
-        return _locked(stores) or bad("database: writeable", _said(error), WRITING)
+        return _locked(stores) or bad("database: writeable", said(error), WRITING)
     return ok("database: writeable", "yes")
 
 
@@ -197,6 +240,6 @@ def _is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def _said(error: SQLAlchemyError) -> str:
-    """What the driver said, without the statement."""
+def said(error: SQLAlchemyError) -> str:
+    """Give the driver's words, without the statement."""
     return " ".join(str(getattr(error, "orig", None) or error).split())[:300]

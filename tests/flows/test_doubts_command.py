@@ -31,7 +31,7 @@ MARA, SAM = "mara@shop.example", "sam@shop.example"
 @pytest.fixture
 def installation(stores, database_url, tmp_path, monkeypatch):
     """An installation that the command finds, with a marketer and a rep."""
-    monkeypatch.setenv("POSTROOM_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("POSTROOM_DATA", str(tmp_path))
     monkeypatch.setenv("POSTROOM_DATABASE_URL", database_url)
     monkeypatch.setenv("POSTROOM_SMTP_URL", "smtps://user:hidden@mx.shop.example:465")
     monkeypatch.setattr(audience, "CHUNK", 4)

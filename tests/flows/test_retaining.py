@@ -48,7 +48,8 @@ def runs(stores):
 
 
 @pytest.fixture
-def retain(stores, monkeypatch):
+def retain(stores, monkeypatch, tmp_path):
+    monkeypatch.setenv("POSTROOM_DATA", str(tmp_path))
     monkeypatch.setenv("POSTROOM_DATABASE_URL", stores.engine.url.render_as_string(hide_password=False))
     monkeypatch.setattr(command, "utc_now", lambda: NOW)
     monkeypatch.setattr(retention, "BATCH", 2)

@@ -331,8 +331,14 @@ def test_bad_settings_are_findings_each_with_its_cure(tmp_path):
 
 
 def test_a_data_folder_that_cannot_be_made_is_a_finding():
-    (found,) = examine({"POSTROOM_DATA": "/proc/none"}, NOW)
-    assert (found.check, found.level) == ("data folder", Level.BAD)
+    found = levels(examine({"POSTROOM_DATA": "/proc/none"}, NOW))
+    assert found["settings: data folder"] == "bad"
+
+
+def test_looking_where_nothing_is_makes_no_folder(tmp_path):
+    found = levels(examine({"POSTROOM_DATA": str(tmp_path / "none")}, NOW))
+    assert found["settings: data folder"] == "bad"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_looked_at_keeps_nobody_from_looking_further():

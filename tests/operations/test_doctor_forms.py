@@ -54,7 +54,7 @@ def test_the_command_forgets_what_nobody_confirmed_too(scene: FormScene, setting
 
     scene.now = utc_now() - timedelta(days=15)
     scene.mail_to("ada@example.com")
-    monkeypatch.setattr("campaigns.cli.retaining.from_environment", lambda: settings)
+    monkeypatch.setattr("campaigns.cli.opening.from_environment", lambda make: settings)
     ran = CliRunner().invoke(retain, ["--events", "24", "--yes"])
     assert ran.exit_code == 0, ran.output
     assert "1 sign-ups that nobody confirmed were forgotten." in ran.output

@@ -50,6 +50,7 @@ def test_only_who_works_at_the_sales_desk_may_own_a_customer(session, roles, act
 
 @pytest.fixture
 def shell(stores, monkeypatch, tmp_path):
+    monkeypatch.setenv("POSTROOM_DATA", str(tmp_path))
     monkeypatch.setenv("POSTROOM_DATABASE_URL", stores.engine.url.render_as_string(hide_password=False))
 
     def run(text, *options):

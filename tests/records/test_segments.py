@@ -300,7 +300,7 @@ def test_analyze_tells_postgresql_how_many_rows_there_are(stores: Stores, now: d
 def shell(
     stores: Stores, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: datetime
 ) -> Path:
-    monkeypatch.setenv("POSTROOM_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("POSTROOM_DATA", str(tmp_path))
     monkeypatch.setenv("POSTROOM_DATABASE_URL", database_url)
     with stores.sessions() as session:
         moments = {"created_at": now, "updated_at": now}
