@@ -207,3 +207,33 @@ def test_a_sentence_with_a_per_cent_sign_or_braces_of_its_own_is_said_as_it_is(s
     assert "The link https://example.com/100%25 leads nowhere. Put in the real address." in found(
         session, campaign
     )
+
+
+def test_of_a_name_without_a_fallback_it_does_not_say_that_one_is_read(session):
+    html = HTML.replace("</body>", "<p>{{ contact.city }}</p></body>")
+    campaign, _ = ready(session, people=[{"city": "Bonn"}, {}], html=html)
+    words = " ".join(found(session, campaign))
+    assert "1 of 2 people have no city; without a fallback they get no mail." in words
+    assert "no city; they read the template's fallback" not in words
+
+
+def test_a_link_that_holds_a_value_is_told_to_be_uncounted_where_clicks_are_counted(session):
+    link = "<a href=\"https://shop.example/?city={{ contact.city|default('x')|urlencode }}\">Here</a>"
+    html = GOOD.replace("</body>", f"<p>{link}</p></body>")
+    tracked, _ = ready(session, html=html)
+    untracked, _ = ready(session, html=html, tracking=False)
+    what = "holds a value, so its clicks are not counted"
+    assert [what in one for one in found(session, tracked)].count(True) == 1
+    assert not any(what in one for one in found(session, untracked))
+
+
+def test_the_link_to_a_survey_that_is_chosen_is_there_for_everybody(session):
+    questions = [{"key": "q", "type": "text", "text": "Well?"}]
+    form = parse_form({"version": 1, "title": "Visit", "questions": questions})
+    html = GOOD.replace("</body>", '<p><a href="{{ links.survey }}">Say</a></p></body>')
+    surveys.save(session, "visit", "Visit", form, author="t", now=NOW)
+    gap = "links.survey is shown without a fallback"
+    with_it, _ = ready(session, html=html, survey_id=surveys.find(session, "visit"))
+    without, _ = ready(session, html=html)
+    assert not any(gap in one for one in found(session, with_it))
+    assert any(gap in one for one in found(session, without))

@@ -1,7 +1,7 @@
 """The mail as real people get it: what they lack, whether it can be made for them, how long it gets."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,6 +29,15 @@ LACKS = {
     "region": "%(count)s of %(all)s people have no region; they read the template's fallback.",
     "city": "%(count)s of %(all)s people have no city; they read the template's fallback.",
 }
+#: The same of what the template shows without a fallback.
+LACKS_BARE = {
+    "given_name": "%(count)s of %(all)s people have no first name; without a fallback they get no mail.",
+    "family_name": "%(count)s of %(all)s people have no last name; without a fallback they get no mail.",
+    "salutation": "%(count)s of %(all)s people have no salutation; without a fallback they get no mail.",
+    "country": "%(count)s of %(all)s people have no country; without a fallback they get no mail.",
+    "region": "%(count)s of %(all)s people have no region; without a fallback they get no mail.",
+    "city": "%(count)s of %(all)s people have no city; without a fallback they get no mail.",
+}
 
 
 @dataclass
@@ -41,8 +50,13 @@ class Trial:
     whose: str = ""
 
 
-def check(session: Session, campaign: Campaign, draft: Mailing, now: datetime) -> Iterator[Finding]:
-    """Try the mail on real people, those first who lack the most of what it names."""
+def check(
+    session: Session, campaign: Campaign, draft: Mailing, bare: Collection[str], now: datetime
+) -> Iterator[Finding]:
+    """Try the mail on real people, those first who lack the most of what it names.
+
+    `bare` are the names that it shows without a fallback.
+    """
     if campaign.segment_id is None:
         return
     members = recipients(session, campaign, now)
@@ -51,7 +65,8 @@ def check(session: Session, campaign: Campaign, draft: Mailing, now: datetime) -
     for name, count in lacks.items():
         if count and name in LACKS:
             cure = "Look at the preview, worst first."
-            yield warning("what", LACKS[name], cure, count=count, all=everyone)
+            words = LACKS_BARE if f"contact.{name}" in bare else LACKS
+            yield warning("what", words[name], cure, count=count, all=everyone)
     tried = samples.worst_first(session, members, named, limit=TRIED)
     trial = _try(session, draft, tried, _added(draft) if campaign.tracking else {}, now)
     if trial.failures:

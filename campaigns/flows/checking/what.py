@@ -15,9 +15,14 @@ from campaigns.records import campaigns, consent, readers, segments, template_fi
 from campaigns.records.campaigns import Campaign
 from campaigns.templates import preflight
 from campaigns.templates.preflight import Letter, Level, joined, links
-from campaigns.templates.preflight.duty import LEGAL
+from campaigns.templates.preflight.duty import LEGAL, NO_FALLBACK, without_fallback
+from campaigns.templates.preflight.findings import Finding as Found
+from campaigns.templates.preflight.findings import warning as uncounted
+from campaigns.tracking.instrument import instrument
 from campaigns.values import RunState, TopicClass
 
+#: What a mail always has once a survey is chosen.
+OF_SURVEY = ("links.survey", "survey.title", "survey.scores")
 #: What of a template leads to the survey.
 LEADS_THERE = ("links.survey", "survey.scores", "survey.question", "survey.title")
 
@@ -32,7 +37,10 @@ def check(
     letters = letters_of(session, version)
     yield from _template(session, campaign, letters, now)
     if campaign.tracking:
-        counted = {one.compiled.language: [*links.counted(one, signing.public_url)] for one in letters}
+        counted = {
+            one.compiled.language: [*links.counted(one, signing.public_url), *_uncounted(one)]
+            for one in letters
+        }
         yield from on("what", joined(counted))
     draft = mailing.draft(session, campaign, signing)
     assert draft is not None
@@ -41,7 +49,8 @@ def check(
     if routing is not None:
         yield from ways.check(session, campaign, letters, routing, now)
     yield from _survey(campaign, draft)
-    yield from people.check(session, campaign, draft, now)
+    bare = {one.path for letter in letters for one in without_fallback(letter.shown)}
+    yield from people.check(session, campaign, draft, bare, now)
     yield from _tested(session, campaign, version)
     if not campaign.tracking:
         what = "Opens and clicks are not counted."
@@ -60,8 +69,24 @@ def _template(
 ) -> Iterator[Finding]:
     found = preflight.check_all(letters, _readers(session, campaign, now))
     for one in on("what", found):
+        if campaign.survey_id is not None and is_of_survey(one):
+            continue
         is_legal = one.what in LEGAL
         yield replace(one, level=Level.WARNING) if is_legal and not _leavable(session, campaign) else one
+
+
+def is_of_survey(one: Found) -> bool:
+    """Whether it speaks of a gap where the survey's own names stand; one that is chosen leaves none."""
+    return one.what == NO_FALLBACK and one.values.get("name") in OF_SURVEY
+
+
+def _uncounted(letter: Letter) -> Iterator[Found]:
+    """Look for links that differ from reader to reader: they keep their address, and nobody counts them."""
+    for link in instrument(letter.compiled.html or "").untracked:
+        if "{{" in link.href or "{%" in link.href:
+            what = "The link %(link)s holds a value, so its clicks are not counted."
+            cure = "Put the value elsewhere if you want them counted; else leave it."
+            yield uncounted(what, cure, link=link.href[:80])
 
 
 def _readers(session: Session, campaign: Campaign, now: datetime) -> Mapping[str, int] | None:

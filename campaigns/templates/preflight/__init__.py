@@ -7,6 +7,7 @@ machines say of links, pictures and spam is judged in `outside`, when somebody h
 from collections.abc import Sequence
 
 from campaigns.templates.preflight import (
+    beginning,
     clients,
     contrast,
     dark,
@@ -53,6 +54,7 @@ __all__ = [
 ]
 
 CHECKS = (
+    beginning.check,
     subject.check,
     duty.check,
     size.check,

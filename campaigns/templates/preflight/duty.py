@@ -11,6 +11,7 @@ NO_WAY_OUT = "The mail has no link to unsubscribe."
 NO_WAY_OUT_IN_TEXT = "The text part has no link to unsubscribe."
 NO_ADDRESS = "The mail does not give the sender's postal address."
 NO_ADDRESS_IN_TEXT = "The text part does not give the sender's postal address."
+NO_FALLBACK = "%(name)s is shown without a fallback; whoever lacks it gets no mail."
 #: What only mails need that people may leave; a receipt does without.
 LEGAL = frozenset({NO_WAY_OUT, NO_WAY_OUT_IN_TEXT, NO_ADDRESS, NO_ADDRESS_IN_TEXT})
 
@@ -37,9 +38,8 @@ def check(letter: Letter) -> Iterator[Finding]:
 
 def _fallbacks(letter: Letter) -> Iterator[Finding]:
     for one in without_fallback(letter.shown):
-        what = "%(name)s is shown without a fallback; whoever lacks it gets no mail."
         cure = "Write {{ %(name)s|default('…') }}, or put {%% if %(name)s %%} around it."
-        yield warning(what, cure, name=one.path).at(line=one.line)
+        yield warning(NO_FALLBACK, cure, name=one.path).at(line=one.line)
 
 
 def shown_without_fallback(source: Source) -> list[Shown]:

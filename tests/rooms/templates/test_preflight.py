@@ -159,6 +159,8 @@ FAULTS = {
         Level.WARNING,
         "contact.city is shown without a fallback",
     ),
+    "a new template's subject": ({"subject": "Subject"}, Level.WARNING, "subject is still what a new template"),
+    "a new template's words": ({"body": "<p>Write here.</p>"}, Level.WARNING, "begins with: Write here."),
     "no language": ({"head": HEAD.replace(' lang="en"', "")}, Level.WARNING, "does not say which language"),
     "another language": ({"head": HEAD.replace('"en"', '"de"')}, Level.WARNING, "says that it is in de"),
     "other words": (
@@ -425,3 +427,15 @@ def test_hostile_html_is_read_in_bounded_time(body):
 )
 def test_names_without_a_fallback_are_listed(body, paths):
     assert [shown.path for shown in shown_without_fallback(Source(BodyKind.TEXT, "s", body))] == paths
+
+
+def test_within_the_survey_its_link_is_there():
+    inside = "{% if survey %}{{ links.survey }}{% endif %}"
+    assert shown_without_fallback(Source(BodyKind.TEXT, "s", inside)) == []
+    assert shown_without_fallback(Source(BodyKind.TEXT, "s", "{{ links.survey }}"))
+
+
+def test_the_words_of_a_new_template_may_stand_within_a_sentence():
+    body = '<p>Questions? Write here. <a href="https://a.test/x">Our form</a></p>'
+    source = Source(BodyKind.HTML, "s", body)
+    assert not [one for one in check(compile_source(source), source) if "begins with" in one.words]
