@@ -118,7 +118,8 @@ def _make(session: Session, part: Part) -> None:
     bounds = {"first": part.first, "end": part.end}
     stray = f"FROM {part.table}_default WHERE {part.key} >= :first AND {part.key} < :end"
     if session.execute(sa.text(f"SELECT 1 {stray} LIMIT 1"), bounds).one_or_none():
-        _run(session, f"LOCK TABLE {part.table}_default IN ACCESS EXCLUSIVE MODE")
+        # readers wait here: one who had planned without the new partition would find these rows nowhere
+        _run(session, f"LOCK TABLE ONLY {part.table} IN ACCESS EXCLUSIVE MODE")
         session.execute(
             sa.text(
                 f"WITH moved AS (DELETE {stray} RETURNING *) INSERT INTO {part.name} SELECT * FROM moved"

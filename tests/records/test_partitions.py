@@ -105,6 +105,25 @@ def test_who_read_a_table_and_then_writes_it_is_in_no_deadlock_with_its_division
     assert rows_by_partition(divided, "events") == {"events_2026_11": 1}
 
 
+def test_who_reads_while_rows_are_put_into_their_partition_finds_them(divided, stores):
+    divided.rollback()
+    with stores.sessions.begin() as session:
+        history.record(session, Fact(EventKind.NOTE, NOW, "before"))  # in the default partition
+
+    def counted():
+        with stores.readers() as session:
+            return session.scalar(sa.select(sa.func.count()).select_from(events))
+
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with ThreadPoolExecutor(1) as beside:
+        with stores.sessions.begin() as session:
+            partitions.make_ahead(session, NOW)
+            reading = beside.submit(counted)
+            while not reading.done() and not divided.scalar(waiting):
+                sleep(0.01)
+        assert reading.result(120) == 1
+
+
 @pytest.mark.parametrize("ahead", [True, False])
 def test_an_event_is_the_same_event_in_whichever_month_it_is_told_again(session, ahead):
     if ahead:
