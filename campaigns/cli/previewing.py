@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from campaigns.cli.opening import opened
+from campaigns.cli.whom import NUMBER
 from campaigns.clock import utc_now
 from campaigns.flows.previewing import preview as make_preview
 from campaigns.mailing import Signing
@@ -14,7 +15,7 @@ from campaigns.tracking.tokens import Keyring
 
 @click.command()
 @click.argument("template")
-@click.option("--contact", required=True, type=int, help="The contact's id: its page's address ends in it.")
+@click.option("--contact", required=True, type=int, help=NUMBER)
 @click.option(
     "--out", default=".", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Folder."
 )

@@ -9,6 +9,7 @@ import click
 from sqlalchemy.orm import Session
 
 from campaigns.cli.opening import opened
+from campaigns.cli.whom import NUMBER
 from campaigns.clock import utc_now
 from campaigns.errors import BadRule, NotFound
 from campaigns.records import names, segments
@@ -41,7 +42,7 @@ def count(file: Path, shown: int) -> None:
 
 @click.command()
 @_RULE
-@click.option("--contact", type=int, required=True, help="The contact's id.")
+@click.option("--contact", type=int, required=True, help=NUMBER)
 def explain(file: Path, contact: int) -> None:
     """Say why a contact is meant by RULE.json or not: what decided, and the value found there."""
     with _reading() as session:

@@ -1,6 +1,7 @@
 """Erasure: nothing that names the person is left in any table, and what others count on is still true."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -322,7 +323,9 @@ def test_the_commands_show_what_goes_ask_and_write_a_file_only_its_owner_reads(s
     assert "1 messages sent or skipped, 2 messages that wait" in shown
     assert "3 raw calls of providers" in shown
     assert "loses its name" in shown
-    assert shell(persons.erase, str(whom), input="n\n").exit_code == 1
+    asked = shell(persons.erase, str(whom), input="n\n")
+    assert asked.exit_code == 1
+    assert re.search(rf"Forget contact {whom} \(\w.+, {MAIL}\)\? It cannot be brought back", asked.output)
     with stores.readers() as session:
         assert traces(session) != []
     assert "is forgotten" in shell(persons.erase, str(whom), "--yes", "--by", REP).output
