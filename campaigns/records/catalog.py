@@ -39,6 +39,11 @@ def names_in_category(session: Session, category: str, *, limit: int) -> dict[st
     return {row.sku: row.name for row in session.execute(query)}
 
 
+def first_category(session: Session) -> str | None:
+    """A category of the catalog, to speak of one as an example; None where there is none."""
+    return session.scalar(sa.select(sa.func.min(products.c.category)))
+
+
 def put_on_sale(session: Session, new: Offer) -> None:
     """Add a product with its price and page, or change one that is there; imports never touch the two."""
     values = {

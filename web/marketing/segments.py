@@ -22,8 +22,10 @@ from campaigns.segments.writing import to_json
 from campaigns.values import Problem
 from web.language import reader_language
 from web.marketing.desk import actor, desk
+from web.marketing.examples import examples, find
 from web.marketing.keys import new_key
 from web.marketing.lines import noted
+from web.numbers import number_from
 from web.session import read, write
 
 segments = desk("segments", "/segments")
@@ -108,6 +110,19 @@ def save(segment_id: int) -> ResponseReturnValue:
     return redirect(url_for("segments.show", segment_id=segment_id))
 
 
+@segments.post("/examples/<example>")
+def use(example: str) -> ResponseReturnValue:
+    """Put an example in the place of the rule; what else was typed stays, and nothing is saved."""
+    number = number_from(request.args.get("segment"))
+    with read() as session:
+        row = _row(session, number) if number is not None else None
+        found = find(session, example, but=row.key if row else None)
+    if found is None:
+        raise NotFound(f"There is no example {example}.")
+    name = row.name if row else request.form.get("name", "")
+    return _form(row, {"name": name, "rule": found.text}, (), used=str(found.words))
+
+
 @segments.post("/count")
 def count() -> ResponseReturnValue:
     """Say what a rule means, before it is saved: a part of a page."""
@@ -124,8 +139,12 @@ def _wrong(bad: BadInput, text: str) -> Counted:
     return Counted(problems=bad.problems, notes=noted(bad.problems, text))
 
 
-def _form(row: SegmentRow | None, form: Any, problems: tuple[Problem, ...]) -> ResponseReturnValue:
+def _form(
+    row: SegmentRow | None, form: Any, problems: tuple[Problem, ...], *, used: str = ""
+) -> ResponseReturnValue:
     counted = None
+    with read() as session:
+        shown = examples(session, but=row.key if row else None)
     if not problems:
         with read() as session:
             try:
@@ -141,6 +160,8 @@ def _form(row: SegmentRow | None, form: Any, problems: tuple[Problem, ...]) -> R
         in_rule=in_rule,
         notes=noted([one for one in problems if one.where != "name"], form.get("rule", "")),
         counted=counted,
+        examples=shown,
+        used=used,
     )
     return html, 422 if problems else 200
 

@@ -1,19 +1,23 @@
 """The pages of segments, content and caught mails."""
 
+import json
+import re
 from base64 import b64encode
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 
 from campaigns.clock import utc_now
 from campaigns.delivery import caught
-from campaigns.records import segments, template_files, templates
+from campaigns.records import attributes, catalog, segments, template_files, templates
 from campaigns.templates import preflight
 from campaigns.templates.render import compile_source, prepare
 from campaigns.templates.samples import sample_names
 from campaigns.values import Attachment, BodyKind, Source
 from tests.pictures import a_png
 from tests.web.marketing.conftest import HOSTILE
+from web.marketing import examples
 from web.marketing.sources import BLANK
 
 GERMANY = '{"version": 1, "rule": {"field": "contact.country", "is": "=", "value": "DE"}}'
@@ -273,9 +277,11 @@ def test_a_file_is_not_taken_without_the_pages_token(desktop, template):
 
 
 @pytest.mark.parametrize("kind", sorted(BLANK))
-def test_nothing_that_is_ours_speaks_against_an_empty_template(kind):
+def test_only_its_own_words_speak_against_an_empty_template(kind):
     found = preflight.check(compile_source(BLANK[kind]), BLANK[kind])
-    assert [str(one) for one in found if one.level is not preflight.Level.HINT] == []
+    said = [str(one) for one in found if one.level is not preflight.Level.HINT]
+    assert len(said) == (2 if kind == "text" else 3)
+    assert all("what a new template begins with" in one for one in said)
 
 
 def test_a_template_opens_in_the_readers_language_and_says_todays_date(desktop):
@@ -298,3 +304,36 @@ def test_a_template_opens_in_the_readers_language_and_says_todays_date(desktop):
     shown = desktop.post(f"/content/{desktop.template}/edit", **form)
     said = prepare(compile_source(Source(BodyKind.HTML, "{{ today }}", body)))
     assert said.render(sample_names("en", utc_now().date())).subject in shown
+
+
+def test_each_example_of_a_rule_is_whole_as_it_stands_and_holds_in_this_store(desktop):
+    with desktop.stores.sessions.begin() as session:
+        attributes.define(session, {"points": "number", "vip": "boolean"}, now=utc_now())
+        catalog.put_on_sale(session, catalog.Offer("T-1", "Tea", "tea", 100, "EUR", ""))
+    page = desktop.get("/segments/new")
+    shown = [unescape(text) for text in re.findall(r"<pre><code>(.*?)</code></pre>", page, re.DOTALL)]
+    with desktop.stores.readers() as session:
+        keys = [one.key for one in examples.examples(session)]
+        for text in shown:
+            assert segments.read(session, json.loads(text))
+    assert len(shown) == len(keys)
+    assert {"role", "attribute", "birthday", "spent", "goods", "consent", "without"} <= set(keys)
+
+
+def test_an_example_is_put_into_the_form_without_a_script_and_saves_nothing(desktop):
+    page = desktop.post("/segments/examples/spent", 200, name="Big spenders", rule="{")
+    assert 'value="Big spenders"' in page
+    assert "nothing is saved yet" in page
+    assert "&#34;spent&#34;" in page
+    page = desktop.post(f"/segments/examples/birthday?segment={desktop.segment}", 200, rule="{")
+    assert "anniversary" in page
+    assert f'action="/segments/{desktop.segment}"' in page
+    with desktop.stores.readers() as session:
+        assert [row.version for row in segments.listing(session)] == [1]
+    desktop.post("/segments/examples/none", 404, rule="{")
+
+
+def test_no_example_lets_a_segment_stand_on_itself(desktop):
+    with desktop.stores.readers() as session:
+        (row,) = segments.listing(session)
+        assert "without" not in [one.key for one in examples.examples(session, but=row.key)]
