@@ -10,6 +10,7 @@ from collections import Counter
 from campaigns.imports.contacts import DATED, UNDATED_NO, UNPROVEN
 from campaigns.records.bulk import Later
 from campaigns.records.import_sql import Statements
+from campaigns.records.shared_addresses import ANOTHERS
 from campaigns.values import ConsentState
 
 #: What became of a word that did not enter the ledger.
@@ -36,7 +37,8 @@ class Words:
         self._do = statements
         self._at_now = at_now
         moment = "timestamptz" if statements.sql.postgres else "bigint"
-        for name, columns in (("words", f"{_TYPES}, old_state text, old_at {moment}"), ("waiting", _TYPES)):
+        old = f"old_state text, old_at {moment}, old_proof text"
+        for name, columns in (("words", f"{_TYPES}, {old}"), ("waiting", _TYPES)):
             for statement in statements.sql.temporary(name, columns):
                 statements.run(statement)
 
@@ -66,7 +68,7 @@ class Words:
         """Append what contacts that were here already (the table `matched`) say with a date."""
         later.need(_ASKED)
         source = f"FROM matched m JOIN {table} s ON s.line = m.line WHERE s.ruling"
-        standing = _standing("m.contact_id")
+        standing = f"{_standing('m.contact_id')}, NULL"
         self._judge(f"SELECT m.line, m.contact_id, {_SAID}, {standing} {source} = {DATED}")
         self._do.run(
             f"INSERT INTO waiting ({_COLUMNS}) SELECT m.line, m.contact_id, {_SAID} {source} <> {DATED}"
@@ -77,7 +79,7 @@ class Words:
         if not self._do.count("SELECT count(*) FROM waiting"):
             return
         later.need(_ASKED)
-        standing = _standing("s.contact_id")
+        standing = f"{_standing('s.contact_id')}, {_NEWEST.format(column='proof', contact='s.contact_id')}"
         for ruling in (UNDATED_NO, UNPROVEN):
             source = f"FROM waiting s WHERE s.ruling = {ruling}"
             self._judge(f"SELECT s.line, s.contact_id, {_SAID}, {standing} {source}")
@@ -85,7 +87,7 @@ class Words:
     def _judge(self, asked: str) -> None:
         """Append those of the words asked about that change anything; count them all."""
         self._do.clear("words")
-        if not self._do.run(f"INSERT INTO words ({_COLUMNS}, old_state, old_at) {asked}"):
+        if not self._do.run(f"INSERT INTO words ({_COLUMNS}, old_state, old_at, old_proof) {asked}"):
             return
         ruled = self._ruled()
         for what, said, count in self._do.rows(
@@ -107,6 +109,8 @@ class Words:
             f" WHEN w.ruling = {DATED} AND w.said = w.old_state THEN '{SAME}'"
             f" WHEN w.ruling = {DATED} AND {at} = w.old_at AND w.said = 'withdrawn' THEN 'add'"
             f" WHEN w.ruling = {UNDATED_NO} AND w.old_state <> 'withdrawn' THEN 'add'"
+            # another's no at the address can be taken back by them; one's own cannot
+            f" WHEN w.ruling = {UNDATED_NO} AND w.old_proof LIKE '{ANOTHERS}' THEN 'add'"
             f" WHEN w.ruling = {UNDATED_NO} THEN '{SAME}'"
             f" WHEN w.ruling = {UNPROVEN} AND w.old_state <> 'withdrawn' THEN '{SAME}'"
             f" WHEN w.old_state = 'withdrawn' THEN '{WITHDRAWN_SINCE}'"

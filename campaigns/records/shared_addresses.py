@@ -18,6 +18,7 @@ from campaigns.values import ConsentState, ContactId, EventKind, Fact, TopicClas
 
 STAFF = "staff"  #: where one of us wrote down what a contact told them
 SAID_BY_ANOTHER = re.compile(r"said by contact \d+ at the same address")
+ANOTHERS = "said by contact % at the same address"  #: the same, for LIKE
 
 
 def hold(session: Session, contact: ContactId, address: str | None) -> None:

@@ -34,6 +34,7 @@ from campaigns.records import customers as customer_records
 from campaigns.records import suppressions as listing
 from campaigns.records.consent import Provenance
 from campaigns.records.history import Event
+from campaigns.records.shared_addresses import is_own
 from campaigns.values import ConsentState, ContactId, TopicClass
 from campaigns.wiring import Stores, migration_config
 
@@ -388,6 +389,24 @@ def test_an_import_never_raises_consent_above_what_the_row_proves(
     result = importer(YES.format(*row), topic="news")
     assert state_of(importer, "ada@example.com") == expected
     assert result.words == ({word: 1} if word else {})
+
+
+def test_a_no_without_a_date_is_written_down_beside_what_another_at_the_address_said(
+    importer: Importer,
+) -> None:
+    file = "email,consent\nada@example.com,no\n"
+    importer("email\nada@example.com\n")
+    said = datetime(2026, 5, 1, tzinfo=UTC)
+    how = Provenance(said, "form", proof="said by contact 99 at the same address")
+    contact = ContactId(importer.person("ada@example.com")["id"])
+    with importer.stores.sessions.begin() as session:
+        topic = consent.topic(session, "news")
+        consent.append(session, contact, topic.id, ConsentState.WITHDRAWN, how, now=importer.now)
+        assert not is_own(session, contact, topic)
+    assert importer(file, topic="news").words == {"withdrawn": 1}
+    with importer.stores.readers() as session:
+        assert is_own(session, contact, topic)
+    assert importer(file, topic="news").words == {"same": 1}
 
 
 def test_a_new_contacts_word_names_its_import_line_and_proof(importer: Importer) -> None:
