@@ -13,7 +13,7 @@ from campaigns.model.commerce import products
 from campaigns.model.consent import topics
 from campaigns.model.customers import attribute_definitions, contacts
 from campaigns.model.mail import campaigns, segment_versions, segments
-from campaigns.model.surveys import surveys
+from campaigns.model.surveys import survey_versions, surveys
 from campaigns.segments.compile import compile_rule
 from campaigns.segments.compile.evidence import evidence, holds_for
 from campaigns.segments.describe import describe
@@ -68,7 +68,24 @@ def _missing(session: Session, rule: Rule) -> list[Problem]:
             if not session.scalar(sa.select(sa.exists().where(column == value))):
                 hint = "" if isinstance(value, int) else _near(session, value, column)
                 problems.append(Problem(path, f"names the {what} {value!r}, which is not there.", hint))
+        if isinstance(leaf, Answered) and leaf.question is not None:
+            problems += _never_asked(session, path, leaf.survey, leaf.question)
     return problems
+
+
+def _never_asked(session: Session, path: str, survey: str, question: str) -> list[Problem]:
+    """Tell of a question that no version of its survey has."""
+    version = survey_versions.c
+    forms = sa.select(version.form).join(surveys, surveys.c.id == version.survey_id)
+    asked = {
+        one["key"]: None
+        for form in session.scalars(forms.where(surveys.c.key == survey).order_by(version.id))
+        for one in form["questions"]
+    }
+    if not asked or question in asked:
+        return []
+    what = f"names the question {question!r}, which the survey {survey!r} never asked."
+    return [Problem(path, what, f"It has asked {', '.join(asked)}.")]
 
 
 def _names(leaf: Leaf) -> list[tuple[str, sa.Column[Any], Any]]:  # noqa: PLR0911 - one branch a kind of leaf

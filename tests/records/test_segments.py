@@ -16,6 +16,7 @@ from campaigns.errors import BadRule, NotFound
 from campaigns.model.consent import topics
 from campaigns.model.customers import attribute_definitions, contacts, customers
 from campaigns.model.events import events
+from campaigns.model.surveys import survey_versions, surveys
 from campaigns.records import segments, statistics
 from campaigns.segments.explain import lines
 from campaigns.segments.reading import parse_rule
@@ -142,6 +143,26 @@ def test_everything_a_rule_names_must_be_there(people: Session) -> None:
     wheres = [problem.where for problem in caught.value.problems]
     assert wheres == ["rule.all[0]", "rule.all[1].not", *(f"rule.all[{at}]" for at in (2, 3, 4, 5))]
     assert "Did you mean 'news'?" in str(caught.value)
+
+
+def test_a_question_must_be_one_that_its_survey_asks_or_asked(people: Session, now: datetime) -> None:
+    survey = people.scalars(
+        insert(surveys).values(key="spring", name="Spring", created_at=now).returning(surveys.c.id)
+    ).one()
+    for version, key in enumerate(("colour", "why"), start=1):
+        form = {"version": 1, "title": {"en": "?"}, "questions": [{"key": key, "type": "text"}]}
+        row = {"survey_id": survey, "version": version, "form": form, "author": "ada", "created_at": now}
+        people.execute(insert(survey_versions).values(row))
+    for asked in ("colour", "why"):
+        rule = {"answered": "spring", "question": asked, "is": "contains", "value": "red"}
+        segments.read(people, document(rule))
+    slip = {"answered": "spring", "question": "color", "is": "contains", "value": "red"}
+    with pytest.raises(BadRule) as caught:
+        segments.read(people, document({"not": slip}))
+    [problem] = caught.value.problems
+    assert problem.where == "rule.not"
+    assert "'color', which the survey 'spring' never asked" in problem.what
+    assert "colour, why" in problem.cure
 
 
 def test_a_stored_rule_whose_attribute_is_gone_says_so(people: Session, now: datetime) -> None:
