@@ -23,7 +23,8 @@ SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]{0,300}\d\d:\d\d
 def classify(paths: tuple[Path, ...]) -> None:
     """Print one JSON line for each mail in FILE: what it is, about whom, its class, and which rule decided.
 
-    FILE is a mail (.eml), an mbox, a folder of mails, a Maildir, or - for a mail on standard input.
+    FILE is a mail (.eml), an mbox, a folder of mails (and of folders), a Maildir, or - for a mail on
+    standard input.
     """
     failed = False
     for path in paths:
@@ -80,8 +81,9 @@ def _mails(path: Path) -> Iterator[tuple[str, bytes]]:
     if str(path) == "-":
         yield from _of_bytes("-", sys.stdin.buffer.read(MAX_MBOX))
     elif path.is_dir():
-        folders = [path / name for name in ("new", "cur") if (path / name).is_dir()] or [path]
-        for file in sorted(file for folder in folders for file in folder.iterdir() if file.is_file()):
+        maildir = [path / name for name in ("new", "cur") if (path / name).is_dir()]
+        within = (file for folder in maildir or [path] for file in folder.rglob("*"))
+        for file in sorted(file for file in within if file.is_file()):
             yield from _of_file(file, whole=file.suffix != ".mbox")
     else:
         yield from _of_file(path, whole=path.suffix == ".eml")

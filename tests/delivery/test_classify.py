@@ -50,7 +50,7 @@ def test_an_mbox_gives_a_line_for_each_mail_and_an_eml_only_one(tmp_path):
     assert [told["kind"] for told in lines("-", stdin=box)] == ["bounce", "reply"]
 
 
-@pytest.mark.parametrize("folders", [("new", "cur"), (".",)])
+@pytest.mark.parametrize("folders", [("new", "cur"), (".",), (".", "2026", "2026/november")])
 def test_a_folder_or_maildir_gives_every_mail_in_it(tmp_path, folders):
     for number, folder in enumerate(folders):
         (tmp_path / folder).mkdir(exist_ok=True)
