@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from campaigns.cli.ports import stays_taken
 from campaigns.cli.running import CATCHER_PORT, Stopping, end, start
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
@@ -23,7 +24,7 @@ from campaigns.delivery.catcher import Catcher
 from campaigns.flows import schedule
 from campaigns.model.events import hits
 from campaigns.model.mail import messages
-from campaigns.records import campaigns
+from campaigns.records import campaigns, staff
 from campaigns.records import hits as hit_records
 from campaigns.records.reports import run_report, summary_lines
 from campaigns.values import CampaignState
@@ -79,11 +80,11 @@ def _prepare() -> Stage:
     console = Console(highlight=False)
     folder = Path(os.environ.get("POSTROOM_DATA", "var/demo")).absolute()
     _make_anew(folder)
+    web, public = _port("POSTROOM_WEB_PORT", 8025), _port("POSTROOM_HITS_PORT", 8026)
     returned = Catcher(folder / "returned", HOST, 0)
     mail = Catcher(folder / "caught", HOST, _free_port(CATCHER_PORT), refuse)
     for server in (returned, mail):
         server.start()
-    web, public = _port("POSTROOM_WEB_PORT", 8025), _port("POSTROOM_HITS_PORT", 8026)
     os.environ |= {
         "POSTROOM_DATA": str(folder),
         "POSTROOM_WEB_PORT": str(web),
@@ -111,7 +112,13 @@ def _make_anew(folder: Path) -> None:
 def _port(name: str, usual: int) -> int:
     """The port that is asked for, else the usual one or any that is free."""
     asked = os.environ.get(name, "")
-    return int(asked) if asked.isdigit() else _free_port(usual)
+    if not asked.isdigit():
+        return _free_port(usual)
+    if stays_taken(HOST, int(asked)):  # the pages' servers would share it, and answer half of what comes
+        sys.exit(
+            f"postroom: {name}: is {asked}, where something listens already. End that, or choose another."
+        )
+    return int(asked)
 
 
 def _free_port(wanted: int) -> int:
@@ -129,6 +136,11 @@ def _set_up(stage: Stage, customers: int) -> seeds.Setup:
     """Set the company up, and import its customers and orders the way a user does: by the command."""
     now = utc_now()
     with stage.stores.sessions.begin() as session:
+        if staff.any_exist(session):
+            sys.exit(
+                "postroom: POSTROOM_DATABASE_URL names a database with an installation in it; "
+                "the demo wants one that is empty. Name another, or none."
+            )
         setup = seeds.set_up(session, now)
     contacts, orders = company.write(stage.settings.data / "export", now, customers)
     stage.console.print(f"Importing [b]{contacts.name}[/b] and [b]{orders.name}[/b] …")
@@ -257,4 +269,6 @@ def _tell(stage: Stage, found: list[Difference], seconds: float, *, once: bool) 
     say("Mara's pages also show the caught mails: what customers read, with links that work.")
     say("From another shell, the commands of the README see this company with:")
     say(f"  export POSTROOM_DATA={shlex.quote(str(stage.settings.data))}", soft_wrap=True)
+    if "POSTROOM_DATABASE_URL" in os.environ:
+        say("and the POSTROOM_DATABASE_URL that was set here.")
     say("Stop with Ctrl-C.")

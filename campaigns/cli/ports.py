@@ -30,13 +30,15 @@ def require_free(settings: Settings) -> None:
             f"End that, or choose another: {name}={port + 100}",
         )
         for name, port in wanted.items()
-        if _stays_taken(settings.host, port, until)
+        if stays_taken(settings.host, port, until)
     ]
     if taken:
         raise BadSettings(taken)
 
 
-def _stays_taken(host: str, port: int, until: float) -> bool:
+def stays_taken(host: str, port: int, until: float | None = None) -> bool:
+    """Whether somebody listens at a port of this machine, and goes on to."""
+    until = monotonic() + PATIENCE if until is None else until
     while is_taken(host, port):
         if monotonic() > until:
             return True

@@ -18,7 +18,7 @@ import structlog
 from campaigns.cli.accounts import account_option, chosen_account
 from campaigns.cli.alone import alone
 from campaigns.cli.opening import bring_up_to_date, require_store
-from campaigns.cli.ports import is_taken, require_free
+from campaigns.cli.ports import is_taken, require_free, stays_taken
 from campaigns.clock import utc_now
 from campaigns.config import Settings, from_environment
 from campaigns.delivery.routes import Routing
@@ -122,9 +122,21 @@ def processes(settings: Settings) -> list[list[str]]:
         many = routing.senders.get(name, settings.senders)
         own += [["celery-worker", *which]] if settings.broker_url else [["sender", *which]] * many
     if settings.accounts_file is None and "POSTROOM_SMTP_URL" not in os.environ:
-        _tell("No POSTROOM_SMTP_URL: mails go to the local catcher, nobody receives them. See Caught mails.")
-        own.insert(0, ["catcher"])
+        own = [*_usual_catcher(), *own]
     return [*_catchers(routing), *own]
+
+
+def _usual_catcher() -> Iterator[list[str]]:
+    """The catcher where no mail server is named, unless another installation's listens in its place."""
+    _tell("No POSTROOM_SMTP_URL: mails go to the local catcher, nobody receives them. See Caught mails.")
+    if not stays_taken(HERE, CATCHER_PORT):
+        yield ["catcher"]
+        return
+    log.warning(
+        "something listens on the catcher's port already: another installation, or the demo. "
+        "It gets the mails. End it, or set POSTROOM_SMTP_URL",
+        port=CATCHER_PORT,
+    )
 
 
 def _catchers(routing: Routing) -> Iterator[list[str]]:

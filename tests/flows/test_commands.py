@@ -8,8 +8,9 @@ from socket import create_server
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
-from campaigns.cli import _root
+from campaigns.cli import _root, ports, running
 from campaigns.cli.alone import alone
 from campaigns.cli.running import processes
 from campaigns.config import ELSEWHERE, from_environment
@@ -150,6 +151,19 @@ def test_accounts_that_are_catchers_have_one_started_for_each_port(tmp_path):
     assert [words for words in commands if words[0] == "catcher"] == [["catcher", "--port", str(port)]]
     with create_server(("127.0.0.1", port)):
         assert "catcher" not in [words[0] for words in processes(from_environment(env))]
+
+
+def test_no_catcher_is_started_where_another_installations_listens(tmp_path, monkeypatch):
+    monkeypatch.delenv("POSTROOM_SMTP_URL", raising=False)
+    monkeypatch.setattr(running, "CATCHER_PORT", free_port())
+    monkeypatch.setattr(ports, "PATIENCE", 0.0)
+    settings = from_environment({"POSTROOM_DATA": str(tmp_path / "data")})
+    assert ["catcher"] in processes(settings)
+    with create_server(("127.0.0.1", running.CATCHER_PORT)), capture_logs() as told:
+        assert ["catcher"] not in processes(settings)
+    assert [(line["log_level"], line["port"]) for line in told if "port" in line] == [
+        ("warning", running.CATCHER_PORT)
+    ]
 
 
 def test_an_installation_does_not_share_its_ports_with_another(tmp_path):
