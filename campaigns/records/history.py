@@ -12,10 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from campaigns.model.consent import consents
 from campaigns.model.customers import activity, contacts
 from campaigns.model.dialect import insert_many, insert_once, is_postgres
 from campaigns.model.events import event_keys, events
-from campaigns.values import EventKind, Fact, Judgement, Verdict
+from campaigns.values import ConsentState, EventKind, Fact, Judgement, Verdict
 
 COLUMNS = [
     "at",
@@ -53,13 +54,18 @@ OF_PEOPLE = {EventKind.OPENED, EventKind.CLICKED, EventKind.SCORE_CLICKED}
 #: What is said on pages of ours, and how their events call that.
 POSTED = (EventKind.UNSUBSCRIBED, EventKind.CONSENT_GRANTED, EventKind.CONSENT_WITHDRAWN)
 PAGES = ("page", "preferences page")
+#: What the ledger calls a word, and what an event of it would be.
+IMPORTED_WORDS = {
+    ConsentState.GRANTED.value: EventKind.CONSENT_GRANTED,
+    ConsentState.WITHDRAWN.value: EventKind.CONSENT_WITHDRAWN,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One line of the history, as pages read it."""
 
-    id: int  #: 0: an arrival, which no row of its own tells of
+    id: int  #: 0: an arrival, or a word by an import, which no row of its own tells of
     at: datetime
     kind: str
     contact: int | None
@@ -288,6 +294,33 @@ def arrivals(session: Session, *, customer: int, before: int | None = None, limi
         last = sa.select(c.created_at).where(c.id == before).scalar_subquery()
         query = query.where(sa.tuple_(c.created_at, c.id) < sa.tuple_(last, before))
     return [_arrival(*row) for row in session.execute(query)]
+
+
+def imported_words(
+    session: Session, *, customer: int, before: int | None = None, limit: int = 50
+) -> list[Event]:
+    """What contacts at a customer said of topics by an import, newest first: event-like, without an id.
+
+    Only the ledger tells of it. `before` is its line that was the last that was seen.
+    """
+    c = consents.c
+    query = (
+        sa.select(c.id, c.contact_id, c.topic_id, c.state, c.at)
+        .join(contacts, contacts.c.id == c.contact_id)
+        .where(contacts.c.customer_id == customer, c.source == "import", c.state.in_(IMPORTED_WORDS))
+        .order_by(c.at.desc(), c.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        last = sa.select(c.at).where(c.id == before).scalar_subquery()
+        query = query.where(sa.tuple_(c.at, c.id) < sa.tuple_(last, before))
+    return [_word(customer, *row) for row in session.execute(query)]
+
+
+def _word(customer: int, number: int, contact: int, topic: int, state: str, at: datetime) -> Event:
+    detail: dict[str, object] = {"topic": topic, "how": "import", "word": number}
+    kind, unknown = IMPORTED_WORDS[state].value, Verdict.UNKNOWN.value
+    return Event(0, at, kind, contact, customer, None, None, unknown, "import", detail)
 
 
 def _arrival(contact: int, customer: int, at: datetime, made_by: int, line: int) -> Event:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaigns.model.consent import consents
 from campaigns.model.mail import messages, runs
 from campaigns.records import customers, history
 from campaigns.records.customers import Cursor
@@ -20,6 +21,7 @@ HAPPENED = st.tuples(
     MOMENTS, st.sampled_from(list(EventKind)), st.sampled_from(list(Verdict)), st.integers(0, 2)
 )
 SKIPPED = st.tuples(st.none() | MOMENTS, st.booleans())
+WORDS, SOURCES = ("granted", "pending", "withdrawn"), ("import", "form")
 NOT_PEOPLE = {"machine", "privacy"}
 
 
@@ -38,7 +40,9 @@ def read_through(session, customer, limit, **how):
 def key(entry):
     if isinstance(entry, Unsent):
         return "unsent", entry.run, entry.seq
-    return ("event", entry.id) if entry.id else ("arrival", entry.contact)
+    if entry.id:
+        return "event", entry.id
+    return ("word", entry.detail["word"]) if "word" in entry.detail else ("arrival", entry.contact)
 
 
 @settings(max_examples=25, deadline=None)
@@ -46,11 +50,14 @@ def key(entry):
     happened=st.lists(HAPPENED, max_size=14),
     skipped=st.lists(SKIPPED, max_size=5),
     arrived=st.lists(MOMENTS, max_size=4),
+    said=st.lists(st.tuples(MOMENTS, st.sampled_from(WORDS), st.sampled_from(SOURCES)), max_size=5),
     limit=st.integers(1, 6),
     group=st.none() | st.sampled_from(sorted(GROUPS)),
     only_people=st.booleans(),
 )
-def test_pages_have_no_gaps_and_no_doubles(session, happened, skipped, arrived, limit, group, only_people):
+def test_pages_have_no_gaps_and_no_doubles(
+    session, happened, skipped, arrived, said, limit, group, only_people
+):
     with session.begin_nested() as inner:
         customer, other = a_customer(session), a_customer(session)
         mine = a_contact(session, customer_id=customer)
@@ -77,6 +84,9 @@ def test_pages_have_no_gaps_and_no_doubles(session, happened, skipped, arrived, 
             )
         for line, at in enumerate(arrived):
             a_contact(session, customer_id=customer, created_at=at, import_id=1, import_line=line)
+        for at, state, source in said:  # all but an import write an event beside the ledger
+            word = {"contact_id": mine, "topic_id": topic, "state": state, "at": at, "source": source}
+            session.execute(sa.insert(consents).values(recorded_at=NOW, **word))
         seen = read_through(session, customer, limit, group=group, only_people=only_people)
         wanted = [
             number
@@ -87,7 +97,9 @@ def test_pages_have_no_gaps_and_no_doubles(session, happened, skipped, arrived, 
         ]
         mails = sum(is_mine for _, is_mine in skipped) if group in (None, "mail") else 0
         assert len({key(entry) for entry in seen}) == len(seen)
-        assert len(seen) == len(wanted) + mails + (0 if group else len(arrived))
+        words = sum(source == "import" and state != "pending" for _, state, source in said)
+        words = words if group in (None, "consent") else 0
+        assert len(seen) == len(wanted) + mails + (0 if group else len(arrived)) + words
         assert [entry.at for entry in seen] == sorted((entry.at for entry in seen), reverse=True)
         inner.rollback()
 

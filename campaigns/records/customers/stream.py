@@ -1,7 +1,8 @@
 """All that passed between a customer and us, newest first: the history, and the mails that were not sent.
 
 A message that a gate stopped has no event, since nothing happened; but "why did they get nothing?" is asked
-here, so those messages stand in the stream beside the events.
+here, so those messages stand in the stream beside the events. What contacts said by an import stands in the
+ledger alone, and is shown from there.
 """
 
 from collections.abc import Sequence
@@ -43,17 +44,18 @@ GROUPS: dict[str, tuple[EventKind, ...]] = {
         EventKind.SUPPRESSION_LIFTED, EventKind.ERASED,
     ),
 }  # fmt: skip
-MAIL = "mail"
+MAIL, CONSENT = "mail", "consent"
 NOT_PEOPLE = (Verdict.MACHINE.value, Verdict.PRIVACY.value)
 
 
 class Cursor(NamedTuple):
-    """Where a page ended: the last event, unsent message and arrival that were shown; 0 for none yet."""
+    """Where a page ended: the last event, unsent message, arrival and imported word shown; 0: none yet."""
 
     event: int = 0
     run: int = 0
     seq: int = 0
     arrived: int = 0  #: the contact
+    said: int = 0  #: by an import: the ledger's line
 
     def __str__(self) -> str:
         return ".".join(map(str, self))
@@ -147,7 +149,12 @@ def stream(
         if group
         else history.arrivals(session, customer=customer, before=start.arrived or None, limit=limit + 1)
     )
-    merged = _merge(events, arrived, unsent)
+    said = (
+        history.imported_words(session, customer=customer, before=start.said or None, limit=limit + 1)
+        if group in {None, CONSENT}
+        else []
+    )
+    merged = _merge(events, said, arrived, unsent)
     shown = merged[:limit]
     more = len(merged) > limit
     return _page(session, shown, _cursor(start, shown) if more else None)
@@ -159,15 +166,17 @@ def _merge(*sorts: Sequence[Entry]) -> list[Entry]:
 
 
 def _cursor(start: Cursor, shown: Sequence[Entry]) -> Cursor:
-    event, run, seq, arrived = start
+    event, run, seq, arrived, said = start
     for entry in shown:
         if isinstance(entry, Unsent):
             run, seq = entry.run, entry.seq
         elif entry.id:
             event = entry.id
-        else:
+        elif entry.kind == EventKind.IMPORTED.value:
             arrived = entry.contact or 0
-    return Cursor(event, run, seq, arrived)
+        else:
+            said = int(str(entry.detail["word"]))
+    return Cursor(event, run, seq, arrived, said)
 
 
 def _unsent(session: Session, customer: int, start: Cursor, limit: int) -> list[Unsent]:

@@ -56,6 +56,15 @@ class Oracle:
             for row in world.contacts
             if row["import_id"] is not None
         ]  # fmt: skip
+        at = {row["id"]: row["customer_id"] for row in world.contacts}
+        self.arrivals += [  # an import's words stand in the ledger alone
+            {
+                "kind": f"consent {row['state']}", "at": row["at"], "verdict": "unknown", "run_id": None,
+                "contact_id": row["contact_id"], "customer_id": at[row["contact_id"]], "detail": {},
+            }
+            for row in world.consents
+            if row["source"] == "import"
+        ]  # fmt: skip
         self.lines = defaultdict(list)
         for line in world.order_lines:
             self.lines[line["order_id"]].append(line)

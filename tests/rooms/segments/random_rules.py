@@ -120,6 +120,7 @@ def conditions(draw: st.DrawFn, entity: str | None = None) -> Condition:
 @st.composite
 def dids(draw: st.DrawFn) -> Did:
     kinds = [EventKind.SENT, EventKind.OPENED, EventKind.CLICKED, EventKind.CASE_OPENED, EventKind.IMPORTED]
+    kinds += [EventKind.CONSENT_GRANTED, EventKind.CONSENT_WITHDRAWN]
     kind = draw(st.sampled_from(kinds))
     return Did(
         kind,

@@ -236,21 +236,24 @@ def _fill_history(chance: random.Random, world: World) -> None:
             row = {f"last_{name}_at": moment(chance) if chance.random() < 0.6 else None for name in names}
             world.activity.append({"contact_id": person["id"], **row})
         for _ in range(chance.choice([0, 1, 3])):
-            world.consents.append(
-                {
-                    "contact_id": person["id"],
-                    "topic_id": chance.choice([1, 2, 3]),
-                    "state": chance.choice(["granted", "pending", "withdrawn"]),
-                    "at": chance.choice([NOW, NOW - timedelta(days=1), moment(chance)]),
-                    "source": "form",
-                    "recorded_at": NOW,
-                }
-            )
+            _say(chance, world, person)
         wanted = chance.sample(ROLES, chance.choice([0, 0, 1, 2]))
         for role in wanted:
             at = chance.choice([customer, chance.randint(1, len(world.customers))])
             world.roles.append({"contact_id": person["id"], "customer_id": at, "role": role, "since": NOW})
     chance.shuffle(world.consents)
+
+
+def _say(chance: random.Random, world: World, person: dict[str, Any]) -> None:
+    """Let somebody say something of a topic; all but an import write an event of a yes or a no beside it."""
+    state = chance.choice(["granted", "pending", "withdrawn"])
+    word = {"at": chance.choice([NOW, NOW - timedelta(days=1), moment(chance)]), "contact_id": person["id"]}
+    source, topic = chance.choice(["form", "import", "import"]), chance.choice([1, 2, 3])
+    world.consents.append({**word, "topic_id": topic, "state": state, "source": source, "recorded_at": NOW})
+    if source == "form" and state != "pending":
+        about = {"kind": f"consent {state}", "verdict": "unknown", "detail": {"topic": topic}}
+        where = {"customer_id": person["customer_id"], "run_id": maybe(chance, [1, 2, 3])}
+        world.events.append({**word, **about, **where, "dedupe": f"e{len(world.events)}"})
 
 
 def _fill_orders(chance: random.Random, world: World) -> None:
