@@ -57,10 +57,24 @@ def _tell(settings: Settings, stores: Stores, accounts: Sequence[Account], days:
         click.echo(line)
 
 
+def _returned(settings: Settings) -> str:
+    """Say where the returned mail is read that an account without calls leads to."""
+    boxes = settings.mailboxes
+    known = {
+        "a Maildir": settings.bounce_maildir,
+        "a mailbox by IMAP": boxes.imap_url,
+        "a mailbox by POP3": boxes.pop3_url,
+    }
+    found = [name for name, where in known.items() if where]
+    if found:
+        return f"returned mail is read from {' and '.join(found)}"
+    return "no mailbox is set (POSTROOM_BOUNCE_…), so only `postroom receive` hears of returned mail"
+
+
 def _about(settings: Settings, account: Account, counts: Sequence[Count]) -> list[str]:
     caller = calling(account)
     if caller is None:
-        return [f"{account.name} ({account.kind}): makes no calls; returned mail is read from its mailbox"]
+        return [f"{account.name} ({account.kind}): makes no calls; {_returned(settings)}"]
     title, reader = caller.title, caller.webhooks
     lines = [
         f"{account.name} ({title})",

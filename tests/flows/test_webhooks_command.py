@@ -76,6 +76,19 @@ def test_each_account_is_told_with_its_address_and_what_it_lacks(ask):
     assert "very-secret-token" not in said
 
 
+def test_where_returned_mail_is_read_is_said_only_where_it_is_set(ask, monkeypatch, tmp_path):
+    for name in ("MAILDIR", "IMAP_URL", "POP3_URL"):
+        monkeypatch.delenv(f"POSTROOM_BOUNCE_{name}", raising=False)
+    said = ask(webhooks.webhooks)
+    assert "main (smtp): makes no calls; no mailbox is set" in said
+    assert "is read from" not in said
+    monkeypatch.setenv("POSTROOM_BOUNCE_MAILDIR", str(tmp_path / "returned"))
+    monkeypatch.setenv("POSTROOM_BOUNCE_IMAP_URL", "imaps://ada:hidden@mail.example")
+    said = ask(webhooks.webhooks)
+    assert "returned mail is read from a Maildir and a mailbox by IMAP" in said
+    assert "hidden" not in said
+
+
 def test_the_address_stays_the_same_and_is_another_for_each_account_and_installation(ask, monkeypatch):
     def address():
         return next(line for line in ask(webhooks.webhooks).splitlines() if "/hooks/eu/" in line)
