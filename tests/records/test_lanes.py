@@ -299,6 +299,15 @@ def test_a_lane_that_was_idle_for_a_month_is_warmed_up_anew(session):
     assert grant(session, NOW + 40 * DAY) == 100
 
 
+def test_a_letter_a_month_goes_on_where_the_last_one_left(session):
+    limit(session, plan=Plan(100, 2.0, 1000))
+    step_all(session, NOW)
+    day_of_mails(session, NOW, sent=100)
+    step_all(session, NOW + DAY)
+    step_all(session, NOW + 32 * DAY)
+    assert grant(session, NOW + 32 * DAY) == 200
+
+
 def test_the_log_tells_of_a_warm_ups_days_only_what_changes(session):
     limit(session, plan=Plan(100, 2.0, 1000))
     step_all(session, NOW)

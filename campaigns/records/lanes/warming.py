@@ -23,7 +23,7 @@ from campaigns.values import Outcome, OutcomeKind
 
 WORKER = "worker"
 UNJUDGED = timedelta(minutes=1)  #: after which is asked again whether a new day has begun with its step
-IDLE_DAYS = 30  #: without a mail, after which a warm-up begins anew
+IDLE_DAYS = 35  #: without a mail, after which a warm-up begins anew; a monthly letter is no idleness
 
 
 @dataclass(frozen=True, slots=True)
