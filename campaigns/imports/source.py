@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from campaigns.errors import BadImport
+from campaigns.imports.encodings import look, refuse_garbling
 from campaigns.values import Problem
 
 DELIMITERS = ",;\t|"
@@ -49,6 +50,7 @@ def open_source(path: Path, *, encoding: str = "utf-8", delimiter: str | None = 
         BadImport: if it cannot be read as text, with the first byte and line at fault.
     """
     _check_name(path, encoding, delimiter)
+    refuse_garbling(path, encoding)
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     in_utf8 = _is_utf8(encoding)
     digest = hashlib.sha256()
@@ -142,6 +144,9 @@ def _undecodable(
     )
     other = "cp1252" if encoding.lower().replace("-", "") in {"utf8", "utf8sig"} else "utf-8"
     cure = f"If it was written on Windows add --encoding {other}, or save it as UTF-8."
+    if other == "cp1252" and (found := look(path)).is_mostly_utf8 and found.bad:
+        what = f"{what} So it is with {found.told()}; {found.good:,} others with such letters are UTF-8."
+        cure = "Mend those lines and save the file as UTF-8; another --encoding would garble all others."
     return BadImport([Problem(str(path), what, cure)])
 
 

@@ -105,3 +105,49 @@ def test_every_wrong_option_is_told_at_once(path: Path) -> None:
 def test_a_nul_is_noticed(path: Path) -> None:
     path.write_bytes(b"name\nA\0da\n")
     assert open_source(path).has_nul
+
+
+PEOPLE = ["name,city", "Jörg,Köln", "Ada,London", "Zoë,Århus", "山田,東京"]
+
+
+def test_where_few_lines_are_not_utf8_these_are_named_and_no_other_encoding_advised(path: Path) -> None:
+    wrong = ["Jürgen,Ulm".encode("cp1252"), "Søren,Ulm".encode("latin-1")]
+    path.write_bytes(b"\n".join([*(line.encode() for line in PEOPLE), *wrong]))
+    with pytest.raises(
+        BadImport, match=r"0xfc.*lines 6, 7; 3 others .* are UTF-8\. Mend those lines"
+    ) as caught:
+        open_source(path)
+    assert "--encoding cp1252" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "iso-8859-15", "cp1251", "mac-roman"])
+def test_utf8_is_not_read_as_an_encoding_that_takes_any_bytes(path: Path, encoding: str) -> None:
+    path.write_text("\n".join(PEOPLE), encoding="utf-8")
+    with pytest.raises(BadImport, match=r"is UTF-8: as .* 'Jörg' would become 'J.+rg'.*Leave --encoding out"):
+        open_source(path, encoding=encoding)
+    with path.open("ab") as file:
+        file.write("\nJürgen,Ulm".encode("cp1252"))
+    with pytest.raises(BadImport, match="Mend line 6, and leave --encoding out"):
+        open_source(path, encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "name\nJörg\nZoë Ærø\n"),
+        ("cp1251", "name\nИван Петров\nЛев Толстой\n"),
+        ("koi8-r", "name\nИван Петров\n"),
+        ("gbk", "name\n联通\n"),  # whose bytes are UTF-8, too
+        ("utf-16", "name\nJörg\n"),
+        ("cp1252", "name\nAda\n"),
+    ],
+)
+def test_what_is_of_the_named_encoding_is_read(path: Path, encoding: str, text: str) -> None:
+    path.write_bytes(text.encode(encoding))
+    assert [cells[0] for _, cells in rows_of(path, encoding=encoding)] == text.split("\n")[:-1]
+
+
+def test_an_endless_line_is_looked_through_in_no_time(path: Path) -> None:
+    path.write_bytes(b"a" * 3_000_000 + "ö".encode() + b"\nname\n")
+    with pytest.raises(BadImport, match="is UTF-8"):
+        open_source(path, encoding="cp1252")
