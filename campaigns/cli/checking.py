@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from campaigns.cli.numbers import many
 from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
 from campaigns.config import Settings
@@ -100,7 +101,7 @@ def _show(found: Sequence[Finding], score: Score | None, languages: Sequence[str
     for rule in score.rules if score else ():
         if abs(rule.points) >= MATTERS:
             click.echo(f"        {rule.points:+5.1f} {_plain(rule.name)}: {_plain(rule.words)}")
-    counts = [f"{sum(one.level is level for one in found)} {level.value}s" for level in Level]
+    counts = [many(sum(one.level is level for one in found), level.value) for level in Level]
     click.echo(f"{', '.join(counts)} in {', '.join(languages)}.")
 
 

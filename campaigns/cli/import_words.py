@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from campaigns.cli.numbers import chosen, many
 from campaigns.flows.importing import Result
 from campaigns.flows.importing_orders import OrderResult
 from campaigns.imports.complaints import Complaint
@@ -33,8 +34,8 @@ _READ_AS = {
 _MOMENTS = {"said_at", "placed_at", "status_at"}
 
 
-def mapping_preview(source: Source, layout: Layout, shown: Sequence[Mapping[str, Any]]) -> str:
-    """Show each column, what it becomes, and how the first rows are read."""
+def mapping_preview(source: Source, layout: Layout, shown: Sequence[Mapping[str, Any]], cure: str) -> str:
+    """Show each column, what it becomes, and how the first rows are read; `cure` helps columns not read."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
@@ -58,7 +59,8 @@ def mapping_preview(source: Source, layout: Layout, shown: Sequence[Mapping[str,
     head = f"{name}: {source.size:,} bytes, {source.encoding}, cells divided by {source.delimiter!r}."
     lines = [head, "", *(line.rstrip() for line in written.get().splitlines())]
     if layout.unmapped:
-        lines += ["", f"Not read: {', '.join(repr(plain(name)) for name in layout.unmapped)}."]
+        told = f"Not read: {', '.join(repr(plain(name)) for name in layout.unmapped)}."
+        lines += ["", f"{told} {cure}".rstrip()]
     return "\n".join(lines) + "\n"
 
 
@@ -109,14 +111,17 @@ def orders_result(
     lines += _counts(
         counts,
         {
-            "new": "new orders",
-            "changed": "orders changed",
-            "unchanged": "orders unchanged",
-            "refused": "orders refused",
-            "refused rows": "rows refused; an order is taken whole or not at all",
-            "new products": "new products",
-            "changed products": "products renamed or put into another category",
-            "first orders": "customers are prospects no longer: this was their first order",
+            "new": "new order|new orders",
+            "changed": "order changed|orders changed",
+            "unchanged": "order unchanged|orders unchanged",
+            "refused": "order refused|orders refused",
+            "refused rows": "row refused; an order is taken whole or not at all"
+            "|rows refused; an order is taken whole or not at all",
+            "new products": "new product|new products",
+            "changed products": "product renamed or put into another category"
+            "|products renamed or put into another category",
+            "first orders": "customer is a prospect no longer: this was their first order"
+            "|customers are prospects no longer: this was their first order",
         },
     )
     if tally.statuses:
@@ -135,13 +140,16 @@ def contacts_result(
     lines += _counts(
         counts,
         {
-            "new": "new contacts",
-            "changed": "contacts changed",
-            "unchanged": "contacts unchanged",
-            "refused": "rows refused",
-            "repeats": "rows that repeat an earlier row's contact (that one stands)",
-            "values left out": "values left empty because they could not be read (their rows were taken)",
-            "suppressed": "contacts whose address is suppressed: they are kept, and never mailed",
+            "new": "new contact|new contacts",
+            "changed": "contact changed|contacts changed",
+            "unchanged": "contact unchanged|contacts unchanged",
+            "refused": "row refused|rows refused",
+            "repeats": "row that repeats an earlier row's contact (that one stands)"
+            "|rows that repeat an earlier row's contact (that one stands)",
+            "values left out": "value left empty because it could not be read (its row was taken)"
+            "|values left empty because they could not be read (their rows were taken)",
+            "suppressed": "contact whose address is suppressed: it is kept, and never mailed"
+            "|contacts whose address is suppressed: they are kept, and never mailed",
         },
     )
     lines += _consents(result.words, topic)
@@ -157,7 +165,7 @@ def _changes(changes: Iterable[tuple[str, str, str, str]]) -> list[str]:
 def _headline(file: str, rows: int, seconds: float, *, dry_run: bool) -> str:
     rate = f", {rows / seconds:,.0f} a second" if seconds > 0 else ""
     would = "A dry run: this would come of it." if dry_run else ""
-    return f"{plain(file)}: {rows:,} rows in {seconds:.1f} s{rate}. {would}".rstrip()
+    return f"{plain(file)}: {many(rows, 'row')} in {seconds:.1f} s{rate}. {would}".rstrip()
 
 
 def _counts(counts: Mapping[str, int], words: Mapping[str, str]) -> list[str]:
@@ -167,7 +175,7 @@ def _counts(counts: Mapping[str, int], words: Mapping[str, str]) -> list[str]:
         if name in {"new", "changed", "unchanged", "refused"} or counts.get(name)
     ]
     width = max(len(f"{count:,}") for count, _ in shown)
-    return [f"  {count:>{width},} {text}" for count, text in shown]
+    return [f"  {count:>{width},} {chosen(count, text)}" for count, text in shown]
 
 
 #: What became of the file's words on consent; a word that did not count says why.

@@ -27,7 +27,7 @@ from campaigns.flows.importing_orders import import_orders, prepare_orders, prev
 from campaigns.imports.complaints import Complaints, sort_by_line
 from campaigns.imports.mapping import Attribute, read_attribute
 from campaigns.imports.money import currency
-from campaigns.imports.values import Bad, country, moment
+from campaigns.imports.values import ATTRIBUTE_TYPES, Bad, country, moment
 from campaigns.records import consent
 from campaigns.records.imports import Import
 from campaigns.records.staging import staging
@@ -40,6 +40,9 @@ R = TypeVar("R")
 V = TypeVar("V")
 
 
+#: What helps a column that nothing reads.
+MAPPED = "To read one: --map COLUMN=FIELD."
+KEPT = f"To keep one as an attribute of its own: --attribute COLUMN=key:type ({', '.join(ATTRIBUTE_TYPES)})."
 MOST_SORTED = 200_000  #: refused rows that are put in the file's order; more would not fit into memory
 
 
@@ -132,7 +135,7 @@ def contacts(  # noqa: PLR0913 - one argument an option
     if topic:
         _require_topic(topic)
     shown, wrong = importing.preview_contacts(prepared, now=now)
-    click.echo(mapping_preview(prepared.source, prepared.layout, shown))
+    click.echo(mapping_preview(prepared.source, prepared.layout, shown, f"{MAPPED} {KEPT}"))
     click.echo(some_complaints("Of these rows:", wrong), nl=False)
     if preview or not _is_wanted(file, yes=yes or dry_run):
         return
@@ -181,7 +184,7 @@ def orders(  # noqa: PLR0913 - one argument an option
         file, encoding=encoding, delimiter=delimiter, chosen=columns, decimal=decimal, currency=home
     )
     shown, wrong = preview_orders(found, now=now)
-    click.echo(mapping_preview(found.source, found.layout, shown))
+    click.echo(mapping_preview(found.source, found.layout, shown, MAPPED))
     click.echo(some_complaints("Of these rows:", wrong), nl=False)
     if preview or not _is_wanted(file, yes=yes or dry_run):
         return

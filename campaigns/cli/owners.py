@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from sqlalchemy.orm import Session
 
+from campaigns.cli.numbers import many
 from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
 from campaigns.errors import BadImport
@@ -34,7 +35,9 @@ def assign_owner(file: Path, by: str, dry_run: bool) -> None:  # noqa: FBT001 - 
         wanted = read(session, file)
         count = acting.assign_all(session, wanted, actor=by, now=utc_now())
         session.rollback() if dry_run else session.commit()
-    click.echo(f"{count:,} of {len(wanted):,} customers {'would change' if dry_run else 'changed'} hands.")
+    click.echo(
+        f"{count:,} of {many(len(wanted), 'customer')} {'would change' if dry_run else 'changed'} hands."
+    )
 
 
 def read(session: Session, file: Path) -> dict[int, Staff | None]:

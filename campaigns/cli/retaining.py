@@ -4,6 +4,7 @@ import time
 
 import click
 
+from campaigns.cli.numbers import many
 from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
 from campaigns.flows import confirming, retaining
@@ -51,8 +52,8 @@ def retain(months: int | None, days: int, address_days: int, dry_run: bool, yes:
         with stores.readers() as session:
             calls = retaining.old_calls(session, days, utc_now())
             whole = retaining.whole_addresses(session, address_days, utc_now())
-        click.echo(f"Older than {days} days: {calls:,} webhooks.")
-        click.echo(f"Older than {address_days} days: {whole:,} hits with a whole address.")
+        click.echo(f"Older than {days} days: {many(calls, 'webhook')}.")
+        click.echo(f"Older than {address_days} days: {many(whole, 'hit')} with a whole address.")
         if not dry_run:
             _forget_unconfirmed(stores)
         is_idle = old is None or not (old.events or old.hits or old.months)
@@ -82,7 +83,7 @@ def _cut_addresses(stores: Stores, days: int) -> None:
         with stores.sessions.begin() as session:
             count, place = retaining.cut_addresses(session, days, utc_now(), after=place)
         cut += count
-    click.echo(f"{cut:,} addresses cut to their networks.")
+    click.echo(f"{many(cut, 'address', 'addresses')} cut to their networks.")
 
 
 def _forget_unconfirmed(stores: Stores) -> None:
@@ -93,14 +94,14 @@ def _forget_unconfirmed(stores: Stores) -> None:
         gone += some
         if not some:
             break
-    click.echo(f"{gone:,} sign-ups that nobody confirmed were forgotten.")
+    click.echo(f"{many(gone, 'sign-up')} that nobody confirmed {'was' if gone == 1 else 'were'} forgotten.")
 
 
 def _plan_in_words(old: Old, runs: int) -> str:
-    what = f"Older than {old.before:%d %B %Y}: {old.events:,} events and {old.hits:,} hits"
+    what = f"Older than {old.before:%d %B %Y}: {many(old.events, 'event')} and {many(old.hits, 'hit')}"
     months = ", ".join(f"{month:%B %Y}" for month in old.months)
     dropped = f"; dropped as a whole: {months}" if months else ""
-    return f"{what}{dropped}.\nBefore that the counts of {runs:,} runs are made final."
+    return f"{what}{dropped}.\nBefore that the counts of {many(runs, 'run')} are made final."
 
 
 def _carry_out(stores: Stores, old: Old, runs: list[int]) -> None:
@@ -121,7 +122,7 @@ def _carry_out(stores: Stores, old: Old, runs: list[int]) -> None:
         if not gone:
             break
         deleted += gone
-    click.echo(f"{deleted:,} rows deleted in small batches.")
+    click.echo(f"{many(deleted, 'row')} deleted in small batches.")
 
 
 def _forget_calls(stores: Stores, days: int) -> None:
@@ -132,4 +133,4 @@ def _forget_calls(stores: Stores, days: int) -> None:
         if not gone:
             break
         deleted += gone
-    click.echo(f"{deleted:,} webhooks deleted.")
+    click.echo(f"{many(deleted, 'webhook')} deleted.")

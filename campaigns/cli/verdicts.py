@@ -9,6 +9,7 @@ from typing import TextIO
 
 import click
 
+from campaigns.cli.numbers import many
 from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
 from campaigns.config import Settings
@@ -147,12 +148,12 @@ def _again(since: datetime | None, place: Path | None) -> None:
                     default=settings.tracking,
                     secure=is_secure(settings.public_url),
                 )
-            click.echo(f"{over.share:4.0%}  {over.judged:,} hits judged again", err=True)
+            click.echo(f"{over.share:4.0%}  {many(over.judged, 'hit')} judged again", err=True)
     _tell_round(over)
 
 
 def _tell_round(over: Round) -> None:
-    click.echo(f"{over.judged:,} hits judged again by rules version {over.version}.")
+    click.echo(f"{many(over.judged, 'hit')} judged again by rules version {over.version}.")
     for what, count in over.changed.items():
         click.echo(f"  {what:<20}{count:>9,}")
     if not over.changed:

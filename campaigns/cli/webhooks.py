@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import click
 
+from campaigns.cli.numbers import many
 from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
 from campaigns.config import Settings
@@ -35,7 +36,7 @@ def webhooks(again: bool, days: int) -> None:  # noqa: FBT001 - click's shape
         if again:
             with stores.sessions.begin() as session:
                 number = records.read_again(session, now=utc_now())
-            click.echo(f"{number:,} calls are read again by the worker.")
+            click.echo(f"{many(number, 'call is', 'calls are')} read again by the worker.")
             return
         _tell(settings, stores, list(accounts.values()), days)
 

@@ -314,7 +314,7 @@ def shell(sqlite_pattern, tmp_path, monkeypatch):
 
 def test_a_starter_passes(shell):
     said = shell("newsletter")
-    assert said.endswith("0 blockers, 0 warnings, 1 hints in en, de.\n")
+    assert said.endswith("0 blockers, 0 warnings, 1 hint in en, de.\n")
 
 
 def test_a_file_with_a_blocker_fails_and_says_where(shell, tmp_path):

@@ -66,11 +66,12 @@ def test_contacts_come_in_and_the_words_say_what_became_of_them(folder, stores):
     for words in (
         "First name given_name Ada",
         "Genre genre (text) Jazz",
-        "Not read: 'Shoe size'.",
+        "Not read: 'Shoe size'. To read one: --map COLUMN=FIELD.",
+        "To keep one as an attribute of its own: --attribute COLUMN=key:type (",
         "people.csv: 3 rows in",
         "2 new contacts",
-        "1 rows refused",
-        "1 values left empty",
+        "1 row refused",
+        "1 value left empty",
         "Consent to 'news': 1 granted 1 pending",
         "listed in people.rejects.csv",
     ):
@@ -96,7 +97,7 @@ def test_orders_come_in_after_their_contacts(folder, stores):
     done = typed("orders", "orders.csv", "--yes", "--rejects", "bad.csv")
     assert done.exit_code == 0, done.output
     said = " ".join(done.stdout.split())
-    for words in ("1 new orders", "1 orders refused", "1 new products", "first order", "1 paid", "bad.csv"):
+    for words in ("1 new order", "1 order refused", "1 new product", "first order", "1 paid", "bad.csv"):
         assert words in said
     assert listed(folder / "bad.csv") == [("3", "Customer", "C9", "row refused")]
     assert counted(stores, orders) == 1
@@ -118,7 +119,7 @@ def test_a_dry_run_of_changed_contacts_shows_some(folder):
     typed("contacts", "people.csv", *TOPIC, "--yes")
     (folder / "people.csv").write_text(PEOPLE.replace("Ada", "Augusta"))
     said = typed("contacts", "people.csv", *TOPIC, "--dry-run").stdout
-    assert "1 contacts changed" in said
+    assert "1 contact changed" in said
     assert "given_name 'Ada' → 'Augusta'" in said
 
 

@@ -85,8 +85,8 @@ def test_old_events_go_and_every_number_of_the_reports_stays(stores, runs, retai
 
 def test_a_dry_run_says_what_would_go_and_changes_nothing(stores, runs, retain):
     said = retain("--events", "13", "--dry-run")
-    assert "Older than 01 October 2025: 4 events and 1 hits" in said
-    assert "the counts of 1 runs are made final" in said
+    assert "Older than 01 October 2025: 4 events and 1 hit" in said
+    assert "the counts of 1 run are made final" in said
     with stores.readers() as session:
         assert counted(session, events) == 7
 

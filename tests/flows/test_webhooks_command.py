@@ -122,7 +122,7 @@ def test_what_cannot_be_read_is_shown_cut_and_harmless_and_read_again(ask, store
     assert "\x1b" not in said
     assert "\x00" not in said
     assert "x" * 200 not in said
-    assert "1 calls are read again" in ask(webhooks.webhooks, "--again")
+    assert "1 call is read again" in ask(webhooks.webhooks, "--again")
     with stores.readers() as session:
         assert [one.id for one in records.waiting(session, now=utc_now())] == [number]
 

@@ -57,5 +57,5 @@ def test_the_command_forgets_what_nobody_confirmed_too(scene: FormScene, setting
     monkeypatch.setattr("campaigns.cli.opening.from_environment", lambda make: settings)
     ran = CliRunner().invoke(retain, ["--events", "24", "--yes"])
     assert ran.exit_code == 0, ran.output
-    assert "1 sign-ups that nobody confirmed were forgotten." in ran.output
+    assert "1 sign-up that nobody confirmed was forgotten." in ran.output
     assert scene.rows(contacts) == []

@@ -70,7 +70,7 @@ def test_a_file_gives_customers_to_reps_whole_or_not_at_all(stores, shell):
         third = a_customer(session, external_id="K-3", owner_id=ole)
         a_contact(session, customer_id=a_customer(session), email="eva@xn--kln-sna.example")
     written_so = shell("customer,owner\nEva@KÖLN.example,ole@shop.example\n", "--dry-run").output
-    assert "1 of 1 customers would change" in written_so
+    assert "1 of 1 customer would change" in written_so
     given = "customer,owner\nK-1,OLE@shop.example\nAda@example.com,ole@shop.example\nK-3,\n"
     bad = shell(given + "K-9,ole@shop.example\nK-1,nobody@x.example\n").exception
     assert isinstance(bad, BadImport)
