@@ -99,6 +99,28 @@ def test_a_lane_that_has_a_rate_by_now_stops_what_was_claimed_without(stores, tm
     assert found["gmail.com", "sent"] + found["gmail.com", "queued"] == 120
 
 
+@pytest.mark.timed
+def test_a_days_cap_counts_what_went_of_a_chunk_that_was_claimed_without(stores, tmp_path):
+    run = a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(120)])
+
+    def limit():
+        with stores.sessions.begin() as session:
+            lanes.set_limits(session, "main", "google", Limits(per_day=70), actor="ada", now=utc_now())
+            assert session.scalar(sa.select(table.c.taken)) == 120  # all that is under way
+
+    with Peer(slow) as peer:
+        post = sending(stores, tmp_path, peer, connections=1)
+        during(post, peer, limit)
+        post = sending(stores, tmp_path, peer, connections=2)
+        while drain(post):
+            pass
+        post.backend.close()
+    assert states(stores, run) == {("gmail.com", "sent"): 70, ("gmail.com", "queued"): 50}
+    with stores.readers() as session:
+        [line] = [one for one in lanes.lane_lines(session, utc_now()) if one.lane == "google"]
+    assert (line.sent, line.taken_today, line.word) == (70, 70, "full")
+
+
 def test_a_days_cap_that_a_lost_sender_held_is_given_back(stores, tmp_path):
     run = a_scheduled_run(stores, [f"p{n}@gmail.com" for n in range(5)])
     with stores.sessions.begin() as session:
