@@ -45,8 +45,8 @@ def find(session: Session, template: str) -> Named:
     elif template in starters.NAMES:
         sources = [starters.load(template, language) for language in starters.LANGUAGES]
     else:
-        keys = ", ".join([row.key for row in templates.listing(session)] + list(starters.NAMES))
-        known = f"Templates: {keys}; or name a file (.mjml, .html, .txt)."
+        keys = dict.fromkeys([row.key for row in templates.listing(session)] + list(starters.NAMES))
+        known = f"Templates: {', '.join(keys)}; or name a file (.mjml, .html, .txt)."
         raise NotFound(f"There is no template {template!r}. {known}")
     return Named(tuple((source, compile_source(source)) for source in sources))
 
