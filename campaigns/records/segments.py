@@ -13,7 +13,8 @@ from campaigns.model.commerce import products
 from campaigns.model.consent import topics
 from campaigns.model.customers import attribute_definitions, contacts
 from campaigns.model.mail import campaigns, segment_versions, segments
-from campaigns.model.surveys import survey_versions, surveys
+from campaigns.model.surveys import surveys
+from campaigns.records.surveys import questions_of
 from campaigns.segments.compile import compile_rule
 from campaigns.segments.compile.evidence import evidence, holds_for
 from campaigns.segments.describe import describe
@@ -75,13 +76,7 @@ def _missing(session: Session, rule: Rule) -> list[Problem]:
 
 def _never_asked(session: Session, path: str, survey: str, question: str) -> list[Problem]:
     """Tell of a question that no version of its survey has."""
-    version = survey_versions.c
-    forms = sa.select(version.form).join(surveys, surveys.c.id == version.survey_id)
-    asked = {
-        one["key"]: None
-        for form in session.scalars(forms.where(surveys.c.key == survey).order_by(version.id))
-        for one in form["questions"]
-    }
+    asked = questions_of(session, survey)
     if not asked or question in asked:
         return []
     what = f"names the question {question!r}, which the survey {survey!r} never asked."

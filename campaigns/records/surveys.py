@@ -74,6 +74,14 @@ def find(session: Session, key: str) -> int | None:
     return session.scalar(sa.select(surveys.c.id).where(surveys.c.key == key))
 
 
+def questions_of(session: Session, key: str) -> list[str]:
+    """The keys of all questions that a survey asks or has asked, in their order; none if it is not there."""
+    version = survey_versions.c
+    forms = sa.select(version.form).join(surveys, surveys.c.id == version.survey_id)
+    told = session.scalars(forms.where(surveys.c.key == key).order_by(version.id))
+    return list(dict.fromkeys(one.key for form in told for one in parse_form(form).questions))
+
+
 def newest_version(session: Session, survey: int) -> int:
     """The id of a survey's newest version.
 

@@ -16,10 +16,11 @@ from campaigns.errors import BadRule, NotFound
 from campaigns.model.consent import topics
 from campaigns.model.customers import attribute_definitions, contacts, customers
 from campaigns.model.events import events
-from campaigns.model.surveys import survey_versions, surveys
 from campaigns.records import segments, statistics
+from campaigns.records.surveys import save as save_survey
 from campaigns.segments.explain import lines
 from campaigns.segments.reading import parse_rule
+from campaigns.surveys.form import parse_form
 from campaigns.wiring import Stores
 
 IN_BERLIN = {"field": "contact.city", "is": "=", "value": "berlin"}
@@ -146,13 +147,10 @@ def test_everything_a_rule_names_must_be_there(people: Session) -> None:
 
 
 def test_a_question_must_be_one_that_its_survey_asks_or_asked(people: Session, now: datetime) -> None:
-    survey = people.scalars(
-        insert(surveys).values(key="spring", name="Spring", created_at=now).returning(surveys.c.id)
-    ).one()
-    for version, key in enumerate(("colour", "why"), start=1):
-        form = {"version": 1, "title": {"en": "?"}, "questions": [{"key": key, "type": "text"}]}
-        row = {"survey_id": survey, "version": version, "form": form, "author": "ada", "created_at": now}
-        people.execute(insert(survey_versions).values(row))
+    for key in ("colour", "why"):
+        question = {"key": key, "type": "text", "text": {"en": "?"}}
+        form = parse_form({"version": 1, "title": {"en": "?"}, "questions": [question]})
+        save_survey(people, "spring", "Spring", form, author="ada", now=now)
     for asked in ("colour", "why"):
         rule = {"answered": "spring", "question": asked, "is": "contains", "value": "red"}
         segments.read(people, document(rule))
