@@ -1,6 +1,7 @@
 """`postroom dkim …`: the keys that sign our mail, and the DNS records that let others verify it."""
 
 import click
+from sqlalchemy.orm import Session
 
 from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
@@ -42,6 +43,8 @@ def make(domain: str, selector: str | None, algorithm: str, *, force: bool) -> N
     stores, vault = _open()
     now = utc_now()
     with stores.sessions.begin() as session:
+        if selector is None:
+            _require_none_waits(session, domain, algorithm)
         key = keying.make(session, vault, domain, Algorithm(algorithm), selector=selector, now=now)
         if force:
             keying.activate(session, [key], now=now)
@@ -50,6 +53,18 @@ def make(domain: str, selector: str | None, algorithm: str, *, force: bool) -> N
         click.echo("It signs from now on. Set the record at once: till then nobody can verify such mail.")
     else:
         click.echo(f"Set this record, then run: postroom dkim check {key.domain}")
+
+
+def _require_none_waits(session: Session, domain: str, algorithm: str) -> None:
+    """See that nobody makes a second key for having lost the first one's record."""
+    known = dkim_keys.listing(session, keying.read_domain(domain))
+    state = dkim_keys.states(known)
+    for key in known:
+        if state[key.id] is KeyState.WAITING and key.algorithm == algorithm:
+            raise NotAllowed(
+                f"{key.domain} has a key that waits for its DNS record already: {key.selector}. To see the "
+                f"record: postroom dkim list {key.domain} --records. For a further key name its --selector."
+            )
 
 
 @dkim.command("list")
@@ -134,9 +149,16 @@ def rotate(domain: str) -> None:
 @click.argument("domain")
 @click.argument("selector")
 @click.option("--force", is_flag=True, help="Even if it signs.")
-def retire(domain: str, selector: str, *, force: bool) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def retire(domain: str, selector: str, *, force: bool, yes: bool) -> None:
     """Forget the private half of a key, for good."""
     stores, _ = _open()
+    if not yes:
+        with stores.sessions() as session:  # what forbids it is told before anybody is asked
+            key = keying.retire(session, domain, selector, force=force, now=utc_now())
+            session.rollback()
+        asked = f"Forget the private half of {key.selector} of {key.domain}? It cannot be brought back."
+        click.confirm(asked, abort=True)
     with stores.sessions.begin() as session:
         key = keying.retire(session, domain, selector, force=force, now=utc_now())
         known = dkim_keys.listing(session, key.domain)

@@ -121,7 +121,10 @@ def read_domain(text: str) -> str:
     Raises:
         BadInput: it is none.
     """
-    domain = ascii_domain(text.strip().rstrip(".").lower())
+    try:
+        domain = ascii_domain(text.strip().rstrip(".").lower())
+    except BadInput:  # its cure is that of an address
+        domain = ""
     if "." not in domain:
         raise BadInput([Problem("domain", f"{text[:80]!r} is no domain.", "Write it like company.example.")])
     return domain

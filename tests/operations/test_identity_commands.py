@@ -87,6 +87,14 @@ def test_force_lets_a_key_sign_unseen_and_says_what_that_means(shell, world):
     assert "signs from now on" in shell("dkim check --force")
 
 
+def test_a_second_key_is_not_made_for_one_whose_record_is_not_set_yet(shell, world):
+    shell("dkim make shop.example --selector first")
+    told = shell("dkim make shop.example", 1)
+    assert "waits for its DNS record already: first" in told
+    assert "postroom dkim list shop.example --records" in told
+    shell("dkim make shop.example --algorithm ed25519")
+
+
 def test_rotating_and_retiring_keep_what_is_still_needed(shell, world):
     shell("dkim make shop.example --selector old --force")
     assert "dkim rotate shop.example" in shell("dkim retire shop.example old", 1)
@@ -94,12 +102,15 @@ def test_rotating_and_retiring_keep_what_is_still_needed(shell, world):
     assert re.search(r"signing +shop.example old ", shell("dkim list"))
     shell("dkim check")
     assert re.search(r"resting +shop.example old .*record must stay until \d{4}", shell("dkim list"))
-    assert "Leave its DNS record until" in shell("dkim retire shop.example old")
+    assert "cannot be brought back" in shell("dkim retire shop.example old", 1)
+    assert re.search(r"resting +shop.example old ", shell("dkim list"))
+    assert "Leave its DNS record until" in shell("dkim retire shop.example old --yes")
     assert re.search(r"retired +shop.example old ", shell("dkim list"))
 
 
 def test_what_cannot_be_done_is_said_with_what_can(shell, world):
     assert "is no domain" in shell("dkim make shop", 1)
+    assert "@" not in shell("dkim make a_b..example", 1)
     assert "RSA" in shell("dkim make shop.example --algorithm ed25519", 1)
     assert "dkim make shop.example" in shell("dkim rotate shop.example", 1)
     assert "dkim list" in shell("dkim retire shop.example x", 1)
