@@ -28,8 +28,9 @@ SHOWN = 20  #: problems
 def assign_owner(file: Path, by: str, dry_run: bool) -> None:  # noqa: FBT001 - click's shape
     """Give customers to reps: FILE.csv has the columns customer and owner.
 
-    `customer` is the customer's own id or a contact's mail address; `owner` the rep's mail address, or empty
-    for nobody. Every line must hold, else nothing is changed.
+    `customer` is the id by which imports know the customer or one of its contacts, or a contact's mail
+    address; `owner` the rep's mail address, or empty for nobody. Every line must hold, else nothing is
+    changed.
     """
     with opened() as (_settings, stores), stores.sessions() as session:
         wanted = read(session, file)
@@ -55,7 +56,11 @@ def read(session: Session, file: Path) -> dict[int, Staff | None]:
         where = f"{file.name}, line {number}"
         if customer not in known:
             problems.append(
-                Problem(where, f"no customer is known by {customer!r}.", "Use its id or a mail address.")
+                Problem(
+                    where,
+                    f"no customer is known by {customer!r}.",
+                    "Use its id of the imports, or a mail address.",
+                )
             )
         if owner and owner not in reps:
             there = ", ".join(sorted(reps)) or "nobody yet"

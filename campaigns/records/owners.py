@@ -18,14 +18,16 @@ def reps(session: Session) -> dict[str, Staff]:
 
 
 def customers_of(session: Session, names: Sequence[str]) -> dict[str, int]:
-    """The customers meant by external ids, or by mail addresses of their contacts."""
+    """The customers meant by external ids of theirs or of their contacts, or by these' mail addresses."""
     found: dict[str, int] = {}
     for at in range(0, len(names), AT_ONCE):
         some = list(names[at : at + AT_ONCE])
         c = contacts.c
         by_mail = sa.select(c.email, c.customer_id).where(c.email.in_([name.lower() for name in some]))
         mails = {row.email: row.customer_id for row in session.execute(by_mail.order_by(c.id.desc()))}
+        by_contact = sa.select(c.external_id, c.customer_id).where(c.external_id.in_(some))
+        people = {row.external_id: row.customer_id for row in session.execute(by_contact)}
         by_id = sa.select(customers.c.external_id, customers.c.id).where(customers.c.external_id.in_(some))
         ids = {row.external_id: row.id for row in session.execute(by_id)}
-        found |= {name: mails[name.lower()] for name in some if name.lower() in mails} | ids
+        found |= {name: mails[name.lower()] for name in some if name.lower() in mails} | people | ids
     return found

@@ -95,3 +95,16 @@ def test_a_file_gives_customers_to_reps_whole_or_not_at_all(stores, shell):
         ]
         kinds = [history.timeline(session, customer=one)[0].kind for one in (first, second, third)]
     assert kinds == ["owner changed"] * 3
+
+
+def test_a_file_may_name_the_ids_by_which_imports_know_people(stores, shell):
+    with stores.sessions.begin() as session:
+        a_rep(session, "ole", "sales")
+        a_contact(session, customer_id=a_customer(session), external_id="P004")
+        a_customer(session, external_id="C-7")
+        a_contact(session, customer_id=a_customer(session, external_id="C-8"), external_id="C-7")
+    given = "customer,owner\nP004,ole@shop.example\nC-7,ole@shop.example\n"
+    assert "2 of 2 customers changed" in shell(given).output
+    with stores.readers() as session:
+        owned = session.scalars(sa.select(table.c.external_id).where(table.c.owner_id.is_not(None)))
+        assert set(owned) == {None, "C-7"}  # a customer's own id goes before a contact's
