@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from campaigns.cli.opening import opened
 from campaigns.clock import utc_now
@@ -15,6 +17,7 @@ from campaigns.delivery.lanes import ALL_LANES, STARTS
 from campaigns.delivery.warmup import Plan
 from campaigns.errors import NotAllowed
 from campaigns.records import lanes as records
+from campaigns.records import staff
 from campaigns.records.lanes import EVERY_ACCOUNT, WHOLE, DomainPlan, LaneLine, Limits, Warming
 from campaigns.values import MAIN
 from campaigns.wiring import Stores
@@ -35,8 +38,30 @@ HEADINGS = (
 )
 
 _account = click.option("--account", default=MAIN, show_default=True, help="Or '*': every account.")
-_lane = click.argument("lane", type=click.Choice([*ALL_LANES, WHOLE]))
-_by = click.option("--by", required=True, help="Who decides, for the log.")
+
+
+class LaneName(click.ParamType[str]):
+    """One of the lanes, or '*' for all of an account together."""
+
+    name = "lane"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read a name; one that is nearly right is asked for."""
+        if value in (*ALL_LANES, WHOLE):
+            return value
+        near = get_close_matches(value.lower(), ALL_LANES, 1)
+        cure = (
+            f"Did you mean {near[0]}?"
+            if near
+            else f"There are {', '.join(ALL_LANES)}, and '*': all together."
+        )
+        raise click.BadParameter(f"no lane is called {value!r}. {cure}", ctx, param)
+
+
+_lane = click.argument("lane", type=LaneName(), metavar="LANE")
+_by = click.option(
+    "--by", required=True, help="Who decides, for the log: an address as you log in, or a name."
+)
 
 
 @click.group("lanes", invoke_without_command=True)
@@ -85,7 +110,31 @@ def limit(
         )
     with _stores() as stores, stores.sessions.begin() as session:
         chosen = Limits(**caps, plan=plan)
-        records.set_limits(session, account, lane, chosen, actor=by, now=utc_now())
+        records.set_limits(session, account, lane, chosen, actor=_known(session, by), now=utc_now())
+        _tell(session, account, lane)
+
+
+def _known(session: Session, by: str) -> str:
+    """Who decides; a mail address must be somebody's, so that the log names who can be asked.
+
+    Raises:
+        NotAllowed: nobody logs in by this address.
+    """
+    if "@" in by and by.strip().lower() not in {one.email for one in staff.listing(session) if one.active}:
+        raise NotAllowed(
+            f"--by {by}: nobody logs in here by this address. Correct it, or give a name without @."
+        )
+    return by
+
+
+def _tell(session: Session, account: str, lane: str) -> None:
+    """Show how a lane stands now."""
+    lines = records.lane_lines(session, utc_now())
+    mine = [one for one in lines if (one.account, one.lane) == (account, lane)]
+    if mine:
+        _print(mine)
+    else:
+        click.echo(f"{lane} by {account}: nothing is set any more.")
 
 
 def _plan(base: float, growth: float, target: float) -> Plan:
@@ -113,7 +162,12 @@ def warm_up(
             raise NotAllowed("Name --by YOU, and either --plan BASE GROWTH TARGET or --end.")
         chosen = None if plan is None else _plan(*plan)
         with stores.sessions.begin() as session:
-            records.set_plan(session, account, domain.strip().lower(), chosen, actor=by, now=utc_now())
+            named = domain.strip().lower()
+            records.set_plan(session, account, named, chosen, actor=_known(session, by), now=utc_now())
+            plans = [one for one in records.plans(session) if (one.account, one.domain) == (account, named)]
+            _print_domains(plans, records.warming_lines(session)) if plans else click.echo(
+                f"{named} is warm."
+            )
 
 
 def _print_domains(plans: Sequence[DomainPlan], lines: Sequence[Warming]) -> None:
@@ -157,7 +211,8 @@ def hold(lane: str, account: str, by: str, hours: float | None, reason: str) -> 
     now = utc_now()
     until = None if hours is None else now + timedelta(hours=hours)
     with _stores() as stores, stores.sessions.begin() as session:
-        records.hold(session, account, lane, reason, until=until, actor=by, now=now)
+        records.hold(session, account, lane, reason, until=until, actor=_known(session, by), now=now)
+        _tell(session, account, lane)
 
 
 @lanes.command("open")
@@ -167,7 +222,8 @@ def hold(lane: str, account: str, by: str, hours: float | None, reason: str) -> 
 def open_(lane: str, account: str, by: str) -> None:
     """Open a lane at once, whatever its servers said or who held it; its caps stay."""
     with _stores() as stores, stores.sessions.begin() as session:
-        records.reopen(session, account, lane, actor=by, now=utc_now())
+        records.reopen(session, account, lane, actor=_known(session, by), now=utc_now())
+        _tell(session, account, lane)
 
 
 @contextmanager

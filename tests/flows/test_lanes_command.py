@@ -1,6 +1,7 @@
 """`postroom lanes`: told and set from the shell."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -49,6 +50,23 @@ def test_what_makes_no_sense_is_refused(shell):
     answer = CliRunner().invoke(command, ["hold", "nosuch", "--reason", "x", "--by", "ada"])
     assert answer.exit_code == 2
     assert "nosuch" in answer.output
+    answer = CliRunner().invoke(command, ["limit", "gogle", "--by", "ada"])
+    assert answer.output.endswith("no lane is called 'gogle'. Did you mean google?\n")
+    assert "netease" not in answer.output
+    with pytest.raises(NotAllowed, match="nobody logs in here by this address"):
+        shell("limit", "google", "--per-day", "9", "--by", "nobody@nowhere.example")
+
+
+def test_what_was_set_is_shown_at_once(shell):
+    assert re.search(
+        r"^main +google .* 30$", shell("limit", "google", "--per-day", "30", "--by", "ada"), re.MULTILINE
+    )
+    assert "held by ada: x" in shell("hold", "google", "--reason", "x", "--by", "ada")
+    assert re.search(r"^main +google +open ", shell("open", "google", "--by", "ada"), re.MULTILINE)
+    assert "news.example by main" in shell(
+        "warm-up", "news.example", "--plan", "100", "1.5", "5000", "--by", "ada"
+    )
+    assert "news.example is warm" in shell("warm-up", "news.example", "--end", "--by", "ada")
 
 
 def test_a_cap_that_a_lane_starts_with_is_told_and_lifted(shell, stores):
