@@ -105,7 +105,8 @@ def _make_anew(folder: Path) -> None:
             f"postroom: {folder} has files that are not the demo's. Name another folder: POSTROOM_DATA=… make demo"
         )
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir(mode=0o700)  # `make run` may keep its own beside it
     mark.write_text(MARK + "\n")
 
 

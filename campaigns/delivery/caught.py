@@ -73,8 +73,8 @@ def store(folder: Path, arrivals: Sequence[tuple[Envelope, bytes]]) -> list[OSEr
 
 def prepare(folder: Path) -> None:
     """Make the folder and what it needs."""
-    for part in ("tmp", "new"):
-        (folder / part).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for made in (folder, folder / "tmp", folder / "new"):  # a parent would not be given the mode
+        made.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _write(folder: Path, envelope: Envelope, data: bytes) -> None:

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from socket import create_server
 
 import pytest
 
+from campaigns.delivery import caught
 from campaigns.records import staff
 from campaigns.records.staff import Desk, NewStaff
+from demo.main import _make_anew
 from tests.ports import free_port
 
 
@@ -43,6 +46,16 @@ def test_a_demo_leaves_a_database_alone_that_has_an_installation_in_it(tmp_path,
     assert ended.returncode == 1
     assert "names a database with an installation in it" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_demo_and_what_runs_beside_it_are_seen_by_nobody_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("POSTROOM_DATA", raising=False)
+    _make_anew(Path("var/demo").absolute())
+    caught.prepare(tmp_path / "var" / "demo" / "caught")
+    folders = [tmp_path / "var", *(path for path in (tmp_path / "var").rglob("*") if path.is_dir())]
+    assert len(folders) == 5
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
 
 
 @pytest.mark.timed  # its people and machines are told apart by the seconds between what they do
