@@ -14,7 +14,11 @@ from campaigns.values import Problem
 @click.command("compile")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def compile_(file: Path) -> None:
-    """Compile FILE.mjml and print its HTML, or every error with its line."""
+    """Compile FILE.mjml and print its HTML, or its errors with their lines.
+
+    What keeps it from being read, such as a tag or an {% if %} without an end, is told first and alone, at
+    the line where the end was missed; once it can be read, all that is wrong is told at once.
+    """
     try:
         source = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
