@@ -6,7 +6,7 @@ there is nothing to compile and nothing to go stale.
 
 import io
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -176,6 +176,14 @@ def _clocked(local: datetime) -> str:
     """Write a date and a time of day, as they stand."""
     locale = _locale()
     return f"{dates.format_date(local, 'medium', locale)}, {dates.format_time(local, 'short', locale=locale)}"
+
+
+def hour_words(value: str) -> str:
+    """Write a time of day, "09:30", as the reader does; what is none stays as it is."""
+    try:
+        return dates.format_time(time.fromisoformat(value), "short", locale=_locale())
+    except ValueError:
+        return value
 
 
 def moment_words(value: datetime) -> str:

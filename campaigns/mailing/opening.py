@@ -15,6 +15,7 @@ from campaigns.templates.render import Prepared, prepare
 from campaigns.tracking.instrument import instrument
 from campaigns.values import Compiled, Link, Sender, TopicClass
 
+TEST = "[Test] "  #: before the subject of a test mail: whoever gets it is to know it for one
 #: Stand in previews for what a draft has not chosen yet.
 NOBODY = Sender("…", "…", "", None, "…")
 UNSAID = Topic("", "", TopicClass.MARKETING)
@@ -25,6 +26,8 @@ def load(session: Session, run: Run, campaign: str, signing: Signing) -> Mailing
     topic = consent.topic_by_id(session, run.topic_id)
     form = None if run.survey_version_id is None else surveys.form_of(session, run.survey_version_id)
     bodies = templates.compiled(session, run.template_version_id)
+    if run.kind == "test":
+        bodies = [replace(body, subject=f"{TEST}{body.subject}") for body in bodies]
     made = editions(bodies, tracking=run.tracking)
     sender = senders.get(session, run.sender_id)
     mailing = Mailing(

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.model.customers import activity, contacts
 from campaigns.model.dialect import is_beyond_ascii
-from campaigns.model.mail import runs
+from campaigns.model.mail import messages, runs
+from campaigns.values import MessageState
 
 #: Of what a template may name of a contact, the parts that a contact may lack.
 LACKABLE = ("given_name", "family_name", "salutation", "locale", "country", "region", "city")
@@ -34,6 +35,21 @@ def worst_first(session: Session, members: sa.Select[Any], named: Sequence[str],
         .limit(limit)
     )
     return list(session.scalars(query))
+
+
+def mailed(session: Session, run: int, named: Sequence[str] | None, *, limit: int) -> list[int]:
+    """Contacts whom a run's mail went to; with `named` those first who lack the most of it."""
+    went = (MessageState.SENT.value, MessageState.UNKNOWN.value, MessageState.FAILED.value)
+    c = messages.c
+    theirs = (
+        sa.select(c.contact_id.label("id"))
+        .join(contacts, contacts.c.id == c.contact_id)
+        .where(c.run_id == run, c.state.in_(went), contacts.c.erased_at.is_(None))
+        .order_by(c.seq)
+    )
+    if named is not None:
+        return worst_first(session, theirs, named, limit=limit)
+    return list(session.scalars(theirs.limit(limit)))
 
 
 def lacking(session: Session, members: sa.Select[Any], named: Sequence[str]) -> tuple[int, dict[str, int]]:

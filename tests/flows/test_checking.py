@@ -237,3 +237,12 @@ def test_the_link_to_a_survey_that_is_chosen_is_there_for_everybody(session):
     without, _ = ready(session, html=html)
     assert not any(gap in one for one in found(session, with_it))
     assert any(gap in one for one in found(session, without))
+
+
+def test_the_links_that_are_ours_are_counted_and_not_warned_of(session):
+    loops = (
+        '{% for one in products %}<a href="{{ one.url }}">{{ one.name }}</a>{% endfor %}'
+        '{% for one in survey.scores %}<a href="{{ one.url }}">{{ one.value }}</a>{% endfor %}'
+    )
+    campaign, _ = ready(session, html=GOOD.replace("</body>", f"<p>{loops}</p></body>"))
+    assert not any("holds a value" in one for one in found(session, campaign))

@@ -31,7 +31,7 @@ EXAMPLE = {
         "en": "Three short questions. Only the first needs an answer.",
         "de": "Drei kurze Fragen. Nur die erste braucht eine Antwort.",
     },
-    "thanks": {"en": "Thank you.", "de": "Vielen Dank."},
+    "thanks": {"en": "We read what you wrote.", "de": "Wir lesen, was Sie geschrieben haben."},
     "questions": [
         {
             "key": "recommend",

@@ -63,7 +63,7 @@ def _signature(session: Session, own: str) -> Iterator[Finding]:
     """Look for a key that speaks for the sender's domain."""
     if not dkim_keys.signing(session, own):
         what = "We sign no mail of %(domain)s (DKIM); large providers refuse bulk mail without it."
-        cure = "Make a key on the sender's page, or be sure that your mail server signs."
+        cure = "Make a key where the sender's page shows what the DNS says, or let your mail server sign."
         yield hint("what", what, cure, domain=own)
 
 

@@ -81,9 +81,12 @@ def is_of_survey(one: Found) -> bool:
 
 
 def _uncounted(letter: Letter) -> Iterator[Found]:
-    """Look for links that differ from reader to reader: they keep their address, and nobody counts them."""
+    """Look for links that differ from reader to reader: they keep their address, and nobody counts them.
+
+    A product's page and a score's link stand alone: they are ours, and counted.
+    """
     for link in instrument(letter.compiled.html or "").untracked:
-        if "{{" in link.href or "{%" in link.href:
+        if not link.personal_host and ("{{" in link.href or "{%" in link.href):
             what = "The link %(link)s holds a value, so its clicks are not counted."
             cure = "Put the value elsewhere if you want them counted; else leave it."
             yield uncounted(what, cure, link=link.href[:80])

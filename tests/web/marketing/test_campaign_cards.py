@@ -1,20 +1,27 @@
 """A campaign's cards, preview and test mail; who may see them, and what others wrote in them."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from flask import g
 
+from campaigns import mailing
 from campaigns.clock import utc_now
 from campaigns.flows import schedule as flow
+from campaigns.mailing import Signing
 from campaigns.model.mail import messages
 from campaigns.records import campaigns
 from campaigns.records.staff import Desk
+from campaigns.tracking.tokens import Keyring
 from campaigns.values import CampaignState
 from tests.factories import a_run
 from tests.web.conftest import token
 from tests.web.marketing.conftest import HOSTILE
+from web.language import hour_words
+from web.marketing.campaigns import times
 
 
 @pytest.fixture
@@ -222,3 +229,70 @@ def test_hostile_names_are_shown_as_text_on_every_page(desktop):
         page = desktop.get(path)
         assert "<script>alert" not in page
         assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_test_mail_says_that_it_is_one_and_the_mail_itself_does_not(desktop):
+    number = desktop.create()
+    desktop.fill(number)
+    page = desktop.get(f"/campaigns/{number}/preview")
+    assert "its subject begins with [Test]" in page
+    contact = re.search(r'name="contact" value="(\d+)"', page)[1]
+    desktop.post(f"/campaigns/{number}/test", contact=contact)
+    with desktop.stores.readers() as session:
+        [run] = campaigns.runs_of(session, number, kind="test")
+        signing = Signing(Keyring(b"x" * 32), "https://mail.shop.example")
+        told = [
+            {
+                edition.compiled.subject
+                for edition in mailing.load(session, one, "x", signing).editions.values()
+            }
+            for one in (run, replace(run, kind="campaign"))
+        ]
+    assert told[0] == {f"[Test] {subject}" for subject in told[1]}
+
+
+def test_what_was_sent_is_read_as_those_who_got_it(desktop):
+    number = desktop.create()
+    desktop.fill(number)
+    desktop.post(f"/campaigns/{number}/schedule", counted="4")
+    desktop.tick()
+    desktop.send()
+    with desktop.stores.sessions.begin() as session:
+        session.execute(sa.update(messages).where(messages.c.seq == 1).values(state="skipped"))
+        went = sa.select(sa.func.count()).where(messages.c.state == "sent")
+        got = session.scalar(went)
+    assert got > 1
+    for order in ("worst", "first"):
+        assert f"1 of {got}" in desktop.get(f"/campaigns/{number}/preview?order={order}")
+    with desktop.stores.sessions.begin() as session:
+        session.execute(sa.update(messages).values(state="skipped"))
+    assert "because nobody was sent it" in desktop.get(f"/campaigns/{number}/preview")
+
+
+def test_without_a_segment_the_preview_says_that_none_is_chosen(desktop):
+    number = desktop.create()
+    desktop.fill(number)
+    desktop.post(f"/campaigns/{number}/who", 200, part=True, topic_id=desktop.topic, segment_id="")
+    assert "until a segment is chosen" in desktop.get(f"/campaigns/{number}/preview")
+
+
+def test_the_review_says_pace_expiry_survey_and_tracking(desktop):
+    number = desktop.create()
+    desktop.fill(number)
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", desktop.get(f"/campaigns/{number}/review")))
+    for words in (
+        "as fast as the backend takes them",
+        "is left out.",
+        "Survey none",
+        "Opens and clicks counted",
+    ):
+        assert words in page
+
+
+@pytest.mark.parametrize(("language", "shown"), [("en_US", "2:05"), ("de_DE", "14:05")])
+def test_times_stand_as_the_reader_writes_them(desktop, language, shown):
+    with desktop.client.application.test_request_context():
+        g.locale = language
+        assert shown in times.in_zone(datetime(2026, 11, 22, 13, 5, tzinfo=UTC), "Europe/Berlin")
+        assert shown in hour_words("14:05")
+        assert hour_words("soon") == "soon"

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 
 from campaigns.delivery.windows import EVERY_DAY, WHOLE_DAY
 from campaigns.records.campaigns import Campaign, window_of
+from web.language import hour_words
 from web.marketing.campaigns.fields import Fields
 from web.marketing.campaigns.words import WEEKDAYS
 
@@ -64,7 +65,7 @@ def hours_words(campaign: Campaign) -> str:
     days = ", ".join(str(words) for day, words in DAYS if day in window.days)
     told = [_("every day") if window.days == EVERY_DAY else days]
     if campaign.window_from is not None:
-        start, end = clock_of(campaign.window_from), clock_of(campaign.window_to)
+        start, end = (hour_words(clock_of(at)) for at in (campaign.window_from, campaign.window_to))
         told.append(_("from %(start)s to %(end)s", start=start, end=end))
     theirs = campaign.window_zone == "recipient"
     told.append(_("by each recipient’s own clock") if theirs else campaign.time_zone)

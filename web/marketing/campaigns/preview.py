@@ -16,7 +16,7 @@ from campaigns.flows import checking, testing
 from campaigns.mailing import Mailing
 from campaigns.records import campaign_desk, names, samples, segments
 from campaigns.records import campaigns as records
-from campaigns.records.campaigns import Campaign
+from campaigns.records.campaigns import Campaign, Run
 from campaigns.records.outbox import Recipient
 from campaigns.templates.files import on_a_page
 from campaigns.templates.samples import sample_names
@@ -75,7 +75,8 @@ def preview(campaign_id: int) -> ResponseReturnValue:
     with read() as session:
         campaign = campaign_desk.shown(session, campaign_id)
         draft = _mailing(session, campaign)
-        people = people_of(session, campaign, draft, order) if draft else []
+        sent = _run_sent(session, campaign)
+        people = people_of(session, campaign, draft, order, sent) if draft else []
         at = min(at, max(len(people) - 1, 0))
         contact = names.recipient(session, people[at]) if people else None
         shown = render(session, draft, contact) if draft else None
@@ -88,19 +89,34 @@ def preview(campaign_id: int) -> ResponseReturnValue:
         at=at,
         count=len(people),
         order=order,
+        sent=sent is not None,
         lacks=_lacks(draft, contact) if draft and contact else [],
     )
 
 
 def _mailing(session: Session, campaign: Campaign) -> Mailing | None:
     """Give the mail as it goes out, or as it went out with the newest run."""
+    run = _run_sent(session, campaign)
+    return mailing.draft(session, campaign, signing(), version=run.template_version_id if run else None)
+
+
+def _run_sent(session: Session, campaign: Campaign) -> Run | None:
+    """The newest run, where the page shows what went out with it."""
     runs = records.runs_of(session, campaign.id)
-    pinned = runs[0].template_version_id if runs and campaign.state not in FRESH else None
-    return mailing.draft(session, campaign, signing(), version=pinned)
+    return runs[0] if runs and campaign.state not in FRESH else None
 
 
-def people_of(session: Session, campaign: Campaign, draft: Mailing, order: str) -> list[int]:
-    """Give contacts of the segment to leaf through: the first, or those first who lack the most."""
+def people_of(
+    session: Session, campaign: Campaign, draft: Mailing, order: str, sent: Run | None = None
+) -> list[int]:
+    """Give contacts of the segment to leaf through: the first, or those first who lack the most.
+
+    Of a run that was `sent`, those who were mailed.
+    """
+    if sent is not None and sent.frozen_at is not None:
+        return samples.mailed(
+            session, sent.id, checking.named_of(draft) if order == "worst" else None, limit=PEOPLE
+        )
     if campaign.segment_id is None:
         return []
     version = segments.newest_version(session, campaign.segment_id)

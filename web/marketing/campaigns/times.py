@@ -14,6 +14,7 @@ from campaigns.errors import BadForm
 from campaigns.records.campaigns import Campaign, LogLine, Run
 from campaigns.recurrence import next_occurrence
 from campaigns.values import CampaignState
+from web.language import hour_words
 from web.marketing.campaigns.cards import rhythm_of
 from web.marketing.campaigns.words import WEEKDAYS
 
@@ -24,7 +25,8 @@ SOON = timedelta(minutes=1)  #: what goes out by then is waited for
 def in_zone(moment: datetime, zone: str) -> str:
     """Write a moment as the clocks of a zone show it, with the zone."""
     locale, local = get_locale(), moment.astimezone(ZoneInfo(zone))
-    return f"{dates.format_skeleton('yMMMEd', local.date(), locale=locale)}, {local:%H:%M} ({zone})"
+    day = dates.format_skeleton("yMMMEd", local.date(), locale=locale)
+    return f"{day}, {hour_words(f'{local:%H:%M}')} ({zone})"
 
 
 def local_input(moment: datetime | None, zone: str) -> str:
@@ -45,13 +47,14 @@ def schedule_words(campaign: Campaign) -> str:
 
 def _rhythm_words(cron: str) -> str:
     rhythm = rhythm_of(cron)
+    at = hour_words(rhythm.at_time)
     if rhythm.every == "day":
-        return _("Every day at %(time)s", time=rhythm.at_time)
+        return _("Every day at %(time)s", time=at)
     if rhythm.every == "week":
         day = str(dict(WEEKDAYS)[rhythm.weekday])
-        return _("Every %(day)s at %(time)s", day=day, time=rhythm.at_time)
+        return _("Every %(day)s at %(time)s", day=day, time=at)
     if rhythm.every == "month":
-        return _("On day %(day)s of each month at %(time)s", day=rhythm.month_day, time=rhythm.at_time)
+        return _("On day %(day)s of each month at %(time)s", day=rhythm.month_day, time=at)
     return _("By the cron fields %(cron)s", cron=cron)
 
 
