@@ -81,8 +81,8 @@ SURVEY = {
         "de": "Fünf kurze Fragen. Nur die erste braucht eine Antwort.",
     },
     "thanks": {
-        "en": "Thank you. A person reads every answer.",
-        "de": "Danke. Jede Antwort wird von einem Menschen gelesen.",
+        "en": "A person reads every answer.",
+        "de": "Jede Antwort wird von einem Menschen gelesen.",
     },
     "questions": [
         {

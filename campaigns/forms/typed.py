@@ -16,7 +16,8 @@ LONGEST_NAME = 80
 LONGEST_TEXT = 200
 _COUNTRY = re.compile(r"[A-Z]{2}").fullmatch
 #: What makes a name a billboard: an address, a path, a tag, or letters that end like a domain.
-_BILLBOARD = re.compile(r"://|www\.|[/\\@<>{}]|[\w-]{3,}\.[a-z]{2,}(?=$|[\s/?#:,!])", re.IGNORECASE)
+_SIGNS = re.compile(r"[<>{}]")
+_BILLBOARD = re.compile(r"://|www\.|[/\\@]|[\w-]{3,}\.[a-z]{2,}(?=$|[\s/?#:,!])", re.IGNORECASE)
 _HIDDEN = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"}  #: controls, marks of direction, unpaired halves
 _JOINERS = "\u200c\u200d"  #: stand within words of several scripts
 
@@ -69,6 +70,8 @@ def _value(key: str, text: str, types: Mapping[str, str]) -> Any:
 def _plain(text: str, longest: int) -> str:
     if len(text) > longest:
         raise ValueError(f"is longer than {longest} characters.")
+    if _SIGNS.search(text):
+        raise ValueError("may hold none of < > { }.")
     if _BILLBOARD.search(text):
         raise ValueError("looks like a web address; leave that out.")
     return text

@@ -262,6 +262,11 @@ def test_a_name_is_no_billboard(scene, name):
     assert scene.rows(sign_ups) == []
 
 
+def test_signs_of_markup_are_told_as_such_and_not_as_a_web_address():
+    _values, problems = read_fields(Spec((1,), WORDS, (Asked("given_name"),)), {"given_name": "<b>"}, {})
+    assert [one.what for one in problems] == ["may hold none of < > { }."]
+
+
 @pytest.mark.parametrize(
     "name", ["Anna-Lena", "O'Brien", "محمد", "St. John", "J. R. R.", "Đặng Thị Hồng", "नेहा", "Dr.med. Ada"]
 )

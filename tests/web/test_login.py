@@ -48,6 +48,7 @@ def test_the_first_page_tells_everything_wrong_at_once_and_keeps_what_was_typed(
     page = text_of(answer)
     assert answer.status_code == 422
     assert "3 things to put right" in page
+    assert '<a href="#field-again">Password again</a>' in page
     assert "&lt;b&gt;Ada" in page
     assert "short" not in page
 

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from campaigns.clock import utc_now
+from campaigns.config import CATCHER_URL
 from campaigns.delivery.routes import Route, Routing, shares
 from campaigns.delivery.trying import try_account
 from campaigns.errors import BackendError, BadSettings
@@ -53,6 +54,7 @@ def index() -> ResponseReturnValue:
         accounts=shown,
         routes=led,
         file=installation().accounts_file,
+        to_catcher=installation().smtp_url == CATCHER_URL,
         command="celery-worker" if installation().broker_url else "sender",
         wrong=wrong,
         changed=file is not None and file.digest(b"") != routing().digest(b""),

@@ -224,6 +224,7 @@ def _words(problem: Problem) -> str:
         "is no country of the list.": _("Please choose a country of the list."),
         "is no date.": _("Please choose a date."),
         "is no number.": _("Please write a number."),
+        "may hold none of < > { }.": _("Please leave out < > { }."),
         "looks like a web address; leave that out.": _(
             "This looks like a web address. Please leave that out."
         ),

@@ -124,7 +124,7 @@ def test_without_a_file_the_one_account_is_shown(stores, tmp_path):
     with client.session_transaction() as cookie:
         cookie.update(staff=number, seal=staff.seal_of(NO_PASSWORD))
     page = words_of(client.get("/accounts/").get_data(as_text=True))
-    assert "There is one, named by POSTROOM_SMTP_URL" in page
+    assert "all goes to the catcher" in page
     assert "all mail" in page
 
 
