@@ -80,8 +80,9 @@ def refuse_garbling(path: Path, encoding: str) -> None:
     lines = look(path)
     if not lines.is_mostly_utf8:
         return
-    what = f"is UTF-8: as {encoding} {lines.word!r} would become {_garbled(lines.word, encoding)!r}."
-    cure = "Leave --encoding out." if not lines.bad else f"Mend {lines.told()}, and leave --encoding out."
+    but = f" but for {lines.told()}" if lines.bad else ""
+    what = f"is UTF-8{but}: as {encoding} {lines.word!r} would become {_garbled(lines.word, encoding)!r}."
+    cure = "Leave --encoding out." if not lines.bad else "Mend that, and leave --encoding out."
     raise BadImport([Problem(str(path), what, cure)])
 
 

@@ -145,7 +145,8 @@ def _undecodable(
     other = "cp1252" if encoding.lower().replace("-", "") in {"utf8", "utf8sig"} else "utf-8"
     cure = f"If it was written on Windows add --encoding {other}, or save it as UTF-8."
     if other == "cp1252" and (found := look(path)).is_mostly_utf8 and found.bad:
-        what = f"{what} So it is with {found.told()}; {found.good:,} others with such letters are UTF-8."
+        many = found.good + len(found.bad)
+        what = f"{what} Of {many:,} lines with such letters all are UTF-8 but {found.told()}."
         cure = "Mend those lines and save the file as UTF-8; another --encoding would garble all others."
     return BadImport([Problem(str(path), what, cure)])
 
