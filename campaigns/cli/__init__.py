@@ -1,6 +1,8 @@
 """`postroom …`: the shell's door, one file a group of commands; each is imported only when it is called."""
 
+import os
 import sys
+from errno import EACCES, EPERM, EROFS
 from importlib import import_module
 from typing import ClassVar, NoReturn
 
@@ -75,7 +77,9 @@ def main() -> None:
     except PostroomError as error:
         _give_up(str(error))
     except Exception as error:
-        told = "" if SERVING.intersection(sys.argv[1:2]) else _of_the_store(error)
+        told = _of_the_folder(error)
+        if not told and not SERVING.intersection(sys.argv[1:2]):
+            told = _of_the_store(error)
         if not told:
             raise
         _give_up(told)
@@ -84,6 +88,14 @@ def main() -> None:
 def _give_up(told: str) -> NoReturn:
     click.echo(f"postroom: {told}", err=True)
     sys.exit(1)
+
+
+def _of_the_folder(error: Exception) -> str:
+    """Say what to do about a file that this user may not touch; "": not that."""
+    if not isinstance(error, OSError) or error.errno not in {EACCES, EPERM, EROFS} or not error.filename:
+        return ""
+    cure = f"Let this user ({os.geteuid()}) write there, or name another folder: POSTROOM_DATA=FOLDER"
+    return f"{os.fsdecode(error.filename)}: {error.strerror}. {cure}"
 
 
 def _of_the_store(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from errno import EACCES
 from socket import create_server
 
 import pytest
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from structlog.testing import capture_logs
 
-from campaigns.cli import _root, ports, running
+from campaigns.cli import _root, main, ports, running
 from campaigns.cli.alone import alone
 from campaigns.cli.running import processes
 from campaigns.config import ELSEWHERE, from_environment
@@ -120,6 +121,21 @@ def test_migrating_tables_that_no_release_left_does_not_say_to_migrate(
     told = shell("migrate")
     assert "restore the backup" in told
     assert "Run: postroom migrate" not in told
+
+
+@pytest.mark.parametrize("words", ["run", "sender", "count"])
+def test_a_file_that_may_not_be_written_is_told_in_one_line(monkeypatch, capsys, words):
+    def refused():
+        raise PermissionError(EACCES, os.strerror(EACCES), "/srv/run.lock")
+
+    monkeypatch.setattr("campaigns.cli._root", refused)
+    monkeypatch.setattr("sys.argv", ["postroom", words])
+    with pytest.raises(SystemExit):
+        main()
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith(
+        f"postroom: /srv/run.lock: Permission denied. Let this user ({os.geteuid()}) write"
+    )
 
 
 def test_a_database_that_is_away_is_told_without_its_login(tmp_path):
