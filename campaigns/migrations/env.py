@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import Connection
 
 from campaigns.model import metadata
 from campaigns.model.base import Id, Json, Moment
@@ -37,20 +38,26 @@ def _render(kind: str, obj: Any, autogen: AutogenContext) -> str | Literal[False
 
 def _run() -> None:
     engine = open_engine(context.config.attributes["database_url"])
-    with engine.connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=metadata,
-            include_object=_include,
-            render_item=_render,
-            render_as_batch=connection.dialect.name == "sqlite",
-            transaction_per_migration=True,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-        if connection.in_transaction():
-            connection.commit()
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            _upgrade(connection)
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        include_object=_include,
+        render_item=_render,
+        render_as_batch=connection.dialect.name == "sqlite",
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    if connection.in_transaction():
+        connection.commit()
 
 
 _run()
