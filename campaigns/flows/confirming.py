@@ -164,8 +164,7 @@ def _grant(
     left_at = shared_addresses.left_by_another(session, ContactId(contact), topic.id)
     if state is ConsentState.GRANTED and left_at is None:
         return
-    if left_at is not None:
-        at = max(at, left_at + timedelta(microseconds=1))
+    at = shared_addresses.after(left_at, at)
     wording = consent.add_wording(
         session, forms.wording_key(form.id, topic.id), sign_up.language, sign_up.topics[topic.id], now=now
     )

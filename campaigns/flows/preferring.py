@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -162,8 +162,7 @@ def _say(
     stands = state is said if plainly else _is_on(topic, state) is on
     if stands and left_at is None and (on or shared_addresses.is_own(session, contact, topic)):
         return False
-    if left_at is not None:
-        at = max(at, left_at + timedelta(microseconds=1))
+    at = shared_addresses.after(left_at, at)
     consent.append(session, contact, topic.id, said, how._replace(at=at), now=now)
     _record(session, whom, topic, said, at)
     return True

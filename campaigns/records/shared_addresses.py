@@ -5,7 +5,7 @@ moved since. The freeze and the loading ask too (`gates`), for what came in othe
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -17,8 +17,9 @@ from campaigns.records.consent import Provenance, Statement, Topic
 from campaigns.values import ConsentState, ContactId, EventKind, Fact, TopicClass
 
 STAFF = "staff"  #: where one of us wrote down what a contact told them
-SAID_BY_ANOTHER = re.compile(r"said by contact \d+ at the same address")
-ANOTHERS = "said by contact % at the same address"  #: the same, for LIKE
+SAID_BY = "said by contact {} at the same address"
+SAID_BY_ANOTHER = re.compile(SAID_BY.format(r"\d+"))
+ANOTHERS = SAID_BY.format("%")  #: for LIKE
 
 
 def hold(session: Session, contact: ContactId, address: str | None) -> None:
@@ -85,6 +86,11 @@ def left_by_another(session: Session, contact: ContactId, topic: int) -> datetim
     return left_at if newest is None or left_at is None or newest.at <= left_at else None
 
 
+def after(left_at: datetime | None, at: datetime) -> datetime:
+    """The moment to give a contact's word, so that it comes after the no of another, if there is one."""
+    return at if left_at is None else max(at, left_at + timedelta(microseconds=1))
+
+
 def take_back(
     session: Session,
     contact: ContactId,
@@ -143,7 +149,7 @@ def _hears(topic: Topic, word: Statement | None) -> bool:
 
 
 def _said_by(contact: ContactId) -> str:
-    return f"said by contact {contact} at the same address"
+    return SAID_BY.format(contact)
 
 
 def _is_impersonal(how: Provenance) -> bool:

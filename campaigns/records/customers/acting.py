@@ -1,7 +1,7 @@
 """What people of ours do for a customer from its record; each act is in the history, by whom and why."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -195,8 +195,7 @@ def _say(
     stands = granted or shared_addresses.is_own(session, ContactId(contact), known)
     if newest is said and stands and left_at is None:
         return False
-    if left_at is not None:
-        at = max(at, left_at + timedelta(microseconds=1))
+    at = shared_addresses.after(left_at, at)
     consent.append(session, ContactId(contact), topic, said, how._replace(at=at), now=now)
     kind = EventKind.CONSENT_GRANTED if granted else EventKind.CONSENT_WITHDRAWN
     detail = {"topic": known.id, "how": "staff", "reason": reason.strip()}
