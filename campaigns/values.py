@@ -165,6 +165,13 @@ class EventKind(StrEnum):
     OWNER_CHANGED = "owner changed"  #: another rep looks after the customer, or nobody
 
 
+#: What may be said of a topic, and what the ledger calls it; of an import's words the ledger alone tells.
+WORDS = {
+    EventKind.CONSENT_GRANTED: ConsentState.GRANTED,
+    EventKind.CONSENT_WITHDRAWN: ConsentState.WITHDRAWN,
+}
+
+
 class BodyKind(StrEnum):
     """What a template's body is written in."""
 

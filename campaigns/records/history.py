@@ -16,7 +16,7 @@ from campaigns.model.consent import consents
 from campaigns.model.customers import activity, contacts
 from campaigns.model.dialect import insert_many, insert_once, is_postgres
 from campaigns.model.events import event_keys, events
-from campaigns.values import ConsentState, EventKind, Fact, Judgement, Verdict
+from campaigns.values import WORDS, EventKind, Fact, Judgement, Verdict
 
 COLUMNS = [
     "at",
@@ -54,11 +54,7 @@ OF_PEOPLE = {EventKind.OPENED, EventKind.CLICKED, EventKind.SCORE_CLICKED}
 #: What is said on pages of ours, and how their events call that.
 POSTED = (EventKind.UNSUBSCRIBED, EventKind.CONSENT_GRANTED, EventKind.CONSENT_WITHDRAWN)
 PAGES = ("page", "preferences page")
-#: What the ledger calls a word, and what an event of it would be.
-IMPORTED_WORDS = {
-    ConsentState.GRANTED.value: EventKind.CONSENT_GRANTED,
-    ConsentState.WITHDRAWN.value: EventKind.CONSENT_WITHDRAWN,
-}
+IMPORTED_WORDS = {state.value: kind for kind, state in WORDS.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,18 +46,13 @@ from campaigns.segments.rules import (
     Who,
     Window,
 )
-from campaigns.values import ConsentState, EventKind, Verdict
+from campaigns.values import WORDS, EventKind, Verdict
 
 #: Orders in these states never count as bought.
 UNDONE = ("cancelled", "returned")
 #: One a mail. Counted over such a span, SQLite took 2 to 5 s by contact and 4 to 23 s by kind (20 M events).
 COMMON = {EventKind.SENT, EventKind.DELIVERED}
 COMMON_SPAN = timedelta(days=14)
-#: What may be said of a topic, and what the ledger calls it. Of an import's words the ledger alone tells.
-WORDS = {
-    EventKind.CONSENT_GRANTED: ConsentState.GRANTED,
-    EventKind.CONSENT_WITHDRAWN: ConsentState.WITHDRAWN,
-}
 IMPORT = "import"
 
 
