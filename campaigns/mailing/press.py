@@ -78,10 +78,7 @@ class Press:
 
     def _check_what_is_fixed(self, fixed: Mapping[str, Any]) -> None:
         """What is alike for all is looked at once."""
-        offers = [
-            {**offer, "url": f"{self._basis.signing.public_url}/c/x/{number}"} if number else offer
-            for offer, number in zip(self._offers, self._numbers, strict=True)
-        ]
+        offers = self._products({"click": f"{self._basis.signing.public_url}/c/x"})
         require_plain({**fixed, "products": offers})
         require_web_addresses({"products": offers})
 
@@ -163,15 +160,13 @@ class Press:
             VETTED.remember(*links.values())
         names["links"] = links
         if self._offered:
-            names["products"] = self._products(links)
+            names["products"] = self._products(links) if self._is_numbered else self._offers
         if self._survey is not None:
             names["survey"] = survey_names(self._survey, self._edition.compiled.language, links["survey"])
         return names
 
     def _products(self, links: Mapping[str, str]) -> list[dict[str, Any]]:
         """The offered products, each with its numbered link; no template can change what all share."""
-        if not self._is_numbered:
-            return self._offers
         return [
             offer if number is None else {**offer, "url": f"{links['click']}/{number}"}
             for offer, number in zip(self._offers, self._numbers, strict=True)

@@ -170,7 +170,7 @@ def _reparsed(text: str, field: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A compiled source, parsed and ready; the Jinja templates are open to whoever splices them."""
+    """A compiled source, parsed and ready."""
 
     compiled: Compiled
     subject_template: Template
