@@ -165,9 +165,10 @@ def warm_up(
             named = domain.strip().lower()
             records.set_plan(session, account, named, chosen, actor=_known(session, by), now=utc_now())
             plans = [one for one in records.plans(session) if (one.account, one.domain) == (account, named)]
-            _print_domains(plans, records.warming_lines(session)) if plans else click.echo(
-                f"{named} is warm."
-            )
+            if plans:
+                _print_domains(plans, records.warming_lines(session))
+            else:
+                click.echo(f"{named} is warm.")
 
 
 def _print_domains(plans: Sequence[DomainPlan], lines: Sequence[Warming]) -> None:
