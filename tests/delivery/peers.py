@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from campaigns.delivery.contract import Backend
 from campaigns.delivery.smtp.pool import SmtpBackend
 from campaigns.delivery.smtp.target import Limits, Security, Target, Timeouts
 from campaigns.values import MessageKey, Outcome, OutcomeKind, Outgoing
@@ -294,8 +295,12 @@ def backend(
 
 def send(peer: Peer, batch: Iterable[Outgoing], account: Account | None = None, **settings) -> Account:
     """Send a batch and check that nothing started is left without an answer."""
+    return send_by(backend(peer, **settings), batch, account)
+
+
+def send_by(way: Backend, batch: Iterable[Outgoing], account: Account | None = None) -> Account:
+    """Send a batch by a backend, close it, and check that nothing started is left without an answer."""
     account = account or Account()
-    way = backend(peer, **settings)
     try:
         way.send(batch, account)
     finally:

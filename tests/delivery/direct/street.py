@@ -6,7 +6,7 @@ from campaigns.delivery.direct.backend import DirectBackend, Share
 from campaigns.delivery.direct.exchangers import Manners, Tls
 from campaigns.delivery.mx import KNOWN
 from campaigns.delivery.smtp.target import Limits, Timeouts
-from tests.delivery.peers import PATIENT, Account, Peer, mail
+from tests.delivery.peers import PATIENT, Account, Peer, mail, send_by
 from tests.name_server import NameServer
 from tests.ports import free_port
 
@@ -62,13 +62,7 @@ class Street:
 
     def send(self, batch, account: Account | None = None, **settings) -> Account:
         """Send a batch and check that nothing started is left without an answer."""
-        account, way = account or Account(), self.backend(**settings)
-        try:
-            way.send(batch, account)
-        finally:
-            way.close()
-            assert set(account.started_keys) == set(account.outcomes), "started, and never answered"
-        return account
+        return send_by(self.backend(**settings), batch, account)
 
 
 def to(domain: str, *seqs: int):
