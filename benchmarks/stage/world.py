@@ -107,7 +107,7 @@ def region(number: int) -> str:
 
 def _analyze(stores: Stores) -> None:
     with stores.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("ANALYZE")
+        connection.exec_driver_sql("ANALYZE" if stores.engine.dialect.name == "sqlite" else "VACUUM ANALYZE")
 
 
 def open_campaign(

@@ -21,6 +21,7 @@ from campaigns.model.mail import messages, runs
 
 STRETCH = 256  #: runs whose small ones share a partition
 LARGE = 100_000  #: members from which a run has a partition of its own
+KNOWN = 5000  #: members from which the planner must know of a run: it has more than a few chunks
 MONTHS_BEHIND, MONTHS_AHEAD = 12, 2
 STORAGE = {"messages": "WITH (fillfactor = 60)", "events": ""}  #: room for a row's next state on its page
 DIVIDED = ("events", "messages")
@@ -146,8 +147,13 @@ def apart(session: Session, run: int, members: sa.Select[tuple[int]]) -> Iterato
     """
     few = sa.select(members.limit(LARGE).subquery().c[0]).subquery()
     counted = sa.select(sa.func.count()).select_from(few)
-    if not is_postgres(session) or session.execute(counted).scalar_one() < LARGE:
+    if not is_postgres(session):
         yield messages
+        return
+    if (count := session.execute(counted).scalar_one()) < LARGE:
+        yield messages
+        if count >= KNOWN:
+            _measure_shared(session, run)
         return
     stretch = _stretch_part(run)
     _run(session, f"SET LOCAL lock_timeout = '{GIVE_WAY}'")  # the freeze is tried again, in a moment
@@ -170,6 +176,13 @@ def _finish(session: Session, own: sa.Table, run: int) -> None:
         sa.Index(f"{own.name}_{number}", *columns, unique=index.unique).create(connection)
     _run(session, f"ALTER TABLE {own.name} ADD CONSTRAINT one_run CHECK (run_id = {run})")
     _run(session, f"ANALYZE {own.name}")
+
+
+def _measure_shared(session: Session, run: int) -> None:
+    """Let the planner know of a run among others: where it takes it for empty, each chunk reads all of it."""
+    where = sa.text("SELECT tableoid::regclass::text FROM messages WHERE run_id = :run LIMIT 1")
+    if (shared := session.scalar(where, {"run": run})) is not None:
+        _run(session, f"ANALYZE {shared} (run_id, seq)")
 
 
 def _attach(session: Session, name: str, stretch: str, run: int) -> None:

@@ -159,6 +159,22 @@ def test_a_large_run_has_a_partition_of_its_own_and_a_small_one_has_not(divided,
         )
 
 
+@pytest.mark.parametrize("ahead", [True, False])
+def test_the_planner_knows_of_a_run_among_others_before_the_first_chunk_is_read(divided, monkeypatch, ahead):
+    if ahead:
+        partitions.make_ahead(divided, NOW)
+    monkeypatch.setattr(partitions, "KNOWN", 10)
+    first, second = a_run_to(divided, 20), a_run_to(divided, 1)
+    frozen(divided, first)
+    frozen(divided, second)
+    for run in (first, second):
+        plan = divided.scalar(
+            sa.text(f"EXPLAIN (FORMAT JSON) SELECT * FROM messages WHERE run_id = {run} AND seq < 1000")
+        )
+        there = divided.scalar(sa.select(sa.func.count()).where(messages.c.run_id == run))
+        assert plan[0]["Plan"]["Plan Rows"] == there
+
+
 def test_a_large_run_goes_to_the_shared_partition_when_that_is_held_for_too_long(
     divided, stores, monkeypatch
 ):

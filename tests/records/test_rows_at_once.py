@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.model.dialect import FEW, insert_many, rows_at_once, update_many
+from campaigns.model.dialect import FEW, insert_many, rows_at_once, update_many, update_stretch
 from campaigns.model.events import events
 from tests.factories import NOW
 
@@ -50,3 +50,22 @@ def test_what_was_written_is_read_back(empty, given_rows):
     assert update_many(session, events, ("dedupe",), ("source",), changes) == len(full)
     after = session.execute(sa.select(events.c.dedupe, events.c.source))
     assert dict(map(tuple, after)) == dict(changes)
+
+
+@settings(max_examples=40, deadline=None)
+@given(given_rows=rows, chosen=st.sets(st.integers(0, FEW * 2)))
+def test_of_a_stretch_the_named_rows_change_and_no_others(empty, given_rows, chosen):
+    session = empty()
+    columns = (*COLUMNS, "run_id", "seq")
+    full = [
+        (*row[:4], f"{run}:{seq}", row[4], run, seq) for run in (7, 8) for seq, row in enumerate(given_rows)
+    ]
+    insert_many(session, events, columns, full)
+    changes = [(seq, f"{row[3][:15]}!", row[0]) for seq, row in enumerate(given_rows) if seq in chosen]
+    assert update_stretch(session, events, ("run_id", 7), "seq", ("source", "at"), changes) == len(changes)
+    changed = {seq: source for seq, source, _ in changes}
+    wanted = {row[4]: changed.get(row[7], row[3]) if row[6] == 7 else row[3] for row in full}
+    after = session.execute(sa.select(events.c.dedupe, events.c.source))
+    assert dict(map(tuple, after)) == wanted
+    if session.get_bind().dialect.name != "sqlite":
+        assert session.scalar(sa.text("SHOW enable_nestloop")) == "on"

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.model.dialect import changed, update_many
+from campaigns.model.dialect import changed, update_stretch
 from campaigns.model.mail import chunks, messages, runs
 from campaigns.records.outbox.chunks import Chunk, hold
 from campaigns.values import Gate, MessageState, Outcome, OutcomeKind
@@ -46,18 +46,16 @@ def settle(
     """
     hold(session, chunk, {})
     rows: list[tuple[Any, ...]] = [
-        (chunk.run, seq, *_settled(outcome, (moments or {}).get(seq, now)))
-        for seq, outcome in outcomes.items()
+        (seq, *_settled(outcome, (moments or {}).get(seq, now))) for seq, outcome in outcomes.items()
     ]
     rows += [
-        (chunk.run, seq, "skipped", gate.value, now, why[:REPLY_SIZE] or None)
-        for seq, (gate, why) in skipped.items()
+        (seq, "skipped", gate.value, now, why[:REPLY_SIZE] or None) for seq, (gate, why) in skipped.items()
     ]
-    update_many(session, messages, ("run_id", "seq"), ("state", "gate", "at", "reply"), rows)
+    of_run = ("run_id", chunk.run)
+    update_stretch(session, messages, of_run, "seq", ("state", "gate", "at", "reply"), rows)
     deferred = [seq for seq, outcome in outcomes.items() if outcome.kind is OutcomeKind.DEFERRED]
     _count_attempts(session, chunk.run, deferred)
-    due_at = [(chunk.run, seq, at) for seq, at in (retries or {}).items()]
-    update_many(session, messages, ("run_id", "seq"), ("not_before",), due_at)
+    update_stretch(session, messages, of_run, "seq", ("not_before",), list((retries or {}).items()))
     _count(session, chunk.run, rows)
     free = {"owner": None, "lease_until": None, "granted": None}
     hold(session, chunk, {**_left(session, chunk, retry_at), **free, **_taken(outcomes, now)})
@@ -122,7 +120,7 @@ def _count_attempts(session: Session, run: int, seqs: Sequence[int]) -> None:
 
 def _count(session: Session, run: int, rows: Sequence[tuple[Any, ...]]) -> None:
     """Move the run's counts by what was settled."""
-    found = Counter(row[2] for row in rows)
+    found = Counter(row[1] for row in rows)
     totals = {state: found[state] for state in ("sent", "failed", "skipped", "unknown")}
     session.execute(
         sa.update(runs)
