@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from campaigns.delivery.compose import compose
@@ -12,7 +13,8 @@ from campaigns.mailing.press import Press
 from campaigns.records.names import full_name, personal
 from campaigns.records.outbox import Recipient
 from campaigns.templates.render import Prepared
-from campaigns.values import Compiled, Content, Outgoing, Tracking
+from campaigns.templates.uses import is_used, used_names
+from campaigns.values import Content, Outgoing, Tracking
 
 KEPT_LOCALES = 1000  #: how contacts write them is up to them
 
@@ -28,9 +30,13 @@ class Mailing(Basis):
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def uses(self, name: str) -> bool:
-        """Tell whether any edition names `name`."""
-        return any(name in _source(edition.compiled) for edition in self.editions.values())
+    def uses(self, *names: str) -> bool:
+        """Whether any edition asks for one of some names, or for a part of it."""
+        return any(is_used(name, self._used) for name in names)
+
+    @cached_property
+    def _used(self) -> frozenset[str]:
+        return frozenset[str]().union(*(used_names(each.compiled) for each in self.editions.values()))
 
     def content(self, recipient: Recipient, *, bought: list[dict[str, Any]], now: datetime) -> Content:
         """Render the recipient's own version.
@@ -93,7 +99,3 @@ class Mailing(Basis):
             if language in self.editions:
                 return self.editions[language]
         return next(iter(self.editions.values()))
-
-
-def _source(compiled: Compiled) -> str:
-    return f"{compiled.subject} {compiled.html or ''} {compiled.text}"

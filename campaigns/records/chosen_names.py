@@ -7,6 +7,7 @@ from typing import Any
 from campaigns.idn import told_address
 from campaigns.records.names import Common, full_name
 from campaigns.records.outbox import Recipient
+from campaigns.templates.uses import is_used
 
 _COLUMNS = ("given_name", "family_name", "salutation", "locale", "country", "region", "city")
 
@@ -18,12 +19,12 @@ class ChosenNames:
         contact, customer = _parts("contact", used), _parts("customer", used)
         self._columns = tuple(key for key in _COLUMNS if contact is None or key in contact)
         self._contact = frozenset({"name", "email", "attributes"} if contact is None else contact)
-        self._has_contact = _is_used("contact", used)
+        self._has_contact = is_used("contact", used)
         self._customer = frozenset({"name", "stage", "owner"} if customer is None else customer)
-        self._has_customer = _is_used("customer", used)
+        self._has_customer = is_used("customer", used)
         self._owners = shared.owners
         self._orders, self._order, self._today = (
-            _is_used(name, used) for name in ("orders", "order", "today")
+            is_used(name, used) for name in ("orders", "order", "today")
         )
         sender = shared.sender
         fixed: Mapping[str, Any] = {
@@ -34,7 +35,7 @@ class ChosenNames:
             },
             "campaign": {"name": shared.campaign},
         }
-        self.fixed = {name: value for name, value in fixed.items() if _is_used(name, used)}
+        self.fixed = {name: value for name, value in fixed.items() if is_used(name, used)}
 
     def of(self, recipient: Recipient, bought: list[dict[str, Any]], now: datetime) -> dict[str, Any]:
         """Give what differs from recipient to recipient; `fixed` is the same for all."""
@@ -71,10 +72,6 @@ class ChosenNames:
         if "owner" in asked:
             customer["owner"] = self._owners.get(row["owner_id"] or 0)
         return customer
-
-
-def _is_used(name: str, used: Collection[str]) -> bool:
-    return any(path == name or path.startswith(f"{name}.") for path in used)
 
 
 def _parts(name: str, used: Collection[str]) -> Collection[str] | None:

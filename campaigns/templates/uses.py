@@ -1,6 +1,6 @@
 """What a compiled template looks at, so that nothing else need be made for each recipient."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from jinja2 import nodes
 
@@ -17,6 +17,11 @@ def used_names(compiled: Compiled) -> frozenset[str]:
     return frozenset(
         path for text, html in texts for path in paths(sandbox(compiled.language, html=html).parse(text))
     )
+
+
+def is_used(name: str, used: Collection[str]) -> bool:
+    """Whether a name, or a part of it, is among paths as `used_names` gives them."""
+    return any(path == name or path.startswith(f"{name}.") for path in used)
 
 
 def paths(node: nodes.Node) -> Iterator[str]:
