@@ -5,7 +5,7 @@ stands in a default partition, so that nothing fails because a partition was not
 is made beside the table and then attached, which stops nobody from writing. SQLite divides nothing.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -29,7 +29,7 @@ PATIENCE = "5s"  #: to attach, when somebody reads the default partition for lon
 #: To make one ahead. Less than the second after which PostgreSQL looks for a ring of those who wait: we have
 #: given way before, and whoever has read the table and goes on to write it does not fail for us.
 GIVE_WAY = "300ms"
-LOCKED = "55P03"  #: what PostgreSQL says then
+HELD = frozenset({"55P03", "40P01"})  #: what PostgreSQL says then, or where two wait for each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,11 @@ def make_ahead(session: Session, now: datetime, tables: Collection[str] = DIVIDE
     wanted = [_month_part(month) for month in _months_around(now.date())]
     wanted += [_stretch_part(newest), _stretch_part(newest + STRETCH)]
     missing = [part for part in wanted if part.table in tables and not _is_there(session, part.name)]
-    return [part.name for part in takewhile(lambda part: _is_made_in_time(session, part), missing)]
+
+    def in_time(part: Part) -> bool:
+        return _is_done_in_time(session, GIVE_WAY, lambda: _make(session, part))
+
+    return [part.name for part in takewhile(in_time, missing)]
 
 
 def _months_around(today: date) -> list[date]:
@@ -87,19 +91,19 @@ def _is_there(session: Session, name: str) -> bool:
     return session.scalar(sa.select(sa.func.to_regclass(name).is_not(None))) is True
 
 
-def _is_made_in_time(session: Session, part: Part) -> bool:
-    """Make a partition, unless somebody holds the table for too long; then we do not hold it either."""
-    _run(session, f"SET LOCAL lock_timeout = '{GIVE_WAY}'")
-    made = True
+def _is_done_in_time(session: Session, patience: str, do: Callable[[], None]) -> bool:
+    """Do something, unless somebody holds a table for too long; then we do not hold it either."""
+    _run(session, f"SET LOCAL lock_timeout = '{patience}'")
+    done = True
     try:
         with session.begin_nested():
-            _make(session, part)
+            do()
     except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) != LOCKED:
+        if getattr(error.orig, "sqlstate", None) not in HELD:
             raise
-        made = False
+        done = False
     _run(session, "SET LOCAL lock_timeout = DEFAULT")
-    return made
+    return done
 
 
 def _make(session: Session, part: Part) -> None:
@@ -179,23 +183,23 @@ def _finish(session: Session, own: sa.Table, run: int) -> None:
 
 
 def _measure_shared(session: Session, run: int) -> None:
-    """Let the planner know of a run among others: where it takes it for empty, each chunk reads all of it."""
+    """Let the planner know of a run among others: where it takes it for empty, each chunk reads all of it.
+
+    Without it the run is sent all the same: nobody waits for whoever cleans the table up.
+    """
     where = sa.text("SELECT tableoid::regclass::text FROM messages WHERE run_id = :run LIMIT 1")
     if (shared := session.scalar(where, {"run": run})) is not None:
-        _run(session, f"ANALYZE {shared} (run_id, seq)")
+        _is_done_in_time(session, PATIENCE, lambda: _run(session, f"ANALYZE {shared} (run_id, seq)"))
 
 
 def _attach(session: Session, name: str, stretch: str, run: int) -> None:
     """Make a table a partition; where somebody holds the shared one for too long, its rows go there."""
-    _run(session, f"SET LOCAL lock_timeout = '{PATIENCE}'")
-    try:
-        with session.begin_nested():
-            _run(session, f"ALTER TABLE {stretch} ATTACH PARTITION {name} FOR VALUES IN ({run})")
+    attach = f"ALTER TABLE {stretch} ATTACH PARTITION {name} FOR VALUES IN ({run})"
+    if _is_done_in_time(session, PATIENCE, lambda: _run(session, attach)):
         _run(session, f"ALTER TABLE {name} DROP CONSTRAINT one_run")
-    except OperationalError:
+    else:
         _run(session, f"INSERT INTO messages SELECT * FROM {name}")
         _run(session, f"DROP TABLE {name}")
-    _run(session, "SET LOCAL lock_timeout = DEFAULT")
 
 
 def months(session: Session) -> list[date]:

@@ -175,6 +175,19 @@ def test_the_planner_knows_of_a_run_among_others_before_the_first_chunk_is_read(
         assert plan[0]["Plan"]["Plan Rows"] == there
 
 
+def test_a_run_is_frozen_though_somebody_cleans_its_table_up_for_long(divided, stores, monkeypatch):
+    divided.rollback()
+    with stores.sessions.begin() as writing:
+        run = a_run_to(writing, 3)
+    monkeypatch.setattr(partitions, "KNOWN", 1)
+    monkeypatch.setattr(partitions, "PATIENCE", "50ms")
+    with stores.sessions.begin() as cleaning:
+        cleaning.execute(sa.text("LOCK TABLE messages_default IN SHARE UPDATE EXCLUSIVE MODE"))
+        with stores.sessions.begin() as writing:
+            assert frozen(writing, run) == 3
+    assert rows_by_partition(divided, "messages") == {"messages_default": 4}
+
+
 def test_a_large_run_goes_to_the_shared_partition_when_that_is_held_for_too_long(
     divided, stores, monkeypatch
 ):
