@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import ALL_LANES, LANES, OTHER
 from campaigns.model.customers import contacts, customers
-from campaigns.model.dialect import changed, domain_of, insert_many, large_sorts
+from campaigns.model.dialect import changed, insert_many, large_sorts
 from campaigns.model.events import events
+from campaigns.model.expressions import domain_of
 from campaigns.model.lanes import domains
 from campaigns.model.mail import chunks, messages, run_gates, runs
 from campaigns.records import partitions

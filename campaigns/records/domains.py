@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.lanes import LANES
 from campaigns.delivery.mx import Heard, Mail, is_askable
 from campaigns.model.customers import contacts
-from campaigns.model.dialect import domain_of, insert_many, update_many
+from campaigns.model.dialect import insert_many, update_many
+from campaigns.model.expressions import domain_of
 from campaigns.model.lanes import domains
 
 UNASKED, TAKEN, DOUBTFUL, DEAD = "unasked", "taken", "doubtful", "dead"

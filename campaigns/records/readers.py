@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import OTHER, lane_of
 from campaigns.model.customers import contacts
-from campaigns.model.dialect import domain_of
+from campaigns.model.expressions import domain_of
 from campaigns.model.lanes import domains
 
 LOOKED_AT = 20_000  #: members of a large segment who stand for all

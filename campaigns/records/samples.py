@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.model.customers import activity, contacts
-from campaigns.model.dialect import is_beyond_ascii
+from campaigns.model.expressions import is_beyond_ascii
 from campaigns.model.mail import messages, runs
 from campaigns.values import MessageState
 

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import OTHER, lane_of
-from campaigns.model.dialect import given, in_bytes
+from campaigns.model.dialect import given
 from campaigns.model.events import FOLLOWED, OF_MACHINES, hits
+from campaigns.model.expressions import in_bytes
 from campaigns.model.mail import messages
 from campaigns.tracking.bursts import beginnings, network
 from campaigns.tracking.instrument import HONEYPOT

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from campaigns.imports.phones import as_dialled
 from campaigns.model.commerce import orders
 from campaigns.model.customers import addresses, contacts, customers
-from campaigns.model.dialect import in_bytes
+from campaigns.model.expressions import in_bytes
 from campaigns.model.staff import staff
 from campaigns.records.customers.folding import LAST, fold, written
 

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.warmup import Step, Yesterday, judge
-from campaigns.model.dialect import domain_of, insert_many
+from campaigns.model.dialect import insert_many
 from campaigns.model.events import events
+from campaigns.model.expressions import domain_of
 from campaigns.model.lanes import lane_days, lanes
 from campaigns.model.mail import chunks, runs, senders
 from campaigns.records.lanes.rows import (

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.warmup import Plan, Step, Yesterday, judge
-from campaigns.model.dialect import domain_of, insert_many
+from campaigns.model.dialect import insert_many
+from campaigns.model.expressions import domain_of
 from campaigns.model.lanes import domain_lanes, domain_warm_ups
 from campaigns.model.mail import chunks, messages, runs, senders
 from campaigns.records.lanes.refused import Place

@@ -8,8 +8,8 @@ from functools import reduce
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from campaigns.model.dialect import hours_after
 from campaigns.model.events import events
+from campaigns.model.expressions import hours_after
 from campaigns.model.mail import links
 from campaigns.records.campaigns import Run
 from campaigns.records.reports.figures import SCORES, ByVerdict, Hour, LinkLine, rate

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.returns import OURS
-from campaigns.model.dialect import domain_of
 from campaigns.model.events import events
+from campaigns.model.expressions import domain_of
 from campaigns.model.mail import messages
 from campaigns.records.reports.figures import DomainLine, GateCount, Ledger
 from campaigns.values import EventKind, Gate, MessageState
