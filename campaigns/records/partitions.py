@@ -151,10 +151,8 @@ def apart(session: Session, run: int, members: sa.Select[tuple[int]]) -> Iterato
     """
     few = sa.select(members.limit(LARGE).subquery().c[0]).subquery()
     counted = sa.select(sa.func.count()).select_from(few)
-    if not is_postgres(session):
-        yield messages
-        return
-    if (count := session.execute(counted).scalar_one()) < LARGE:
+    count = session.execute(counted).scalar_one() if is_postgres(session) else 0
+    if count < LARGE:
         yield messages
         if count >= KNOWN:
             _measure_shared(session, run)
