@@ -69,7 +69,7 @@ def load(
         skipped |= {one.seq: (Gate.EXPIRED, "") for one in ready}
         ready = []
     bought = {}
-    if common.uses("order", "orders"):
+    if common.uses_orders:
         bought = names.last_orders(session, [one.customer_id for one in ready])
     by_seq = {one.seq: one for one in ready}
     return Loaded(common, is_test, by_seq, bought, skipped, run.expires_at, closes_at)

@@ -30,9 +30,14 @@ class Mailing(Basis):
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def uses(self, *names: str) -> bool:
-        """Whether any edition asks for one of some names, or for a part of it."""
-        return any(is_used(name, self._used) for name in names)
+    def uses(self, name: str) -> bool:
+        """Whether any edition asks for a name, or for a part of it."""
+        return is_used(name, self._used)
+
+    @property
+    def uses_orders(self) -> bool:
+        """Whether any edition asks for what its recipient bought."""
+        return self.uses("order") or self.uses("orders")
 
     @cached_property
     def _used(self) -> frozenset[str]:

@@ -17,6 +17,6 @@ from tests.mailing.people import letter, mailing
     ],
 )
 def test_orders_are_asked_for_where_a_template_names_them(html, asks):
-    assert mailing(letter(html)).uses("order", "orders") is asks
-    assert mailing(letter(html), letter(language="de")).uses("order", "orders") is asks
-    assert mailing(letter(), letter(html, language="de")).uses("order", "orders") is asks
+    assert mailing(letter(html)).uses_orders is asks
+    assert mailing(letter(html), letter(language="de")).uses_orders is asks
+    assert mailing(letter(), letter(html, language="de")).uses_orders is asks

@@ -106,7 +106,7 @@ def _try(
         if one is None:
             continue
         trial.tried += 1
-        bought = names.last_orders(session, [one.customer_id]) if draft.uses("order", "orders") else {}
+        bought = names.last_orders(session, [one.customer_id]) if draft.uses_orders else {}
         try:
             content = draft.content(one, bought=bought.get(one.customer_id, []), now=now)
         except BadInput as error:

@@ -54,7 +54,7 @@ def render(session: Session, draft: Mailing, contact: Recipient | None) -> Shown
             content = replace(edition.render(sample_names(language, utc_now().date())), files=draft.files)
         else:
             language = draft.edition_for(contact.contact["locale"]).compiled.language
-            bought = names.last_orders(session, [contact.customer_id]) if draft.uses("order") else {}
+            bought = names.last_orders(session, [contact.customer_id]) if draft.uses_orders else {}
             content = draft.content(contact, bought=bought.get(contact.customer_id, []), now=utc_now())
     except BadInput as error:
         return Shown(None, tuple(error.problems), "", "")
