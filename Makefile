@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster chaos chaos-cluster run test check fmt lint types layers migrations tests bench lock clean
+.PHONY: help demo demo-cluster chaos chaos-cluster run test check fmt lint types layers migrations tests bench compiled lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,10 +56,16 @@ chaos: $(STAMP) ## kill, freeze, starve and cut senders on both databases, and c
 chaos-cluster: $(STAMP) ## kill senders, schedulers and the broker of a cluster; nobody twice, nobody left out
 	$(BIN)/python -m tests.cluster.chaos
 
+compiled: $(STAMP) ## a wheel for this machine whose senders run as machine code, and build/compiled with it unpacked
+	rm -rf build
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w build .
+	$(BIN)/python -m pip install --quiet --no-deps --target build/compiled build/postroom-*.whl
+	@echo "Install it where it is to run: pip install --no-deps" build/postroom-*.whl
+
 lock: ## renew requirements/*.txt from *.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/run.in -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/cluster.in -o requirements/cluster.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/dev.in -o requirements/dev.txt
 
 clean: ## remove what was built here, and the demo's and tests' data
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build var .mypy_cache .ruff_cache .pytest_cache .hypothesis

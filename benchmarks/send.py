@@ -6,6 +6,7 @@
 All of it is on: personal places, tracked links, pixel, unsubscribe headers, gates, ledger, events, and the
 store is as durable as it is delivered. Rounds send in turn by smtp-source and by Postroom, mails of the same
 size to the same smtp-sink on the same cores; the medians count. Needs Postfix's tools.
+After `make compiled`, PYTHONPATH=build/compiled before the command measures the compiled program.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from stage import letter, peers, processes, world
 from stage.peers import Peer, Spent
 from stage.postfix import running_postfix
 
+from campaigns.flows.sending import IS_COMPILED
 from campaigns.model.dialect import is_postgres
 from campaigns.wiring import Stores, open_stores
 
@@ -79,7 +81,8 @@ def main() -> None:
     arguments = parse()
     peers.tool("smtp-sink")
     peers.tool("smtp-source")
-    print(f"{os.cpu_count()} cores for senders, sink and store")
+    program = "compiled" if IS_COMPILED else "interpreted"
+    print(f"{os.cpu_count()} cores for senders, sink and store; the program is {program}")
     with tempfile.TemporaryDirectory(prefix="postroom-bench-") as name, ExitStack() as stack:
         Path(name).chmod(0o755)
         grounds = {"sqlite": stack.enter_context(ground(arguments, Path(name), postgres=False))}

@@ -20,8 +20,8 @@ Process = subprocess.Popen[bytes]
 
 @contextmanager
 def postroom(command: str, env: Mapping[str, str], log: Path) -> Iterator[Process]:
-    """Run `postroom COMMAND` until the end of the block."""
-    with running([sys.executable, "-m", "campaigns.cli", command], env, log) as process:
+    """Run `postroom COMMAND` until the end of the block, of the program that PYTHONPATH names if it does."""
+    with running([sys.executable, "-P", "-m", "campaigns.cli", command], env, log) as process:
         yield process
 
 

@@ -1,4 +1,4 @@
-"""The machine: its clock, its limits, its time zones."""
+"""The machine: its clock, its limits, its time zones, and how the program runs on it."""
 
 import ctypes
 import resource
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from campaigns.doctor.findings import Finding, bad, ok, warn
+from campaigns.flows.sending import IS_COMPILED
 
 FILES_WANTED = 4096  #: connections, database, journals, and room
 FILES_NEEDED = 256
@@ -22,6 +23,9 @@ def examine_machine() -> Iterator[Finding]:
     yield examine_time_service(synchronised=time_service())
     yield examine_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     yield examine_time_zones()
+    yield ok(
+        "machine: sender", "compiled" if IS_COMPILED else "interpreted; a compiled one sends a fifth more"
+    )
 
 
 def examine_time_service(*, synchronised: bool | None) -> Finding:

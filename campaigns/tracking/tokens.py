@@ -20,7 +20,6 @@ RETURN_LENGTH = 44
 
 _MAC_BYTES = 12
 _IDS = struct.Struct(">IIBI")  # run, seq, contact's high byte, contact's low four bytes
-_IDS_BYTES = slice(2, 2 + _IDS.size)
 _BODY_BYTES = 2 + _IDS.size
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
@@ -103,7 +102,7 @@ class Keyring:
         # Two secrets can share a key id, which is a fingerprint of one byte: then each is tried.
         for signer in self._reading.get(raw[:2], ()):
             if compare_digest(signer.mac(body), mac):
-                run, seq, high, low = _IDS.unpack(raw[_IDS_BYTES])
+                run, seq, high, low = _IDS.unpack(raw[2:_BODY_BYTES])
                 return Token(purpose, run, seq, high << 32 | low)
         return None
 

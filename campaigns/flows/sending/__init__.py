@@ -25,11 +25,11 @@ from campaigns.delivery.journal import Revoked
 from campaigns.errors import BackendError
 from campaigns.flows.sending.clerk import AWAY, Claim, Clerk, Serves
 from campaigns.flows.sending.flight import Flight, Postbox
-from campaigns.flows.sending.wire import Wire
+from campaigns.flows.sending.wire import IS_COMPILED, Wire
 from campaigns.records import outbox
 from campaigns.records.outbox import Chunk
 
-__all__ = ["AWAY", "Postbox", "drain", "send_this"]
+__all__ = ["AWAY", "IS_COMPILED", "Postbox", "drain", "send_this"]
 
 BACKEND_REST = timedelta(seconds=30)  #: how long a chunk waits after its backend failed
 FOLLOWED = 10.0  #: seconds in which others follow the chunk that a sender was told of

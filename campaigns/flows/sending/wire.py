@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 from time import monotonic
+from typing import Final
 
 import structlog
 
@@ -12,6 +13,7 @@ from campaigns.flows.sending.signatory import Signatory
 from campaigns.records.outbox import Recipient
 from campaigns.values import Gate, MessageKey, Outcome, OutcomeKind, Outgoing
 
+IS_COMPILED: Final = not __file__.endswith(".py")  #: into machine code (tools/compiling.py)
 LOOK_PATIENCE = (
     3.0  #: seconds after the clerk's last look in which mails may be begun: blind, we send nothing
 )

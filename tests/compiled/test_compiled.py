@@ -1,0 +1,76 @@
+"""The compiled program does what the one does that is read (docs/decisions/0033-compiled-sender.md)."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+#: Of what is compiled: mails made, shown, sent, and not sent twice by who was killed. The stores are as they were.
+TESTS = (
+    "tests/mailing",
+    "tests/delivery/test_compose.py",
+    "tests/delivery/test_journal.py",
+    "tests/delivery/test_smtp_dialogue.py",
+    "tests/delivery/test_smtp_on_the_wire.py",
+    "tests/delivery/test_smtp_tls_and_auth.py",
+    "tests/flows/test_sending.py",
+    "tests/flows/test_sending_in_trouble.py",
+    "tests/rooms/tracking/test_instrument.py",
+    "tests/rooms/tracking/test_signed_tokens.py",
+    "tests/web/sales/test_desks.py",
+    "tests/crash/test_senders_on_sqlite.py",
+)
+CAN_COMPILE = shutil.which("cc") and Path(sysconfig.get_path("include"), "Python.h").exists()
+
+pytestmark = pytest.mark.skipif(not CAN_COMPILE, reason="no C compiler, or no headers of this Python")
+
+
+def run(*words: str, tree: Path = ROOT, **env: str) -> str:
+    """Run this Python; what it said, if all went well."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=tree, env=clean | env, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory) -> Path:
+    """A folder with the compiled program, and the tests."""
+    wheels, tree = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("tree")
+    wheel = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(wheels), ".")
+    run(*wheel, HATCH_BUILD_HOOK_ENABLE_CUSTOM="1")
+    (made,) = wheels.iterdir()
+    run("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tree), str(made))
+    shutil.copytree(ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tree)
+    return tree
+
+
+def test_every_module_that_is_named_is_compiled(tree):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    named = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["modules"]
+    modules = [name.removesuffix(".py").replace("/", ".") for name in named]
+    load = f"import importlib; [print(importlib.import_module(name).__file__) for name in {modules}]"
+    files = run("-c", load, tree=tree).split()
+    assert len(files) == len(modules)
+    assert all(file.startswith(str(tree)) and file.endswith(".so") for file in files)
+    found = run("-m", "campaigns.cli", "doctor", "--help", tree=tree)
+    assert "doctor" in found
+
+
+def test_nothing_is_left_in_the_checkout(tree):
+    assert not list((ROOT / "campaigns").rglob("*.so"))
+
+
+def test_it_passes_the_tests_of_what_is_compiled(tree):
+    words = ("-q", "-p", "no:cacheprovider", "-k", "not postgresql", *TESTS)
+    said = run("-m", "pytest", *words, tree=tree, PYTHONPATH=str(tree))
+    assert " passed" in said
