@@ -23,7 +23,8 @@ STRETCH = 256  #: runs whose small ones share a partition
 LARGE = 100_000  #: members from which a run has a partition of its own
 KNOWN = 5000  #: members from which the planner must know of a run: it has more than a few chunks
 MONTHS_BEHIND, MONTHS_AHEAD = 12, 2
-STORAGE = {"messages": "WITH (fillfactor = 60)", "events": ""}  #: room for a row's next state on its page
+#: Room for the next state of all rows of a page: a chunk settles them together.
+STORAGE = {"messages": "WITH (fillfactor = 50)", "events": ""}
 DIVIDED = ("events", "messages")
 PATIENCE = "5s"  #: to attach, when somebody reads the default partition for long
 #: To make one ahead. Less than the second after which PostgreSQL looks for a ring of those who wait: we have
