@@ -216,11 +216,12 @@ def send(one: Ground, peer: Peer, size: int, limit: int | None, *, warm: bool = 
         ]
         if warm:
             taken = peer.count()
-            drain(one, f"warm{size}.{one.turns}", size, WARM_UP)
+            drained(one, *begin(one, f"warm{size}.{one.turns}", size, WARM_UP)[:2])
             came_to(peer, taken + WARM_UP)
         taken, cost = peer.count(), meter(one, senders, peer)
+        run, count, freeze = begin(one, f"letter{size}.{one.turns}", size, limit)
         before = cost()
-        run, count, freeze, seconds = drain(one, f"letter{size}.{one.turns}", size, limit)
+        seconds = drained(one, run, count)
         after = cost()
         memory = max(processes.peak_memory(process) for process in senders)
         came_to(peer, taken + count)
@@ -247,21 +248,26 @@ def meter(
     return lambda: (sum(map(processes.cpu, senders)), peer.cpu(), store())
 
 
-def drain(one: Ground, name: str, size: int, limit: int | None) -> tuple[int, int, float, float]:
-    """Open and freeze a campaign; gives run and mails, and the seconds to freeze and to settle them all."""
+def begin(one: Ground, name: str, size: int, limit: int | None) -> tuple[int, int, float]:
+    """Open and freeze a campaign; gives run and mails, and the seconds to freeze them."""
     with one.stores.sessions.begin() as session:
         run = world.open_campaign(session, name, letter.write(size * 1000), limit)
     began = time.monotonic()
     with one.stores.sessions.begin() as session:
         count = world.freeze(session, run)
-    frozen = time.monotonic()
+    return run, count, time.monotonic() - began
+
+
+def drained(one: Ground, run: int, count: int) -> float:
+    """Wait until all of a run that was just frozen is settled; gives the seconds."""
+    began = time.monotonic()
 
     def done() -> bool:
         with one.stores.readers() as session:
             return world.settled(session, run) >= count
 
     processes.wait_until(done, f"sending {count:,} mails", PATIENCE)
-    return run, count, frozen - began, time.monotonic() - frozen
+    return time.monotonic() - began
 
 
 def check(stores: Stores, run: int, count: int, came: int) -> None:
