@@ -60,12 +60,13 @@ compiled: $(STAMP) ## a wheel for this machine whose senders run as machine code
 	rm -rf build
 	HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w build .
 	$(BIN)/python -m pip install --quiet --no-deps --target build/compiled build/postroom-*.whl
-	@echo "Install it where it is to run: pip install --no-deps" build/postroom-*.whl
+	@echo "Install it where it is to run: pip install --no-deps --force-reinstall" build/postroom-*.whl
 
 lock: ## renew requirements/*.txt from *.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/run.in -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/cluster.in -o requirements/cluster.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/dev.in -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
 clean: ## remove what was built here, and the demo's and tests' data
 	rm -rf $(VENV) build var .mypy_cache .ruff_cache .pytest_cache .hypothesis

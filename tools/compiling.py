@@ -5,6 +5,7 @@ lie in the wheel beside their source. All happens in a copy: a compiled module l
 what is edited there.
 """
 
+import atexit
 import shutil
 import subprocess
 import sys
@@ -23,39 +24,35 @@ from setuptools import setup
 words = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent", *{modules!r}]
 setup(name="postroom", packages=[], ext_modules=mypycify(words, group_name="postroom"))
 """
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.so")
 CURE = "A C compiler and Python's headers are needed (on Debian: apt-get install gcc python3-dev)."
 
 
 class Compiling(BuildHookInterface[Any]):
     """Adds the compiled modules to a wheel; an editable install stays as it is written."""
 
-    _work: Path | None = None
-
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name != "wheel" or version == "editable":
             return
-        self._work = Path(mkdtemp(prefix="postroom-compiling-"))
-        built = self._compile(self._work)
+        work = Path(mkdtemp(prefix="postroom-compiling-"))
+        atexit.register(shutil.rmtree, work, ignore_errors=True)
+        built = self._compile(work)
         build_data["force_include"] |= {
             str(path): str(path.relative_to(built)) for path in built.rglob("*.so")
         }
         build_data["pure_python"], build_data["infer_tag"] = False, True
 
-    def finalize(self, *_: object) -> None:
-        if self._work is not None:
-            shutil.rmtree(self._work)
-
     def _compile(self, work: Path) -> Path:
         """Give the folder that holds the compiled modules, each in its package."""
         for package in self.config["packages"]:
-            shutil.copytree(Path(self.root, package), work / package)
+            shutil.copytree(Path(self.root, package), work / package, ignore=LEFT_OUT)
         setup, built = work / "setup.py", work / "built"
         setup.write_text(SETUP.format(modules=self.config["modules"]), "utf-8")
         words = [sys.executable, setup.name, "--quiet", "build_ext", "--build-lib", str(built)]
         done = subprocess.run(
             words, cwd=work, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        if done.returncode:
-            shutil.rmtree(work)
-            raise SystemExit(f"{done.stdout}\nThe modules could not be compiled. {CURE}")
+        missing = [name for name in self.config["modules"] if not [*built.glob(f"{name[:-3]}.*.so")]]
+        if done.returncode or missing:
+            raise SystemExit(f"{done.stdout}\nThese were not compiled: {', '.join(missing)}. {CURE}")
         return built

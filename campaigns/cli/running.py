@@ -176,12 +176,17 @@ def supervise(commands: Sequence[Sequence[str]], stopping: Callable[[], bool]) -
 
 
 def start(command: Sequence[str], log_file: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start one of our commands as a process of its own; what it says goes to the file, if one is given."""
-    words = [sys.executable, "-m", "campaigns.cli", *command]
+    """Start one of our commands as a process of its own; what it says goes to the file, if one is given.
+
+    It is of the program that we are, though we were called in a folder with another, such as a checkout.
+    """
+    words = [sys.executable, "-P", "-m", "campaigns.cli", *command]
+    path = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     if log_file is None:
-        return subprocess.Popen(words, start_new_session=True)
+        return subprocess.Popen(words, env=env, start_new_session=True)
     with log_file.open("ab") as file:
-        return subprocess.Popen(words, start_new_session=True, stdout=file, stderr=subprocess.STDOUT)
+        return subprocess.Popen(words, env=env, start_new_session=True, stdout=file, stderr=subprocess.STDOUT)
 
 
 def end(children: Sequence[subprocess.Popen[Any]], within: float = 20.0) -> None:

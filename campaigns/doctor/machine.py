@@ -23,9 +23,8 @@ def examine_machine() -> Iterator[Finding]:
     yield examine_time_service(synchronised=time_service())
     yield examine_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     yield examine_time_zones()
-    yield ok(
-        "machine: sender", "compiled" if IS_COMPILED else "interpreted; a compiled one sends a fifth more"
-    )
+    found = "compiled" if IS_COMPILED else "interpreted; a compiled one needs a fifth less of the processor"
+    yield ok("machine: sender", found)
 
 
 def examine_time_service(*, synchronised: bool | None) -> Finding:

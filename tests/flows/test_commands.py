@@ -190,3 +190,11 @@ def test_an_installation_does_not_share_its_ports_with_another(tmp_path):
     assert f"POSTROOM_WEB_PORT: is {port}, where something listens already" in ended.stderr
     assert f"POSTROOM_HITS_PORT: is {port}" in ended.stderr
     assert not (tmp_path / "data" / "postroom.db").exists()
+
+
+def test_a_process_that_is_started_is_of_the_program_that_starts_it(tmp_path, monkeypatch):
+    (tmp_path / "campaigns").mkdir()
+    (tmp_path / "campaigns" / "__init__.py").write_text("raise SystemExit('another program')")
+    monkeypatch.chdir(tmp_path)
+    process = running.start(["--version"], tmp_path / "log")
+    assert (process.wait(60), "another" in (tmp_path / "log").read_text()) == (0, False)

@@ -13,6 +13,7 @@ from campaigns.delivery.backend import open_backend
 from campaigns.delivery.catcher import Catcher
 from campaigns.delivery.dkim import Algorithm, Signer, SigningKey
 from campaigns.delivery.dkim_keys import Vault, make_key, record_name, record_text
+from campaigns.delivery.journal import Page
 from campaigns.flows import keying
 from campaigns.flows.sending import drain
 from campaigns.flows.sending.flight import Batch
@@ -120,8 +121,15 @@ def test_a_key_that_does_not_open_keeps_the_mails_here(stores, post, catcher):
 # ---- the order of mails, and what is skipped
 
 
-def a_batch(signer):
-    return Batch(None, None, None, Result(), 0.0, signer)
+@pytest.fixture
+def a_batch(tmp_path):
+    numbers = count()
+
+    def make(signer):
+        page = Page(tmp_path / f"page{next(numbers)}", 1)
+        return Batch(None, page, None, Result(), 0.0, signer)
+
+    return make
 
 
 def outgoing(seq, data=b"From: a@shop.example\r\n\r\nx\r\n"):
@@ -135,14 +143,14 @@ def signatory():
     made.close()
 
 
-def test_mails_keep_their_order_and_none_is_lost(signatory):
+def test_mails_keep_their_order_and_none_is_lost(signatory, a_batch):
     signer = Signer("shop.example", [SigningKey("a", make_key(ED))])
     made = list(signatory.sign(a_batch(signer), (outgoing(seq) for seq in range(100))))
     assert [mail.key.seq for mail in made] == list(range(100))
     assert all(mail.data.startswith(b"DKIM-Signature:") for mail in made)
 
 
-def test_a_pause_holds_back_no_mail_and_only_a_few_are_made_ahead(signatory):
+def test_a_pause_holds_back_no_mail_and_only_a_few_are_made_ahead(signatory, a_batch):
     signer = Signer("shop.example", [SigningKey("a", make_key(ED))])
     pulled = count()
 
@@ -160,7 +168,7 @@ def test_a_pause_holds_back_no_mail_and_only_a_few_are_made_ahead(signatory):
     assert next(signed) is None
 
 
-def test_a_mail_that_cannot_be_signed_is_no_ones_mail_and_the_others_go(signatory):
+def test_a_mail_that_cannot_be_signed_is_no_ones_mail_and_the_others_go(signatory, a_batch):
     batch = a_batch(Signer("shop.example", [SigningKey("a", make_key(ED))]))
     batch.on_wire = 3
     given = [outgoing(1), outgoing(2, b"From: a@shop.example\r\n\r\nbare\nend\r\n"), outgoing(3)]
